@@ -1,0 +1,121 @@
+import type { Guest, GuestForm, GuestState, GuestStats } from '#shared/model/guest.ts';
+
+/**
+ * What a hypervisor must be able to do, whatever it is.
+ *
+ * Guests are named by `GuestId` towards the driver: the hypervisor's own stable handle (libvirt: the UUID), never the
+ * name that a person typed. A driver throws Failure only: `guest-not-found`, `guest-exists`, `guest-wrong-state`,
+ * `guest-definition`, `host-command`, `host-output`, `host-timeout`, `host-unreachable`. What it cannot do it leaves out (the optional methods).
+ * Every method that waits takes a signal, and stops waiting when it fires. Methods return when the hypervisor has done
+ * it; what the guest makes of it is seen by `watch` and `readGuest`.
+ */
+export interface HypervisorDriver {
+  /** `libvirt`, `fake`, `lxc`, `zones`. */
+  readonly kind: string;
+  /** Connection URI or its like, for people. */
+  readonly uri: string;
+
+  /** Never fails for one bad guest: what cannot be read is left out and logged. */
+  listGuests(signal: AbortSignal): Promise<DriverGuest[]>;
+  /** @throws Failure guest-not-found */
+  readGuest(id: GuestId, signal: AbortSignal): Promise<DriverGuest>;
+  readHost(signal: AbortSignal): Promise<DriverHost>;
+
+  startGuest(id: GuestId, options: { paused: boolean }, signal: AbortSignal): Promise<void>;
+  /** Ask; do not wait for the guest. `again` is the n-th time of asking, so that another way may be tried. */
+  shutdownGuest(id: GuestId, options: { again: number }, signal: AbortSignal): Promise<void>;
+  poweroffGuest(id: GuestId, signal: AbortSignal): Promise<void>;
+  rebootGuest(id: GuestId, signal: AbortSignal): Promise<void>;
+  suspendGuest?(id: GuestId, signal: AbortSignal): Promise<void>;
+  resumeGuest?(id: GuestId, signal: AbortSignal): Promise<void>;
+
+  /** Define from the hypervisor's own language. Returns what is there now. With `replace` an existing guest is changed. */
+  defineGuest(definition: string, options: { replace: boolean }, signal: AbortSignal): Promise<DriverGuest>;
+  /** The definition that a form means, in the hypervisor's own language; changes nothing. */
+  definitionOf(form: GuestForm): string;
+  deleteGuest(id: GuestId, signal: AbortSignal): Promise<void>;
+  readDefinition(id: GuestId, signal: AbortSignal): Promise<string>;
+
+  setGuest(id: GuestId, change: GuestChange, signal: AbortSignal): Promise<GuestChanged[]>;
+  setAutostart(id: GuestId, enabled: boolean, signal: AbortSignal): Promise<void>;
+  readStats(id: GuestId, signal: AbortSignal): Promise<GuestStats>;
+  /** Addresses as the guest or a lease tells them; empty where nothing is known. May take long: not part of readGuest. */
+  readAddresses?(id: GuestId, signal: AbortSignal): Promise<string[]>;
+
+  /**
+   * Tell of every change from now on. `onBreak` is called once when the stream ends by itself; whoever watches must then
+   * watch again and read everything anew, since events in between are lost.
+   */
+  watch(listener: GuestEventListener, onBreak: (problem: Error) => void, signal: AbortSignal): Promise<Watch>;
+
+  /** Open the first serial console of a running guest. @throws Failure console-missing, console-closed */
+  openConsole?(id: GuestId, signal: AbortSignal): Promise<SerialPort>;
+
+  /** Findings about the hypervisor's own machine, for `host doctor`. */
+  examine?(
+    signal: AbortSignal,
+  ): Promise<{ check: string; verdict: 'ok' | 'warning' | 'wrong'; found: string; mend?: string }[]>;
+
+  close(): Promise<void>;
+}
+
+export type GuestId = string;
+
+/** A guest as a driver knows it: without the host's name and without addresses, which others add. */
+export type DriverGuest = Omit<Guest, 'host' | 'addresses' | 'uuid'> & { id: GuestId };
+
+export interface DriverHost {
+  cpus: number;
+  memoryMiB: number;
+  hypervisor: string;
+  cpuModel?: string;
+}
+
+export interface GuestChange {
+  vcpus?: number;
+  memoryMiB?: number;
+  title?: string;
+}
+export interface GuestChanged {
+  setting: string;
+  value: string;
+  holds: 'now' | 'from the next start';
+}
+
+/**
+ * What happened to a guest. `name` as the hypervisor's event names it; `id` where the event has it. `state` where the
+ * event itself tells the new state, so that nobody has to ask before telling others; undefined means read it.
+ */
+export interface GuestEvent {
+  name: string;
+  id?: GuestId;
+  what:
+    | 'defined'
+    | 'undefined'
+    | 'started'
+    | 'suspended'
+    | 'resumed'
+    | 'shutdown'
+    | 'stopped'
+    | 'crashed'
+    | 'pmsuspended'
+    | 'changed'
+    | 'agent';
+  state?: GuestState;
+  /** The hypervisor's own word for why: libvirt's `Booted`, `Destroyed`, `Crashed`, … */
+  detail?: string;
+}
+export type GuestEventListener = (event: GuestEvent) => void;
+export interface Watch {
+  stop(): Promise<void>;
+}
+
+/** One open serial port. Reading never stops of itself: a port that nobody reads stops the guest's console. */
+export interface SerialPort {
+  onData(listener: (chunk: Uint8Array) => void): void;
+  onEnd(listener: () => void): void;
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+  /** What was written before it was opened, where the hypervisor kept it (a log file), newest part up to `bytesMax`. */
+  history?(bytesMax: number): Promise<Uint8Array>;
+}

@@ -1,0 +1,114 @@
+/**
+ * The closed table of failures.
+ *
+ * A key is at once the application condition on the wire (`<KEY xmlns="urn:skerry:failure:1"/>`), the outcome in the
+ * audit record, and the row in docs/failures.md. Whatever is thrown that is not a Failure is a fault of ours.
+ *
+ * Row: [error type, condition, text]; type and condition are those of RFC 6120 section 8.3. `{word}` in a text is filled
+ * from the details.
+ */
+
+export type ErrorType = 'auth' | 'cancel' | 'modify' | 'wait';
+
+export const FAILURES = {
+  // What was asked.
+  'verb-unknown': ['cancel', 'item-not-found', 'There is no verb {verb}.'],
+  'verb-unsupported': ['cancel', 'feature-not-implemented', 'The {driver} driver of {host} cannot do {verb}.'],
+  'bad-argument': ['modify', 'bad-request', '{field}: {problem}.'],
+  'confirmation-required': ['modify', 'not-acceptable', '{verb} may lose work or data: confirm it.'],
+  'not-permitted': ['auth', 'forbidden', '{requester} may not {verb}.'],
+  // How it was asked (XEP-0050 section 4.4 has the first five).
+  'bad-action': ['modify', 'bad-request', 'The action {action} does not exist.'],
+  'malformed-action': ['modify', 'bad-request', 'The action {action} cannot be done at this stage.'],
+  'bad-sessionid': ['modify', 'bad-request', 'There is no such session of yours.'],
+  'session-expired': ['cancel', 'not-allowed', 'The session has ended or was left too long.'],
+  'bad-payload': ['modify', 'bad-request', 'The form cannot be read: {problem}.'],
+  'bad-locale': ['modify', 'bad-request', 'That language is not available.'],
+  'too-busy': ['wait', 'resource-constraint', 'Too much is under way at once: {problem}.'],
+  // Operations.
+  'operation-running': ['wait', 'conflict', 'Operation {operation} is still under way.'],
+  'operation-mismatch': [
+    'cancel',
+    'conflict',
+    'Operation {operation} was asked before with another verb, arguments or requester.',
+  ],
+  'operation-uncertain': [
+    'cancel',
+    'undefined-condition',
+    'Operation {operation} was cut off; whether it took effect cannot be known. It will not be repeated.',
+  ],
+  'verb-timeout': ['wait', 'remote-server-timeout', '{verb} did not end within {timeoutS} s.'],
+  // Guests.
+  'guest-not-found': ['cancel', 'item-not-found', 'There is no guest {guest} on {host}.'],
+  'guest-exists': ['cancel', 'conflict', 'There is a guest {guest} on {host} already.'],
+  'guest-wrong-state': ['cancel', 'conflict', 'The guest {guest} is {state}; {verb} needs it {needed}.'],
+  'guest-definition': ['modify', 'not-acceptable', 'The definition cannot be used: {problem}.'],
+  'guest-not-stopped': [
+    'wait',
+    'remote-server-timeout',
+    'The guest {guest} was asked to shut down and was still {state} after {waitedS} s.',
+  ],
+  // Consoles.
+  'console-missing': ['cancel', 'item-not-found', 'The guest {guest} has no serial console that can be read.'],
+  'console-closed': ['cancel', 'conflict', 'The guest {guest} is {state}; its console takes no input.'],
+  // Jobs.
+  'job-not-found': ['cancel', 'item-not-found', 'There is no job {job}.'],
+  'job-ended': ['cancel', 'conflict', 'Job {job} has ended: {outcome}.'],
+  'job-cancelled': ['cancel', 'not-allowed', 'Job {job} was cancelled.'],
+  // Hosts.
+  'host-not-found': ['cancel', 'item-not-found', 'There is no host {host}.'],
+  'host-unreachable': ['wait', 'recipient-unavailable', 'The host {host} cannot be reached: {problem}.'],
+  'host-command': ['cancel', 'internal-server-error', 'The host refused: {problem}.'],
+  'host-output': ['cancel', 'internal-server-error', 'The host answered in a form that is not understood: {problem}.'],
+  'host-timeout': ['wait', 'remote-server-timeout', 'The host did not answer within {timeoutS} s: {command}.'],
+  'host-space': ['wait', 'resource-constraint', 'There is no room left to write: {problem}.'],
+  // The way to the server.
+  'server-unreachable': [
+    'wait',
+    'remote-server-not-found',
+    'The XMPP server at {service} cannot be reached: {problem}.',
+  ],
+  'tls-missing': ['cancel', 'policy-violation', 'The XMPP server at {service} offers no TLS; nothing was sent to it.'],
+  'tls-untrusted': [
+    'cancel',
+    'policy-violation',
+    'The certificate of the XMPP server at {service} is not to be trusted: {problem}.',
+  ],
+  'login-refused': ['auth', 'not-authorized', 'The XMPP server did not accept {account}: {problem}.'],
+  'not-connected': ['wait', 'recipient-unavailable', 'There is no connection to the XMPP server at the moment.'],
+  'no-answer': ['wait', 'remote-server-timeout', '{peer} did not answer within {timeoutS} s.'],
+  'peer-refused': ['cancel', 'undefined-condition', '{peer} answered {condition}: {problem}.'],
+  // This program.
+  'config-invalid': ['cancel', 'not-acceptable', '{file}: {problem}.'],
+  'setup-needed': ['cancel', 'not-acceptable', '{problem}.'],
+  internal: ['cancel', 'internal-server-error', 'A fault of the program, logged as {id}.'],
+} as const satisfies Record<string, readonly [ErrorType, string, string]>;
+
+export type FailureCode = keyof typeof FAILURES;
+export type Details = Readonly<Record<string, string | number | undefined>>;
+
+/** Whether a word names a row of the table; safe for words off the wire. */
+export const isFailureCode = (word: string): word is FailureCode => Object.hasOwn(FAILURES, word);
+
+/** The text of a failure with its details filled in; a detail that is missing reads `?`. */
+export function failureText(code: FailureCode, details: Details = {}): string {
+  return FAILURES[code][2]
+    .replace(/\{(\w+)\}/g, (_, word: string) => (Object.hasOwn(details, word) ? String(details[word] ?? '?') : '?'))
+    .replace(/([.!?])\.$/, '$1');
+}
+
+/** Something that can go wrong in operation, named by a row of the table. */
+export class Failure extends Error {
+  readonly code: FailureCode;
+  readonly details: Details;
+
+  constructor(code: FailureCode, details: Details = {}, options?: ErrorOptions) {
+    super(failureText(code, details), options);
+    this.name = 'Failure';
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** A message for a person, of anything that was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

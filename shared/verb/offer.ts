@@ -1,0 +1,25 @@
+import type { Job } from '#shared/model/job.ts';
+import type { Choices } from './fields.ts';
+import type { Perform, Requester, Surface } from './request.ts';
+import type { VerbTable } from './verb.ts';
+
+/** What a program offers on one JID: all that a surface (form, chat) needs to serve it, and nothing else. */
+export interface Offer {
+  table: VerbTable;
+  perform: Perform;
+  /**
+   * Whether this requester may use the verb here at all, or on that guest; and whether it exists here (the driver can do it).
+   * What one may not do is not listed, and is refused by this same predicate.
+   */
+  may(requester: Requester, verb: string, target?: { guest?: string }): boolean;
+  /** What may be put into a field: the guests, hosts, jobs or verbs that this requester may see. Sorted. */
+  choices(kind: Choices, requester: Requester): readonly string[];
+  /** Told of every change of every job. Returns what takes the listener away. */
+  onJob(listener: (job: Job, asker: Asker) => void): () => void;
+}
+
+/** Who is told how a job goes on, and how. */
+export interface Asker {
+  requester: Requester;
+  surface: Surface;
+}

@@ -1,0 +1,56 @@
+import type { Job, Outcome } from '#shared/model/job.ts';
+
+/** By which way a request came. */
+export type Surface = 'form' | 'chat' | 'cli' | 'schedule' | 'chain' | 'central';
+
+/** Who asks. The server stamped `fullJid`; nothing here comes from what a stanza says. */
+export interface Requester {
+  bareJid: string;
+  fullJid: string;
+  /** Only when central speaks for somebody: on whose behalf. */
+  behalfOf?: string;
+}
+
+export interface Request {
+  verb: string;
+  /** As it came: not checked yet. */
+  args: Readonly<Record<string, unknown>>;
+  requester: Requester;
+  surface: Surface;
+  /** The same id again gets the recorded outcome and never a second effect. Surfaces give one where the stanza has none. */
+  operation: string;
+  /** The second question of a `destroy` verb was answered with yes. */
+  confirmed: boolean;
+  signal?: AbortSignal;
+}
+
+/** What perform answers: the row's result, or the job that goes on. A failure is thrown. */
+export type Answer =
+  | { kind: 'result'; value: unknown; replayed: boolean }
+  | { kind: 'job'; job: Job; replayed: boolean };
+
+export type Perform = (request: Request) => Promise<Answer>;
+
+/** What a handler gets beside its arguments. */
+export interface Call {
+  verb: string;
+  requester: Requester;
+  surface: Surface;
+  operation: string;
+  /** Fires at the row's time limit, at cancel, and at the agent's end. */
+  signal: AbortSignal;
+  /** Tell how far a job is. Does nothing for a verb that is not a job. */
+  progress(text: string, percent?: number): void;
+}
+
+/** One record of the audit trail: appended, never rewritten, refusals included. Arguments marked secret read `***`. */
+export interface AuditRecord {
+  at: string;
+  verb: string;
+  requester: Requester;
+  surface: Surface;
+  operation: string;
+  args: Readonly<Record<string, unknown>>;
+  outcome: Outcome;
+  tookMs: number;
+}
