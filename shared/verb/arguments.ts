@@ -18,7 +18,7 @@ export function readArguments(row: Verb, words: Readonly<Record<string, unknown>
   for (const name of Object.keys(words)) {
     const field = fields.find((candidate) => candidate.name === name);
     if (!field) throw new Failure('bad-argument', { field: shown(name), problem: unknownProblem(fields) });
-    const value = valueOf(field, words[name]);
+    const value = wordValue(field, words[name]);
     if (value !== undefined) values[name] = value;
   }
   const parsed = row.args.safeParse(values);
@@ -31,12 +31,12 @@ function unknownProblem(fields: readonly Field[]): string {
   return names ? `there is no such argument; there are ${names}` : 'this verb takes no arguments';
 }
 
-function valueOf(field: Field, word: unknown): unknown {
+function wordValue(field: Field, word: unknown): unknown {
   if (Array.isArray(word)) {
     if (field.kind === 'list') return word;
     if (word.length > 1)
       throw new Failure('bad-argument', { field: field.name, problem: 'give one value, not several' });
-    return valueOf(field, word[0]);
+    return wordValue(field, word[0]);
   }
   if (typeof word !== 'string') return field.kind === 'list' && word !== undefined ? [word] : word;
   if (field.kind === 'list') return word === '' ? [] : [word];
