@@ -3,26 +3,16 @@ import { Guest, GuestForm, GuestRef, GuestState, GuestStats } from '#shared/mode
 import { verb } from '#shared/verb/verb.ts';
 
 const oneGuest = z.strictObject({ guest: GuestRef });
-const forceAfterS = z
-  .int()
-  .min(1)
-  .max(3600)
-  .optional()
-  .meta({
-    title: 'Force after',
-    unit: 's',
-    description: 'Power it off when it is still up after so long. Without it, nothing is forced.',
-  });
-const waitS = z
-  .int()
-  .min(1)
-  .max(3600)
-  .default(120)
-  .meta({
-    title: 'Wait',
-    unit: 's',
-    description: 'How long to wait for the guest to stop before saying that it did not.',
-  });
+const forceAfterS = z.int().min(1).max(3600).optional().meta({
+  title: 'Force after',
+  unit: 's',
+  description: 'Power it off when it is still up after so long. Without it, nothing is forced.',
+});
+const waitS = z.int().min(1).max(3600).default(120).meta({
+  title: 'Wait',
+  unit: 's',
+  description: 'How long to wait for the guest to stop before saying that it did not.',
+});
 const hostFailures = ['host-command', 'host-timeout'] as const;
 
 export const guestVerbs = {
@@ -130,22 +120,14 @@ export const guestVerbs = {
       name: GuestForm.shape.name.optional(),
       vcpus: z.int().min(1).max(512).default(1).meta({ title: 'vCPUs' }),
       memoryMiB: z.int().min(16).max(16_777_216).default(256).meta({ title: 'Memory', unit: 'MiB' }),
-      disk: z
-        .array(z.string().min(1).max(1024))
-        .max(32)
-        .default([])
-        .meta({
-          title: 'Disks',
-          description: 'One a line: PATH[,format=qcow2|raw][,bus=virtio|scsi|sata][,readonly].',
-        }),
-      nic: z
-        .array(z.string().min(1).max(255))
-        .max(32)
-        .default([])
-        .meta({
-          title: 'Network interfaces',
-          description: 'One a line: bridge=NAME or network=NAME[,mac=…][,model=virtio].',
-        }),
+      disk: z.array(z.string().min(1).max(1024)).max(32).default([]).meta({
+        title: 'Disks',
+        description: 'One a line: PATH[,format=qcow2|raw][,bus=virtio|scsi|sata][,readonly].',
+      }),
+      nic: z.array(z.string().min(1).max(255)).max(32).default([]).meta({
+        title: 'Network interfaces',
+        description: 'One a line: bridge=NAME or network=NAME[,mac=…][,model=virtio].',
+      }),
       kernel: z
         .string()
         .min(1)

@@ -85,7 +85,6 @@ function bareError(type: ErrorType, condition: string, text: string): Element {
 
 /** XML 1.0 has no way to write most control characters or lone surrogates: what others print may hold them. */
 export const printable = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be sent.
   text.toWellFormed().replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd');
 
 const errorTypeOf = (word: string | undefined): ErrorType =>
