@@ -1,0 +1,27 @@
+import { describe } from 'mocha';
+import { consoleContract } from './console-contract.ts';
+import { definitionContract } from './definition-contract.ts';
+import type { DriverHarness } from './driver-harness.ts';
+import { lifecycleContract } from './lifecycle-contract.ts';
+import { scene } from './scene.ts';
+import { settingContract } from './setting-contract.ts';
+import { waitingContract } from './waiting-contract.ts';
+import { watchContract } from './watch-contract.ts';
+
+/**
+ * What every HypervisorDriver must do, whatever it drives.
+ *
+ * A test file of a driver calls this once for each hypervisor that it has. The harness is made once for all of it, and
+ * every test makes its own guests and removes them, since making a hypervisor may take seconds.
+ */
+export function driverContract(name: string, makeHarness: () => Promise<DriverHarness>): void {
+  describe(`driver contract: ${name}`, () => {
+    const stage = scene(makeHarness);
+    lifecycleContract(stage);
+    definitionContract(stage);
+    settingContract(stage);
+    watchContract(stage);
+    consoleContract(stage);
+    waitingContract(stage); // last: it closes the driver
+  });
+}

@@ -1,0 +1,38 @@
+import type { GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
+
+/** What a guest's definition is asked to say; each driver's harness writes it in its own language. */
+export interface GuestWanted {
+  name: string;
+  memoryMiB?: number;
+  vcpus?: number;
+  title?: string;
+}
+
+/** A driver on a hypervisor of its own, and the hands of somebody else on the same hypervisor. */
+export interface DriverHarness {
+  driver: HypervisorDriver;
+
+  /** A definition that `defineGuest` takes. The guest can be started, and when started it answers a request to shut down. */
+  definition(wanted: GuestWanted): string;
+
+  /** Act on the hypervisor past the driver, as another program on that machine would. */
+  behind: {
+    start(id: GuestId): Promise<void>;
+    poweroff(id: GuestId): Promise<void>;
+    delete(id: GuestId): Promise<void>;
+  };
+
+  /** The most that a guest takes to boot, and so to answer when asked to shut down. */
+  bootMsMax: number;
+
+  /** Type `type` and the console shows `shows`, in a guest that has come up. Left out where guests have no console. */
+  console?: { type: string; shows: string; up: string };
+
+  /** What belongs to the driver and is still there: processes, sessions, open files. Empty after `driver.close()`. */
+  leftovers(): Promise<string[]>;
+
+  /** Take the hypervisor away and bring it back, its guests kept. Left out where that cannot be done. */
+  restart?: () => Promise<void>;
+
+  close(): Promise<void>;
+}
