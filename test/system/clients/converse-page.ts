@@ -11,6 +11,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
+  '.svg': 'image/svg+xml',
 };
 
 export interface ConversePage {
@@ -46,7 +47,7 @@ export async function conversePage(
 /** List the commands of a JID in that window. */
 export async function listCommands(page: Page, jid: string): Promise<string[]> {
   await page.locator('converse-adhoc-commands input[name=jid]').fill(jid);
-  await page.keyboard.press('Escape');
+  await page.keyboard.press('Tab');
   await page.locator('converse-adhoc-commands input[type=submit]').click();
   await page.locator('converse-adhoc-commands [data-command-node]').first().waitFor();
   return page
@@ -83,7 +84,8 @@ function pageOf(account: { jid: string; password: string }, websocketUrl: string
     auto_reconnect: false,
   };
   return `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="/dist/converse.min.css"><body class="converse-fullscreen">
-<div id="conversejs"></div><script src="/dist/converse.min.js"></script><script>converse.initialize(${JSON.stringify(settings).replaceAll('<', '\\u003c')})</script>`;
+<converse-root></converse-root><script type="module">import converse from '/dist/converse.min.js';
+converse.initialize(${JSON.stringify(settings).replaceAll('<', '\\u003c')})</script>`;
 }
 
 async function serveDist(html: string): Promise<Server> {
