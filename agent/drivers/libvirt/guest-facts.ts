@@ -61,3 +61,9 @@ export function guestOf(facts: GuestFacts, { state, reason }: StateAndReason, ti
     ...(shown === '' ? {} : { title: shown }),
   };
 }
+
+/** CPU time in `virsh dominfo`, where it has one. Shape: `CPU time: 12.3s`. */
+export const cpuTimeIn = (dominfo: string): number | undefined => {
+  const seconds = /^CPU time:\s+([\d.]+)s$/m.exec(dominfo)?.[1];
+  return seconds === undefined ? undefined : Number(seconds);
+};

@@ -1,0 +1,88 @@
+import { open } from 'node:fs/promises';
+import { connect } from 'node:net';
+import type { GuestId, SerialPort } from '#agent/drivers/driver.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import { isActive } from '#shared/model/guest.ts';
+import type { Ground } from './ground.ts';
+import { codeOf, openPty, type Pty } from './pty.ts';
+import { readGuest } from './reading.ts';
+import { hasSerial, serialOf } from './serial.ts';
+
+/**
+ * Open the first serial console of a running guest.
+ *
+ * @throws Failure console-missing, console-closed, guest-not-found
+ */
+export async function openConsole(ground: Ground, id: GuestId, signal: AbortSignal): Promise<SerialPort> {
+  const guest = await readGuest(ground, id, signal);
+  const xml = await ground.virsh.read(['dumpxml', id], signal);
+  if (!hasSerial(xml)) throw new Failure('console-missing', { guest: guest.name });
+  const closed = (cause?: unknown) => new Failure('console-closed', { guest: guest.name, state: 'shutoff' }, { cause });
+  if (!isActive(guest.state)) throw new Failure('console-closed', { guest: guest.name, state: guest.state });
+  const place = serialOf(xml);
+  if (!place) throw new Failure('console-missing', { guest: guest.name });
+  const path = ground.root + place.path;
+  let port: Pty;
+  try {
+    port = place.type === 'pty' ? await openPty(path) : await openSocket(path, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (['ENOENT', 'EIO', 'ENXIO', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) throw closed(error);
+    throw new Failure('host-command', { problem: `console of ${guest.name}: ${messageOf(error)}` }, { cause: error });
+  }
+  return {
+    ...port,
+    write: async (bytes) => {
+      try {
+        await port.write(bytes);
+      } catch (error) {
+        if (codeOf(error) !== 'ETIMEDOUT') throw closed(error);
+        throw new Failure('host-timeout', { command: `typing to ${guest.name}`, timeoutS: 10 }, { cause: error });
+      }
+    },
+    history: (bytesMax) =>
+      place.log === undefined ? Promise.resolve(new Uint8Array()) : tail(ground.root + place.log, bytesMax),
+  };
+}
+
+/** A serial console that QEMU serves on a UNIX socket, to one client at a time. */
+async function openSocket(path: string, signal: AbortSignal): Promise<Pty> {
+  const socket = connect({ path, signal });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve).once('error', reject);
+  });
+  const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.on('error', () => {}); // 'close' follows
+  return {
+    onData: (listener) => void socket.on('data', listener),
+    onEnd: (listener) => void ended.then(listener),
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+      }),
+    close: async () => {
+      socket.destroy();
+      await ended;
+    },
+  };
+}
+
+/** The last bytes of a file; none where it is not there yet. */
+async function tail(path: string, bytesMax: number): Promise<Uint8Array> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return new Uint8Array();
+    throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
+  }
+  try {
+    const { size } = await file.stat();
+    const from = Math.max(0, size - bytesMax);
+    const buffer = new Uint8Array(size - from);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DriverGuest, GuestChange, GuestChanged, GuestId } from '#agent/drivers/driver.ts';
+import { Failure } from '#shared/errors.ts';
+import { isActive } from '#shared/model/guest.ts';
+import { type Definition, parseDefinition } from './definition.ts';
+import { checkedId, failedWith, type Ground } from './ground.ts';
+import { act } from './power.ts';
+import { listNames, missing, readGuest } from './reading.ts';
+import { sayable } from './xml.ts';
+
+/** Define a guest, or change the definition of one, which stays the same guest. */
+export async function defineGuest(
+  ground: Ground,
+  text: string,
+  replace: boolean,
+  signal: AbortSignal,
+): Promise<DriverGuest> {
+  const wanted = parseDefinition(text);
+  const guests = await listNames(ground, signal);
+  const namesake = guests.find(({ name }) => name === wanted.name);
+  const twin = guests.find(({ id }) => id === wanted.uuid);
+  const taken = namesake ?? twin;
+  if (taken && !replace) throw new Failure('guest-exists', { guest: taken.name, host: ground.host });
+  if (twin && !namesake) {
+    throw new Failure('guest-definition', {
+      problem: `its <uuid> is that of the guest ${twin.name}; a guest keeps its name`,
+    });
+  }
+  const id = namesake?.id ?? wanted.uuid ?? randomUUID();
+  await storeDefinition(ground, wanted.withUuid(id), signal);
+  return readGuest(ground, id, signal);
+}
+
+/** By a file that only we can read: a definition may hold passwords, and a line of virsh would not hold it. */
+async function storeDefinition(ground: Ground, definition: Definition, signal: AbortSignal): Promise<void> {
+  const folder = await mkdtemp(join(ground.stateFolder, 'define-'));
+  try {
+    const file = join(folder, 'domain.xml');
+    await writeFile(file, definition.toString(), { mode: 0o600 });
+    await ground.virsh.change(['define', file], signal);
+  } catch (error) {
+    if (failedWith(error, 'guest-exists')) {
+      throw new Failure('guest-exists', { guest: definition.name, host: ground.host }, { cause: error });
+    }
+    // what libvirt refuses here it refuses because of what the definition says
+    if (failedWith(error, 'host-command')) {
+      throw new Failure('guest-definition', { problem: definePart(String(error.details.problem)) }, { cause: error });
+    }
+    throw failedWith(error, 'guest-definition')
+      ? new Failure('guest-definition', { problem: definePart(String(error.details.problem)) }, { cause: error })
+      : error;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const definePart = (problem: string): string => problem.replace(/^Failed to define domain from \S+: /, '');
+
+/** The definition from the next start on, without the secrets in it. */
+export async function readDefinition(ground: Ground, id: GuestId, signal: AbortSignal): Promise<string> {
+  return dumpxml(ground, id, ['--inactive'], signal);
+}
+
+async function dumpxml(ground: Ground, id: GuestId, flags: readonly string[], signal: AbortSignal): Promise<string> {
+  checkedId(ground, id);
+  try {
+    return await ground.virsh.read(['dumpxml', ...flags, id], signal);
+  } catch (error) {
+    throw failedWith(error, 'guest-not-found') ? missing(ground, id) : error;
+  }
+}
+
+/** Remove a guest that is off, with what hangs on its definition; its disks stay. */
+export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  const guest = await readGuest(ground, id, signal);
+  const need = { verb: 'guest.delete', needed: 'shutoff' };
+  // libvirt would take the definition of a running guest, and leave the guest to run on
+  if (isActive(guest.state)) {
+    throw new Failure('guest-wrong-state', { guest: guest.name, state: guest.state, ...need });
+  }
+  await act(ground, id, need, ['undefine', ...ground.hypervisor.undefineFlags, id], signal);
+}
+
+export async function setAutostart(ground: Ground, id: GuestId, enabled: boolean, signal: AbortSignal): Promise<void> {
+  const words = ['autostart', ...(enabled ? [] : ['--disable']), id];
+  await act(ground, id, { verb: 'guest.autostart', needed: 'persistent' }, words, signal);
+}
+
+/**
+ * Change settings: in the definition, all at once; and in the guest that runs, each where it can be.
+ *
+ * A guest without a definition that outlives it has only what runs: what that cannot take is a failure.
+ */
+export async function setGuest(
+  ground: Ground,
+  id: GuestId,
+  change: GuestChange,
+  signal: AbortSignal,
+): Promise<GuestChanged[]> {
+  const guest = await readGuest(ground, id, signal);
+  const settings = (['vcpus', 'memoryMiB', 'title'] as const).filter((key) => change[key] !== undefined);
+  if (settings.length === 0) return [];
+  if (guest.persistent) {
+    const definition = parseDefinition(await dumpxml(ground, id, ['--inactive', '--security-info'], signal));
+    await storeDefinition(ground, definition.with(change), signal);
+  }
+  const changed: GuestChanged[] = [];
+  for (const setting of settings) {
+    const live = !isActive(guest.state) || (await setLive(ground, guest, setting, change, signal));
+    changed.push({ setting, value: String(change[setting]), holds: live ? 'now' : 'from the next start' });
+  }
+  return changed;
+}
+
+const LIVE_WORDS = {
+  vcpus: (id, change) => ['setvcpus', id, '--live', '--count', String(change.vcpus)],
+  memoryMiB: (id, change) => ['setmem', id, '--live', '--size', `${change.memoryMiB}MiB`],
+  title: (id, change) => ['desc', id, '--live', '--title', '--new-desc', sayable(change.title ?? '')],
+} as const satisfies Record<keyof GuestChange, (id: GuestId, change: GuestChange) => readonly string[]>;
+
+/** Whether the guest that runs took it. */
+async function setLive(
+  ground: Ground,
+  guest: DriverGuest,
+  setting: keyof GuestChange,
+  change: GuestChange,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await ground.virsh.change(LIVE_WORDS[setting](guest.id, change), signal);
+    return true;
+  } catch (error) {
+    if (!guest.persistent || !failedWith(error, 'host-command', 'guest-definition', 'guest-wrong-state')) throw error;
+    ground.log.info({ guest: guest.name, setting, err: error }, 'the running guest did not take the change');
+    return false;
+  }
+}

@@ -1,0 +1,123 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { HypervisorDriver, Watch } from '#agent/drivers/driver.ts';
+import { parseCapabilities } from './capabilities.ts';
+import { openConsole } from './console.ts';
+import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
+import { examine } from './examine.ts';
+import type { Ground } from './ground.ts';
+import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, startGuest, suspendGuest } from './power.ts';
+import { listGuests, readAddresses, readGuest, readHost, readStats } from './reading.ts';
+import { definitionOfForm } from './short-form.ts';
+import { hypervisorOf } from './uri.ts';
+import { virsh as openVirsh } from './virsh.ts';
+import { watchEvents } from './watch.ts';
+
+export interface LibvirtOptions {
+  /** `qemu:///system` and its like. */
+  uri: string;
+  log: Ground['log'];
+  /** A folder of the agent's; the driver makes one of its own in it, which only its user can read. */
+  stateFolder: string;
+  /** The host's name, for messages. */
+  host?: string;
+  /** Where the hypervisor's files are seen from here, if it has a mount namespace of its own: `/proc/PID/root`. */
+  root?: string;
+  /** Where QEMU writes the consoles of guests from the short form. */
+  consoleFolder?: string;
+}
+
+const CAPABILITIES_MS_MAX = 20_000;
+
+/**
+ * The driver of whatever libvirt drives, through virsh.
+ *
+ * It is made also while libvirt does not answer, and answers itself as soon as libvirt does.
+ * @throws Failure config-invalid for a URI that is none of ours
+ */
+export async function libvirtDriver(options: LibvirtOptions): Promise<HypervisorDriver> {
+  const { uri, log } = options;
+  const hypervisor = hypervisorOf(uri);
+  const stateFolder = join(options.stateFolder, 'libvirt');
+  await mkdir(stateFolder, { recursive: true });
+  await chmod(stateFolder, 0o700);
+  const virsh = openVirsh(uri);
+  const known = capabilitiesOnce(virsh, log);
+  const ground: Ground = {
+    uri,
+    virsh,
+    hypervisor,
+    log,
+    stateFolder,
+    root: options.root ?? '',
+    host: options.host,
+    capabilities: known.ask,
+  };
+  await known.ask(AbortSignal.timeout(CAPABILITIES_MS_MAX)).catch((error: unknown) => {
+    log.warn({ uri, err: error }, 'libvirt does not answer yet');
+  });
+  const consoleFolder = options.consoleFolder ?? '/var/log/libvirt/qemu';
+  return driverOn(ground, (form) =>
+    definitionOfForm(form, { hypervisor, consoleFolder, domainTypes: known.now()?.domainTypes }),
+  );
+}
+
+/** The parts as one driver. */
+function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']): HypervisorDriver {
+  const watches = new Set<Watch>();
+  return {
+    kind: 'libvirt',
+    uri: ground.uri,
+    listGuests: async (signal) => {
+      await ground.capabilities(signal); // so that they are known for definitions
+      return listGuests(ground, signal);
+    },
+    readGuest: (id, signal) => readGuest(ground, id, signal),
+    readHost: (signal) => readHost(ground, signal),
+    startGuest: (id, { paused }, signal) => startGuest(ground, id, paused, signal),
+    shutdownGuest: (id, { again }, signal) => shutdownGuest(ground, id, again, signal),
+    poweroffGuest: (id, signal) => poweroffGuest(ground, id, signal),
+    rebootGuest: (id, signal) => rebootGuest(ground, id, signal),
+    suspendGuest: (id, signal) => suspendGuest(ground, id, signal),
+    resumeGuest: (id, signal) => resumeGuest(ground, id, signal),
+    defineGuest: (definition, { replace }, signal) => defineGuest(ground, definition, replace, signal),
+    definitionOf,
+    deleteGuest: (id, signal) => deleteGuest(ground, id, signal),
+    readDefinition: (id, signal) => readDefinition(ground, id, signal),
+    setGuest: (id, change, signal) => setGuest(ground, id, change, signal),
+    setAutostart: (id, enabled, signal) => setAutostart(ground, id, enabled, signal),
+    readStats: (id, signal) => readStats(ground, id, signal),
+    readAddresses: (id, signal) => readAddresses(ground, id, signal),
+    watch: async (listener, onBreak, signal) => {
+      const watch = await watchEvents(ground, listener, onBreak, signal);
+      watches.add(watch);
+      return {
+        stop: async () => {
+          watches.delete(watch);
+          await watch.stop();
+        },
+      };
+    },
+    openConsole: (id, signal) => openConsole(ground, id, signal),
+    examine: (signal) => examine(ground, signal),
+    close: async () => {
+      await Promise.all(Array.from(watches, (watch) => watch.stop()));
+      await ground.virsh.close();
+    },
+  };
+}
+
+/** What the host can do does not change under way: it is asked until there is an answer. */
+function capabilitiesOnce(virsh: Ground['virsh'], log: Ground['log']) {
+  let found: ReturnType<typeof parseCapabilities> | undefined;
+  return {
+    now: () => found,
+    ask: async (signal: AbortSignal) => {
+      if (!found) {
+        found = parseCapabilities(await virsh.read(['capabilities'], signal));
+        log.info({ domainTypes: [...found.domainTypes], arch: found.arch }, 'libvirt answers');
+      }
+      return found;
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import type { GuestId } from '#agent/drivers/driver.ts';
+import { Failure } from '#shared/errors.ts';
+import { agentState } from './definition.ts';
+import { checkedId, failedWith, type Ground } from './ground.ts';
+import { missing, readGuest } from './reading.ts';
+
+/** For messages: the verb, and the state that it needs a guest to be in. */
+interface Need {
+  verb: string;
+  needed: string;
+}
+
+/** Do something to a guest; what virsh refuses because of the guest's state says in which state the guest is. */
+export async function act(
+  ground: Ground,
+  id: GuestId,
+  need: Need,
+  words: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  checkedId(ground, id);
+  try {
+    return await ground.virsh.change(words, signal);
+  } catch (error) {
+    if (failedWith(error, 'guest-not-found')) throw missing(ground, id);
+    if (!failedWith(error, 'guest-wrong-state')) throw error;
+    const guest = await readGuest(ground, id, signal);
+    throw new Failure('guest-wrong-state', { guest: guest.name, state: guest.state, ...need }, { cause: error });
+  }
+}
+
+export async function startGuest(ground: Ground, id: GuestId, paused: boolean, signal: AbortSignal): Promise<void> {
+  const words = ['start', id, ...(paused ? ['--paused'] : [])];
+  await act(ground, id, { verb: 'guest.start', needed: 'shutoff' }, words, signal);
+}
+
+export async function poweroffGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await act(ground, id, { verb: 'guest.poweroff', needed: 'running' }, ['destroy', id], signal);
+}
+
+export async function suspendGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await act(ground, id, { verb: 'guest.suspend', needed: 'running' }, ['suspend', id], signal);
+}
+
+export async function resumeGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await act(ground, id, { verb: 'guest.resume', needed: 'paused' }, ['resume', id], signal);
+}
+
+export async function shutdownGuest(ground: Ground, id: GuestId, again: number, signal: AbortSignal): Promise<void> {
+  await askGuest(ground, id, { verb: 'guest.shutdown', needed: 'running' }, 'shutdown', again, signal);
+}
+
+export async function rebootGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await askGuest(ground, id, { verb: 'guest.reboot', needed: 'running' }, 'reboot', 1, signal);
+}
+
+/**
+ * Ask the guest itself: by its agent where that is there, else by the power button; each further time by the other way.
+ *
+ * An agent that does not answer is no reason to fail: the next way is tried at once.
+ */
+async function askGuest(
+  ground: Ground,
+  id: GuestId,
+  need: Need,
+  command: 'shutdown' | 'reboot',
+  again: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const modes = await askModes(ground, id, signal);
+  if (modes.length === 0) {
+    await act(ground, id, need, [command, id], signal);
+    return;
+  }
+  const first = (again - 1) % modes.length;
+  const order = [...modes.slice(first), ...modes.slice(0, first)];
+  for (const [index, mode] of order.entries()) {
+    try {
+      await act(ground, id, need, [command, id, '--mode', mode], signal);
+      return;
+    } catch (error) {
+      if (index === order.length - 1 || !failedWith(error, 'host-command', 'host-timeout')) throw error;
+      ground.log.info({ guest: id, mode, err: error }, 'guest could not be asked in that way');
+    }
+  }
+}
+
+async function askModes(ground: Ground, id: GuestId, signal: AbortSignal): Promise<readonly string[]> {
+  const { agent, plain } = ground.hypervisor.askModes;
+  if (agent.length === 0) return plain;
+  checkedId(ground, id);
+  try {
+    return agentState(await ground.virsh.read(['dumpxml', id], signal)) === 'connected' ? agent : plain;
+  } catch (error) {
+    throw failedWith(error, 'guest-not-found') ? missing(ground, id) : error;
+  }
+}

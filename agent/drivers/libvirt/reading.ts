@@ -1,0 +1,111 @@
+import type { DriverGuest, DriverHost, GuestId } from '#agent/drivers/driver.ts';
+import { Failure } from '#shared/errors.ts';
+import { type GuestStats, isActive } from '#shared/model/guest.ts';
+import { parseAddresses } from './addresses.ts';
+import { agentState } from './definition.ts';
+import { parseDomstats, statsOf } from './domstats.ts';
+import { checkedId, failedWith, type Ground } from './ground.ts';
+import { cpuTimeIn, guestOf, parseDominfo } from './guest-facts.ts';
+import { parseHost } from './host-facts.ts';
+import { parseListing, parseNames } from './listing.ts';
+import { parseState } from './states.ts';
+
+/** Names and ids of all guests. */
+export const listNames = async ({ virsh }: Ground, signal: AbortSignal): Promise<{ id: GuestId; name: string }[]> =>
+  parseNames(await virsh.read(['list', '--all', '--uuid', '--name'], signal));
+
+/** One guest. @throws Failure guest-not-found */
+export async function readGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverGuest> {
+  checkedId(ground, id);
+  const ask = (...words: string[]) => ground.virsh.read([...words, id], signal);
+  try {
+    const [info, state, title] = await Promise.all([
+      ask('dominfo'),
+      ask('domstate', '--reason'),
+      ask('desc', '--title'),
+    ]);
+    return guestOf(parseDominfo(info), parseState(state), title);
+  } catch (error) {
+    throw failedWith(error, 'guest-not-found') ? missing(ground, id) : error;
+  }
+}
+
+export const missing = (ground: Ground, id: GuestId): Failure =>
+  new Failure('guest-not-found', { guest: id, host: ground.host });
+
+/** All guests: a few questions for all, and one by one those whose answer was not enough. */
+export async function listGuests(ground: Ground, signal: AbortSignal): Promise<DriverGuest[]> {
+  const ask = (...words: string[]) => ground.virsh.read(words, signal);
+  const [names, titles, autostart, persistent, stats] = await Promise.all([
+    ask('list', '--all', '--uuid', '--name'),
+    ask('list', '--all', '--title'),
+    ask('list', '--all', '--uuid', '--autostart'),
+    ask('list', '--all', '--uuid', '--persistent'),
+    ask('domstats', '--nowait', '--state', '--balloon', '--vcpu').catch((error: unknown) => {
+      if (!failedWith(error, 'host-command')) throw error;
+      return ''; // xen and lxc have none
+    }),
+  ]);
+  const listed = parseListing({ names, titles, autostart, persistent, stats });
+  const guests = await Promise.all(
+    Array.from(listed, async ([id, guest]) => guest ?? (await readOrLeaveOut(ground, id, signal))),
+  );
+  return guests.filter((guest) => guest !== undefined);
+}
+
+/** A guest that went meanwhile is left out; one that cannot be read as well, and the log says so. */
+async function readOrLeaveOut(ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverGuest | undefined> {
+  try {
+    return await readGuest(ground, id, signal);
+  } catch (error) {
+    if (failedWith(error, 'host-output', 'host-command')) {
+      ground.log.warn({ guest: id, err: error }, 'guest cannot be read and is left out');
+    } else if (!failedWith(error, 'guest-not-found')) {
+      throw error;
+    }
+    return undefined;
+  }
+}
+
+/** The host under the hypervisor. */
+export async function readHost(ground: Ground, signal: AbortSignal): Promise<DriverHost> {
+  const [node, version, { cpuModel }] = await Promise.all([
+    ground.virsh.read(['nodeinfo'], signal),
+    ground.virsh.read(['version'], signal),
+    ground.capabilities(signal),
+  ]);
+  return { ...parseHost(node, version), ...(cpuModel === undefined ? {} : { cpuModel }) };
+}
+
+/** Figures of one guest; fewer where the hypervisor has no `domstats`. */
+export async function readStats(ground: Ground, id: GuestId, signal: AbortSignal): Promise<GuestStats> {
+  const guest = await readGuest(ground, id, signal);
+  try {
+    const stats = parseDomstats(await ground.virsh.read(['domstats', '--nowait', id], signal));
+    const figures = stats.get(guest.name);
+    if (figures) return statsOf(guest.name, figures);
+  } catch (error) {
+    if (!failedWith(error, 'host-command')) throw error;
+  }
+  const cpuTimeS = cpuTimeIn(await ground.virsh.read(['dominfo', id], signal));
+  return { name: guest.name, state: guest.state, ...(cpuTimeS === undefined ? {} : { cpuTimeS }) };
+}
+
+/** Addresses as the guest agent tells them, or else a lease of libvirt's own DHCP server. */
+export async function readAddresses(ground: Ground, id: GuestId, signal: AbortSignal): Promise<string[]> {
+  const guest = await readGuest(ground, id, signal);
+  if (!isActive(guest.state)) return [];
+  const xml = await ground.virsh.read(['dumpxml', id], signal);
+  const sources = agentState(xml) === 'connected' ? ['agent', 'lease'] : ['lease'];
+  for (const source of sources) {
+    try {
+      // not among the quick reads: a guest agent may take seconds
+      const addresses = parseAddresses(await ground.virsh.change(['domifaddr', '--source', source, id], signal));
+      if (addresses.length > 0) return addresses;
+    } catch (error) {
+      if (!failedWith(error, 'host-command', 'guest-wrong-state')) throw error;
+      ground.log.debug({ guest: guest.name, source, err: error }, 'no addresses from that source');
+    }
+  }
+  return [];
+}
