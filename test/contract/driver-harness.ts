@@ -22,6 +22,9 @@ export interface DriverHarness {
     delete(id: GuestId): Promise<void>;
   };
 
+  /** Whether a guest can be started with its vCPUs stopped; true where it is left out. */
+  startsPaused?: boolean;
+
   /** The most that a guest takes to boot, and so to answer when asked to shut down. */
   bootMsMax: number;
 

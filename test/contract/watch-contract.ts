@@ -14,7 +14,7 @@ export function watchContract(stage: Scene): void {
     const { driver } = stage;
     const watch = await witness(driver);
     try {
-      const guest = await stage.define({ name: `watched 'by' "name": x` });
+      const guest = await stage.define({ name: `a 'b' "c": d` });
       await watch.sees('defined', of(guest, 'defined'));
       await driver.startGuest(guest.id, { paused: false }, stage.signal());
       await watch.sees('started', of(guest, 'started', 'running'));

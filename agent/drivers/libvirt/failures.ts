@@ -9,7 +9,7 @@ const ROWS: readonly (readonly [RegExp, FailureCode])[] = [
     'host-unreachable',
   ],
   [
-    /domain is already (?:active|running|paused|being started)|domain .*is (?:already active|already running|not running|not active)|domain '.*' (?:not running|is already)|domain is not (?:active|running|paused|suspended)|domain is transitioning/i,
+    /domain is already (?:active|running|paused|being started)|domain .*is (?:already active|already running|not running|not active)|domain '.*' (?:not running|not paused|is already)|domain is not (?:active|running|paused|suspended)|domain is transitioning/i,
     'guest-wrong-state',
   ],
   [/already exists with uuid|already defined with uuid|already exists/i, 'guest-exists'],
