@@ -83,10 +83,12 @@ export async function startLibvirtDaemon(): Promise<LibvirtDaemon> {
   return daemon;
 }
 
-/** A shell is the supervisor: it has nothing to decide. */
+/** A shell is the supervisor: it has nothing to decide. A change of user forgets the signal at the parent's death: it is set after. */
 function unshareArgs(isRoot: boolean): string[] {
   const loop = 'while :; do libvirtd; sleep 0.1; done';
-  const drop = isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
+  const drop = isRoot
+    ? ['setpriv', '--pdeathsig=KILL', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+    : [];
   const spaces = ['--pid', '--mount', '--fork', '--kill-child', '--mount-proc'];
   return [...(isRoot ? [] : ['--map-current-user']), ...spaces, ...drop, 'tini', '-s', '--', 'sh', '-c', loop];
 }
