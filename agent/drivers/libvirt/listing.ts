@@ -62,7 +62,8 @@ const uuidsIn = (stdout: string): string[] => stdout.split('\n').map((line) => l
 function titleIn(row: string, name: string): string | undefined {
   const afterId = /^ (?:\d+|-) +/.exec(row)?.[0].length;
   if (afterId === undefined || !row.startsWith(name, afterId) || row.includes('\\x')) return undefined;
-  return TITLE.exec(row.slice(afterId + name.length))?.[1]?.trimEnd();
+  const match = TITLE.exec(row.slice(afterId + name.length));
+  return match ? (match[1] ?? '') : undefined;
 }
 
-const TITLE = new RegExp(`^ {2,}(?:${STATE_WORDS.join('|')}) *(?: {3}(.*))?$`, 'u');
+const TITLE = new RegExp(`^ {2,}(?:${STATE_WORDS.join('|')})(?: +(.*))?$`, 'u');
