@@ -15,13 +15,20 @@ export async function makeSegment(server: Machine, address: string): Promise<voi
   ]);
 }
 
-/** Join a host to it: its uplink is a port of its bridge br0, where its guests will be too. */
-export async function joinSegment(server: Machine, host: Machine, address: string): Promise<void> {
+/** Give a host its address on the segment: on its bridge br0, where its guests are too. */
+export async function addressHost(host: Machine, address: string): Promise<void> {
+  await ip(host, [`addr add ${address}/24 dev br0`, 'link set br0 up']);
+}
+
+/** Join a host to the segment: its uplink is a port of its br0. */
+export async function joinSegment(server: Machine, host: Machine): Promise<void> {
+  // The kernel takes a link away a moment after the namespace of its other end has gone.
+  await ip(server, [`link del ${host.name}`]).catch(() => {});
   await ip(server, [
     `link add name ${host.name} type veth peer name uplink netns ${host.init.pid}`,
     `link set ${host.name} master segment up`,
   ]);
-  await ip(host, ['link set uplink master br0 up', `addr add ${address}/24 dev br0`, 'link set br0 up']);
+  await ip(host, ['link set uplink master br0 up']);
 }
 
 /** Take a host's uplink away, or give it back, as a pulled cable would. */

@@ -1,0 +1,52 @@
+import { mkdir } from 'node:fs/promises';
+import type { GuestImage } from '../guest/build.ts';
+import { defineGuests } from './guests.ts';
+import { type Host, startHost } from './host.ts';
+import { type Kept, keep } from './keep.ts';
+import { addressHost, joinSegment } from './links.ts';
+import type { Machine } from './machine.ts';
+import type { PlannedHost } from './plan.ts';
+
+export interface RunningHost extends Host {
+  readonly ended: Promise<void>;
+}
+
+export interface HostPartOptions {
+  rigDir: string;
+  plan: PlannedHost;
+  stateFolder: string;
+  names: ReadonlyMap<string, string>;
+  image: GuestImage;
+  hasKvm: boolean;
+  /** The machine that has the segment. */
+  server: () => Promise<Machine>;
+  /** How long its guests may take to shut down when the rig goes down. */
+  shutdownMs: number;
+  started: (host: Host) => void;
+  say: (line: string) => void;
+}
+
+/** Keep a host running: its machine, joined to the segment, its libvirtd, and its guests defined. */
+export function keepHost(options: HostPartOptions): Kept<RunningHost> {
+  const { plan, say, shutdownMs } = options;
+  return keep({ name: plan.name, start: () => start(options), end: (host) => host.stop(shutdownMs), say });
+}
+
+async function start(options: HostPartOptions): Promise<RunningHost> {
+  const { rigDir, plan, stateFolder, names, image, hasKvm, say } = options;
+  await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  const host = await startHost({ rigDir, name: plan.name, address: plan.address, stateFolder, names, hasKvm });
+  try {
+    await addressHost(host.machine, plan.address);
+    await joinSegment(await options.server(), host.machine);
+    host.machine.begin();
+    await host.libvirtReady();
+    const defined = await defineGuests(host, stateFolder, plan.guests, image, hasKvm);
+    if (defined.length > 0) say(`${plan.name}: defined ${defined.join(', ')}`);
+    options.started(host);
+    return { ...host, ended: host.machine.ended };
+  } catch (error) {
+    await host.machine.kill();
+    throw error;
+  }
+}
