@@ -24,10 +24,11 @@ export const GUEST_MARKER = 'skerry-guest: ';
  * @param cache a folder that any number of rigs may share
  * @throws Failure setup-needed when Debian's packages cannot be had
  */
-export async function buildGuest(cache: string): Promise<GuestImage> {
+export async function buildGuest(cache: string, say: (line: string) => void = () => {}): Promise<GuestImage> {
   const folder = join(cache, `guest-${await recipeDigest()}`);
   const found = await readImage(folder);
   if (found !== undefined) return found;
+  say("Making the tiny guest from Debian's packages, once");
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(cache, 'making-'));
   try {

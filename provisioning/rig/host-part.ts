@@ -6,6 +6,7 @@ import { type Kept, keep } from './keep.ts';
 import { addressHost, joinSegment } from './links.ts';
 import type { Machine } from './machine.ts';
 import type { PlannedHost } from './plan.ts';
+import type { ProcessId } from './processes.ts';
 
 export interface RunningHost extends Host {
   readonly ended: Promise<void>;
@@ -20,16 +21,18 @@ export interface HostPartOptions {
   hasKvm: boolean;
   /** The machine that has the segment. */
   server: () => Promise<Machine>;
-  /** How long its guests may take to shut down when the rig goes down. */
-  shutdownMs: number;
-  started: (host: Host) => void;
+  started: (name: string, process: ProcessId) => void;
   say: (line: string) => void;
 }
 
 /** Keep a host running: its machine, joined to the segment, its libvirtd, and its guests defined. */
 export function keepHost(options: HostPartOptions): Kept<RunningHost> {
-  const { plan, say, shutdownMs } = options;
-  return keep({ name: plan.name, start: () => start(options), end: (host) => host.stop(shutdownMs), say });
+  return keep({
+    name: options.plan.name,
+    start: () => start(options),
+    end: (host) => host.machine.kill(),
+    say: options.say,
+  });
 }
 
 async function start(options: HostPartOptions): Promise<RunningHost> {
@@ -43,7 +46,7 @@ async function start(options: HostPartOptions): Promise<RunningHost> {
     await host.libvirtReady();
     const defined = await defineGuests(host, stateFolder, plan.guests, image, hasKvm);
     if (defined.length > 0) say(`${plan.name}: defined ${defined.join(', ')}`);
-    options.started(host);
+    options.started(plan.name, host.machine.init);
     return { ...host, ended: host.machine.ended };
   } catch (error) {
     await host.machine.kill();

@@ -16,8 +16,8 @@ export interface Host {
   virsh(args: readonly string[], timeoutMs?: number): Promise<string>;
   /** Resolves when its libvirtd answers. @throws Failure host-timeout */
   libvirtReady(): Promise<void>;
-  /** End its guests, ask first, then its libvirtd, then itself. */
-  stop(shutdownMs: number): Promise<void>;
+  /** Ask its guests to shut down; those that have not when the time is over lose power. */
+  endGuests(shutdownMs: number): Promise<void>;
 }
 
 export interface HostOptions {
@@ -48,10 +48,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     uri,
     virsh,
     libvirtReady: () => libvirtReady(name, `${machine.run}/libvirt/libvirt-sock`, virsh),
-    async stop(shutdownMs) {
-      await endGuests(virsh, shutdownMs).catch(() => {});
-      await machine.kill();
-    },
+    endGuests: (shutdownMs) => endGuests(virsh, shutdownMs),
   };
 }
 
@@ -118,7 +115,6 @@ async function libvirtReady(
 
 type Virsh = (args: readonly string[], timeoutMs?: number) => Promise<string>;
 
-/** Ask all guests to shut down; those that have not when the time is over lose power. */
 async function endGuests(virsh: Virsh, shutdownMs: number): Promise<void> {
   const active = async () => (await virsh(['list', '--name'], 10_000)).split('\n').filter((line) => line.trim() !== '');
   const end = performance.now() + shutdownMs;

@@ -1,0 +1,49 @@
+import type { RigFile } from '#provisioning/rig/rig-file.ts';
+
+export interface SiteFacts {
+  /** The rig's folder, as the reader would write it. */
+  dir: string;
+  /** How long it took to come up. */
+  seconds?: number;
+  accelerator?: string;
+  /** Names of guests by host. */
+  guests?: ReadonlyMap<string, readonly string[]>;
+}
+
+/** What a person needs to use the rig: where to connect, as whom, and what to type first. */
+export function siteText(rig: RigFile, facts: SiteFacts): string {
+  const took = facts.seconds === undefined ? '' : ` after ${facts.seconds.toFixed(1)} s`;
+  const { host, port, directTlsPort, websocketUrl } = rig.xmpp;
+  const dirOption = facts.dir === '.skerry' ? '' : ` --dir ${facts.dir}`;
+  return [
+    '',
+    `The rig is up${took}: ejabberd, ${rig.hosts.map(({ name }) => name).join(', ')}, an agent on each.`,
+    ...(facts.accelerator === undefined ? [] : [facts.accelerator]),
+    '',
+    `  domain       ${rig.domain}`,
+    `  connect to   ${host} port ${port} (STARTTLS) or ${directTlsPort} (direct TLS), ${websocketUrl}`,
+    `  authority    ${rig.ca}`,
+    ...listed(
+      'people',
+      rig.accounts.map(({ jid, password }) => [jid, password] as const),
+    ),
+    ...listed(
+      'hosts',
+      rig.hosts.map(({ name, jid }) => [jid, facts.guests?.get(name)?.join(', ') ?? ''] as const),
+    ),
+    '',
+    'In another terminal:',
+    ...['guest list', 'guest start venti', 'console venti', 'help guest start'].map(
+      (words) => `  ./skerry${dirOption} ${words}`,
+    ),
+    'In any XMPP client, write to host1: `list`, `start venti`, `help`.',
+    '',
+  ].join('\n');
+}
+
+function listed(title: string, rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([first]) => first.length));
+  return rows.map(([first, second], index) =>
+    `  ${(index === 0 ? title : '').padEnd(11)}  ${first.padEnd(width)}  ${second}`.trimEnd(),
+  );
+}

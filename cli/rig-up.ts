@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { layoutOf } from '#provisioning/rig/layout.ts';
+import { RIG_MARK } from '#provisioning/rig/processes.ts';
+import type { Site } from '#provisioning/rig/site.ts';
+import { bringUp } from '#provisioning/rig/up.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import { optionsOf, ROOT, rigFolder } from './rig-options.ts';
+import { siteText } from './rig-text.ts';
+
+export const UP_USAGE = './skerry up [--detach] [--dir FOLDER] [--hypervisor URI]';
+
+/**
+ * `up`: bring the rig up and keep it, in the foreground until Ctrl-C, or detached.
+ * @returns exit code
+ */
+export async function up(argv: string[]): Promise<number> {
+  const options = optionsOf(
+    argv,
+    { dir: { type: 'string' }, detach: { type: 'boolean' }, hypervisor: { type: 'string' } },
+    UP_USAGE,
+  );
+  const dir = rigFolder(options.dir);
+  const rest = options.hypervisor === undefined ? [] : ['--hypervisor', options.hypervisor];
+  return options.detach ? detach(dir, rest) : holdUp(dir, options.hypervisor);
+}
+
+/** Told to whoever started a detached rig. */
+type Word = { line: string } | { ready: true } | { failed: string };
+
+async function holdUp(dir: string, hypervisorUri: string | undefined): Promise<number> {
+  const startedMs = performance.now();
+  const tell = (word: Word) => process.connected && process.send?.(word, undefined, undefined, () => {});
+  const say = (line: string) => {
+    console.log(`${new Date().toTimeString().slice(0, 8)}  ${line}`);
+    tell({ line });
+  };
+  // The one that started it may leave; what it does not hear is in the log.
+  process.on('disconnect', () => {});
+  const interrupted = interruption();
+  try {
+    const site = await bringUp({ dir, hypervisorUri, say, signal: interrupted.signal });
+    const text = siteText(site.rig, {
+      dir: relative(process.cwd(), dir) || '.',
+      seconds: (performance.now() - startedMs) / 1_000,
+      accelerator: site.accelerator,
+      guests: site.guests,
+    });
+    console.log(text);
+    tell({ line: text });
+    tell({ ready: true });
+    await takeDownWhenAsked(site, interrupted, say);
+    return 0;
+  } catch (error) {
+    tell({ failed: messageOf(error) });
+    // Every process of the rig dies with this one.
+    if (interrupted.signal.aborted) return 130;
+    throw error;
+  }
+}
+
+async function takeDownWhenAsked(site: Site, interrupted: Interruption, say: (line: string) => void): Promise<void> {
+  await interrupted.first;
+  say('Going down: guests are asked to shut down. Ctrl-C again does not wait for them.');
+  await Promise.race([site.stop(), interrupted.second]);
+  say('The rig is down.');
+}
+
+interface Interruption {
+  signal: AbortSignal;
+  first: Promise<void>;
+  second: Promise<void>;
+}
+
+/** Ctrl-C, `down`, or the terminal going away. */
+function interruption(): Interruption {
+  const controller = new AbortController();
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) second.resolve();
+      controller.abort(new Failure('setup-needed', { problem: 'The rig was called off while it was coming up' }));
+      first.resolve();
+    });
+  }
+  return { signal: controller.signal, first: first.promise, second: second.promise };
+}
+
+/** Start the same command in a session of its own, pass on what it says until it is ready, and leave it. */
+async function detach(dir: string, rest: readonly string[]): Promise<number> {
+  const log = openSync(layoutOf(dir).log, 'a', 0o600);
+  const child = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), 'up', '--dir', dir, ...rest], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+    env: { ...process.env, [RIG_MARK]: dir },
+  });
+  closeSync(log);
+  const ended = Promise.withResolvers<string>();
+  const ready = Promise.withResolvers<true>();
+  let failed: string | undefined;
+  child.on('message', (word: Word) => {
+    if ('line' in word) console.log(word.line);
+    else if ('ready' in word) ready.resolve(true);
+    else failed = word.failed;
+  });
+  once(child, 'close').then(([code]) => ended.resolve(failed ?? `it ended with ${code}; see ${layoutOf(dir).log}`));
+  const outcome = await Promise.race([ready.promise, ended.promise]);
+  if (outcome !== true) throw new Failure('setup-needed', { problem: outcome });
+  child.disconnect();
+  child.unref();
+  return 0;
+}

@@ -1,0 +1,62 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { type Kept, keep } from './keep.ts';
+import type { Machine } from './machine.ts';
+import { DOMAIN } from './plan.ts';
+import type { ProcessId } from './processes.ts';
+import { type Program, startProgram } from './program.ts';
+
+const AGENT = fileURLToPath(new URL('../../agent/main.ts', import.meta.url));
+const STOP_MS = 5_000;
+
+export interface AgentPartOptions {
+  rigDir: string;
+  name: string;
+  stateFolder: string;
+  /** Undefined: it runs beside the rig's machines, as with --hypervisor. */
+  machine: (() => Promise<Machine>) | undefined;
+  hypervisorUri: string;
+  service: { host: string; port: number };
+  ca: string;
+  /** The file with its account. */
+  credentials: string;
+  people: readonly { jid: string; role: string }[];
+  started: (name: string, process: ProcessId) => void;
+  say: (line: string) => void;
+}
+
+/** Keep a host's agent running, inside the host. */
+export function keepAgent(options: AgentPartOptions): Kept<Program> {
+  const { rigDir, name, stateFolder, machine, say, started } = options;
+  const partName = `${name} agent`;
+  return keep({
+    name: partName,
+    async start() {
+      const config = join(stateFolder, 'agent.yaml');
+      await writeFile(config, stringify(agentConfig(options)), { mode: 0o600 });
+      const program = await startProgram({
+        rigDir,
+        name: partName,
+        argv: [process.execPath, AGENT, '--config', config],
+        machine: await machine?.(),
+        logFile: join(stateFolder, 'agent.log'),
+      });
+      started(partName, program.process);
+      return program;
+    },
+    end: (program) => program.stop(STOP_MS),
+    say,
+  });
+}
+
+const agentConfig = (options: AgentPartOptions): object => ({
+  jid: `${options.name}@${DOMAIN}`,
+  credentials: options.credentials,
+  service: options.service,
+  ca: options.ca,
+  driver: { kind: 'libvirt', uri: options.hypervisorUri },
+  state: join(options.stateFolder, 'agent'),
+  policy: { grants: options.people.map(({ jid, role }) => ({ jid, role })) },
+});
