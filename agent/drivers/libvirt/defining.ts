@@ -39,7 +39,7 @@ async function storeDefinition(ground: Ground, definition: Definition, signal: A
   try {
     const file = join(folder, 'domain.xml');
     await writeFile(file, definition.toString(), { mode: 0o600 });
-    await ground.virsh.change(['define', file], signal);
+    await ground.virsh.slow(['define', file], signal);
   } catch (error) {
     if (failedWith(error, 'guest-exists')) {
       throw new Failure('guest-exists', { guest: definition.name, host: ground.host }, { cause: error });
@@ -129,7 +129,7 @@ async function setLive(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    await ground.virsh.change(LIVE_WORDS[setting](guest.id, change), signal);
+    await ground.virsh.slow(LIVE_WORDS[setting](guest.id, change), signal);
     return true;
   } catch (error) {
     if (!guest.persistent || !failedWith(error, 'host-command', 'guest-definition', 'guest-wrong-state')) throw error;

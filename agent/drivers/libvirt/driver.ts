@@ -19,7 +19,7 @@ export interface LibvirtOptions {
   log: Ground['log'];
   /** A folder of the agent's; the driver makes one of its own in it, which only its user can read. */
   stateFolder: string;
-  /** The host's name, for messages. */
+  /** The host's name, for messages; without it they name the URI. */
   host?: string;
   /** Where the hypervisor's files are seen from here, if it has a mount namespace of its own: `/proc/PID/root`. */
   root?: string;
@@ -41,7 +41,8 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
   const stateFolder = join(options.stateFolder, 'libvirt');
   await mkdir(stateFolder, { recursive: true });
   await chmod(stateFolder, 0o700);
-  const virsh = openVirsh(uri);
+  const host = options.host ?? uri;
+  const virsh = openVirsh(uri, host);
   const known = capabilitiesOnce(virsh, log);
   const ground: Ground = {
     uri,
@@ -50,7 +51,7 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
     log,
     stateFolder,
     root: options.root ?? '',
-    host: options.host,
+    host,
     capabilities: known.ask,
   };
   await known.ask(AbortSignal.timeout(CAPABILITIES_MS_MAX)).catch((error: unknown) => {

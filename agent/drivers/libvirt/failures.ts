@@ -29,7 +29,7 @@ export const problemOf = (stderr: string): string =>
  *
  * Source: libvirt 9.0's own messages; recorded in test/fixtures/virsh/errors.txt
  */
-export function failureOf(error: unknown, details: { guest?: string; verb?: string } = {}): unknown {
+export function failureOf(error: unknown, details: { host?: string } = {}): unknown {
   if (!(error instanceof VirshError)) return error;
   const code = ROWS.find(([words]) => words.test(error.message))?.[1] ?? 'host-command';
   return new Failure(

@@ -17,7 +17,7 @@ export interface Ground {
   /** Where the hypervisor's files are seen from here: empty, unless it has a mount namespace of its own. */
   root: string;
   /** The host's name for messages. */
-  host: string | undefined;
+  host: string;
   /** What the host can do; asked once, and again as long as it did not answer. */
   capabilities(signal: AbortSignal): Promise<Capabilities>;
 }

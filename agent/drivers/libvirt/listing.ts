@@ -1,7 +1,7 @@
-import type { DriverGuest } from '#agent/drivers/driver.ts';
+import type { DriverGuest, GuestId } from '#agent/drivers/driver.ts';
 import { figure, parseDomstats } from './domstats.ts';
 import { guestOf, kibToMib } from './guest-facts.ts';
-import { STATE_WORDS, stateOf } from './states.ts';
+import { STATE_WORDS, type StateAndReason, stateOf } from './states.ts';
 
 /** What virsh printed of all guests, asked one right after the other. */
 export interface Listing {
@@ -13,26 +13,37 @@ export interface Listing {
   autostart: string;
   /** `list --all --uuid --persistent` */
   persistent: string;
-  /** `domstats --state --balloon --vcpu --nowait`; empty where the hypervisor has none */
-  stats: string;
+  /** `domstats --list-active --state`; empty where the hypervisor has none */
+  active: string;
+  /** `domstats --list-inactive --state --balloon --vcpu`; empty where the hypervisor has none */
+  inactive: string;
+}
+
+/** A guest in the list: all of it, or all but what its `dominfo` tells, or nothing but its id. */
+export interface ListedGuest {
+  id: GuestId;
+  guest?: DriverGuest;
+  known?: StateAndReason & { title: string };
 }
 
 /**
- * All guests, from few answers; `undefined` in the place of one that must be asked by itself.
+ * All guests, from few answers.
  *
- * Must be asked: one whose figures are missing (it appeared meanwhile, or its driver does not tell them), and one whose
- * row in the table of titles cannot be read for sure (the table escapes some letters, and rows may have moved).
+ * Nothing but the id is known of one whose state is missing (it appeared meanwhile, or there is no `domstats`), and of
+ * one whose row in the table of titles cannot be read for sure (the table escapes some letters, and rows may have moved).
  */
-export function parseListing(listing: Listing): Map<string, DriverGuest | undefined> {
-  const stats = parseDomstats(listing.stats);
+export function parseListing(listing: Listing): ListedGuest[] {
+  const stats = new Map([...parseDomstats(listing.active), ...parseDomstats(listing.inactive)]);
   const autostart = new Set(uuidsIn(listing.autostart));
   const persistent = new Set(uuidsIn(listing.persistent));
   const named = parseNames(listing.names);
   const rows = listing.titles.split('\n').filter((line) => line.trim() !== '');
-  const guestAt = (id: string, name: string, index: number): DriverGuest | undefined => {
+  return named.map(({ id, name }, index): ListedGuest => {
     const figures = stats.get(name);
     const title = rows.length === named.length ? titleIn(rows[index] ?? '', name) : undefined;
-    if (title === undefined || !figures?.has('vcpu.current') || !figures.has('balloon.current')) return undefined;
+    if (title === undefined || !figures) return { id };
+    const known = { ...stateOf(figure(figures, 'state.state'), figure(figures, 'state.reason')), title };
+    if (!figures.has('vcpu.current') || !figures.has('balloon.current')) return { id, known };
     const facts = {
       id,
       name,
@@ -41,9 +52,8 @@ export function parseListing(listing: Listing): Map<string, DriverGuest | undefi
       autostart: autostart.has(id),
       persistent: persistent.has(id),
     };
-    return guestOf(facts, stateOf(figure(figures, 'state.state'), figure(figures, 'state.reason')), title);
-  };
-  return new Map(named.map(({ id, name }, index) => [id, guestAt(id, name, index)]));
+    return { id, guest: guestOf(facts, known, title) };
+  });
 }
 
 /** Shape: `UUID NAME`, a line each; the name may begin and end with blanks. */

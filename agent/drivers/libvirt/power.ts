@@ -20,7 +20,7 @@ export async function act(
 ): Promise<string> {
   checkedId(ground, id);
   try {
-    return await ground.virsh.change(words, signal);
+    return await ground.virsh.slow(words, signal);
   } catch (error) {
     if (failedWith(error, 'guest-not-found')) throw missing(ground, id);
     if (!failedWith(error, 'guest-wrong-state')) throw error;

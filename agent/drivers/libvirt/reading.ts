@@ -7,7 +7,7 @@ import { parseDomstats, statsOf } from './domstats.ts';
 import { checkedId, failedWith, type Ground } from './ground.ts';
 import { cpuTimeIn, guestOf, parseDominfo } from './guest-facts.ts';
 import { parseHost } from './host-facts.ts';
-import { parseListing, parseNames } from './listing.ts';
+import { type ListedGuest, parseListing, parseNames } from './listing.ts';
 import { parseState } from './states.ts';
 
 /** Names and ids of all guests. */
@@ -33,30 +33,44 @@ export async function readGuest(ground: Ground, id: GuestId, signal: AbortSignal
 export const missing = (ground: Ground, id: GuestId): Failure =>
   new Failure('guest-not-found', { guest: id, host: ground.host });
 
-/** All guests: a few questions for all, and one by one those whose answer was not enough. */
+/**
+ * All guests: a few questions for all, one for each that runs, and all for one whose answer was not enough.
+ *
+ * What libvirt would have to ask a QEMU for is not asked: one QEMU that hangs would hide all guests. So `domstats` is
+ * told to leave out vCPUs and memory of guests that run; their `dominfo` has both without asking.
+ */
 export async function listGuests(ground: Ground, signal: AbortSignal): Promise<DriverGuest[]> {
   const ask = (...words: string[]) => ground.virsh.read(words, signal);
-  const [names, titles, autostart, persistent, stats] = await Promise.all([
+  const [names, titles, autostart, persistent, active, inactive] = await Promise.all([
     ask('list', '--all', '--uuid', '--name'),
     ask('list', '--all', '--title'),
     ask('list', '--all', '--uuid', '--autostart'),
     ask('list', '--all', '--uuid', '--persistent'),
-    ask('domstats', '--nowait', '--state', '--balloon', '--vcpu').catch((error: unknown) => {
-      if (!failedWith(error, 'host-command')) throw error;
-      return ''; // xen and lxc have none
-    }),
+    orNothing(ask('domstats', '--list-active', '--state')),
+    orNothing(ask('domstats', '--list-inactive', '--state', '--balloon', '--vcpu')),
   ]);
-  const listed = parseListing({ names, titles, autostart, persistent, stats });
-  const guests = await Promise.all(
-    Array.from(listed, async ([id, guest]) => guest ?? (await readOrLeaveOut(ground, id, signal))),
-  );
+  const listed = parseListing({ names, titles, autostart, persistent, active, inactive });
+  const guests = await Promise.all(listed.map((partial) => completeOrLeaveOut(ground, partial, signal)));
   return guests.filter((guest) => guest !== undefined);
 }
 
+/** Xen and LXC have no `domstats`. */
+const orNothing = (stats: Promise<string>): Promise<string> =>
+  stats.catch((error: unknown) => {
+    if (!failedWith(error, 'host-command')) throw error;
+    return '';
+  });
+
 /** A guest that went meanwhile is left out; one that cannot be read as well, and the log says so. */
-async function readOrLeaveOut(ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverGuest | undefined> {
+async function completeOrLeaveOut(
+  ground: Ground,
+  { id, known, guest }: ListedGuest,
+  signal: AbortSignal,
+): Promise<DriverGuest | undefined> {
   try {
-    return await readGuest(ground, id, signal);
+    if (guest) return guest;
+    if (!known) return await readGuest(ground, id, signal);
+    return guestOf(parseDominfo(await ground.virsh.read(['dominfo', id], signal)), known, known.title);
   } catch (error) {
     if (failedWith(error, 'host-output', 'host-command')) {
       ground.log.warn({ guest: id, err: error }, 'guest cannot be read and is left out');
@@ -77,15 +91,19 @@ export async function readHost(ground: Ground, signal: AbortSignal): Promise<Dri
   return { ...parseHost(node, version), ...(cpuModel === undefined ? {} : { cpuModel }) };
 }
 
-/** Figures of one guest; fewer where the hypervisor has no `domstats`. */
+/** Asking a QEMU or a guest agent takes milliseconds, or else it hangs. */
+const ASK_GUEST_MS_MAX = 5_000;
+
+/** Figures of one guest; fewer where the hypervisor has no `domstats`, and of a guest whose QEMU hangs. */
 export async function readStats(ground: Ground, id: GuestId, signal: AbortSignal): Promise<GuestStats> {
   const guest = await readGuest(ground, id, signal);
   try {
-    const stats = parseDomstats(await ground.virsh.read(['domstats', '--nowait', id], signal));
-    const figures = stats.get(guest.name);
+    const stdout = await ground.virsh.slow(['domstats', '--nowait', id], signal, ASK_GUEST_MS_MAX);
+    const figures = parseDomstats(stdout).get(guest.name);
     if (figures) return statsOf(guest.name, figures);
   } catch (error) {
-    if (!failedWith(error, 'host-command')) throw error;
+    if (!failedWith(error, 'host-command', 'host-timeout')) throw error;
+    ground.log.info({ guest: guest.name, err: error }, 'not all figures of the guest can be had');
   }
   const cpuTimeS = cpuTimeIn(await ground.virsh.read(['dominfo', id], signal));
   return { name: guest.name, state: guest.state, ...(cpuTimeS === undefined ? {} : { cpuTimeS }) };
@@ -99,11 +117,11 @@ export async function readAddresses(ground: Ground, id: GuestId, signal: AbortSi
   const sources = agentState(xml) === 'connected' ? ['agent', 'lease'] : ['lease'];
   for (const source of sources) {
     try {
-      // not among the quick reads: a guest agent may take seconds
-      const addresses = parseAddresses(await ground.virsh.change(['domifaddr', '--source', source, id], signal));
+      const words = ['domifaddr', '--source', source, id];
+      const addresses = parseAddresses(await ground.virsh.slow(words, signal, ASK_GUEST_MS_MAX));
       if (addresses.length > 0) return addresses;
     } catch (error) {
-      if (!failedWith(error, 'host-command', 'guest-wrong-state')) throw error;
+      if (!failedWith(error, 'host-command', 'guest-wrong-state', 'host-timeout')) throw error;
       ground.log.debug({ guest: guest.name, source, err: error }, 'no addresses from that source');
     }
   }

@@ -29,7 +29,7 @@ const ENV = {
 
 /** Watch all guests of a connection. */
 export async function watchEvents(
-  { uri, log }: Pick<Ground, 'uri' | 'log'>,
+  { uri, log, host }: Pick<Ground, 'uri' | 'log' | 'host'>,
   listener: GuestEventListener,
   onBreak: (problem: Error) => void,
   signal: AbortSignal,
@@ -53,7 +53,7 @@ export async function watchEvents(
       else if (LOGS_REGISTRATION.test(line) && ++registrations === 2) listening.resolve();
     }),
   });
-  const broken = session.ended.then((end) => brokenOff(errors, end));
+  const broken = session.ended.then((end) => brokenOff(host, errors, end));
   const stop = async () => {
     stopped = true;
     await session.kill();
@@ -80,7 +80,7 @@ export async function watchEvents(
 }
 
 /** Why the events stopped coming. */
-function brokenOff(errors: readonly string[], end: SessionEnd): Error {
-  const failure = failureOf(new VirshError('event', errors.join('\n') || end.problem));
+function brokenOff(host: string, errors: readonly string[], end: SessionEnd): Error {
+  const failure = failureOf(new VirshError('event', errors.join('\n') || end.problem), { host });
   return failure instanceof Failure ? failure : new Error(end.problem);
 }

@@ -21,7 +21,8 @@ const listing = (changes: Partial<Parameters<typeof parseListing>[0]> = {}) =>
     titles: recorded('listing-titles.txt'),
     autostart: recorded('listing-autostart.txt'),
     persistent: recorded('listing-persistent.txt'),
-    stats: recorded('listing-domstats.txt'),
+    active: recorded('listing-active.txt'),
+    inactive: recorded('listing-inactive.txt'),
     ...changes,
   });
 const isOutputFailure = (error: unknown) => error instanceof Failure && error.code === 'host-output';
@@ -37,18 +38,16 @@ describe('agent/drivers/libvirt: what virsh prints', () => {
     return { arch, domainTypes: [...domainTypes] };
   });
   parsesRecordings('nodeinfo', (text) => parseHost(text, recorded('version.txt')));
-  parsesRecordings('listing-names', () => [...listing().values()]);
+  parsesRecordings('listing-names', () => listing());
 
   it('asks for a guest by itself where the list of all does not tell enough', () => {
-    const ids = [...listing().keys()];
-    const lacking = (guests: ReturnType<typeof listing>) => ids.map((id) => guests.get(id) === undefined);
-    assert.deepEqual(lacking(listing({ stats: '' })), [true, true, true]);
-    const fewer = recorded('listing-titles.txt').split('\n').slice(1).join('\n');
-    assert.deepEqual(lacking(listing({ titles: fewer })), [true, true, true]);
-    const escaped = recorded('listing-titles.txt').replace('☃', '\\xe2\\x98\\x83');
-    assert.equal(lacking(listing({ titles: escaped })).filter(Boolean).length, 1);
-    const moved = recorded('listing-titles.txt').split('\n').filter(Boolean).reverse().join('\n');
-    assert.ok(lacking(listing({ titles: moved })).filter(Boolean).length >= 2);
+    const lacking = (changes: Parameters<typeof listing>[0]) =>
+      listing(changes).map(({ guest, known }) => guest === undefined && known === undefined);
+    assert.deepEqual(lacking({ active: '', inactive: '' }), [true, true, true]);
+    const titles = recorded('listing-titles.txt');
+    assert.deepEqual(lacking({ titles: titles.split('\n').slice(1).join('\n') }), [true, true, true]);
+    assert.deepEqual(lacking({ titles: titles.replace('☃', '\\xe2\\x98\\x83') }), [false, true, false]);
+    assert.deepEqual(lacking({ titles: titles.split('\n').filter(Boolean).reverse().join('\n') }), [true, false, true]);
   });
 
   it('names what is missing', () => {
