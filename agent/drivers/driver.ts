@@ -33,6 +33,8 @@ export interface HypervisorDriver {
   defineGuest(definition: string, options: { replace: boolean }, signal: AbortSignal): Promise<DriverGuest>;
   /** The definition that a form means, in the hypervisor's own language; changes nothing. */
   definitionOf(form: GuestForm): string;
+  /** The name of the guest that a definition is of; changes nothing. @throws Failure guest-definition */
+  nameIn?(definition: string): string;
   deleteGuest(id: GuestId, signal: AbortSignal): Promise<void>;
   readDefinition(id: GuestId, signal: AbortSignal): Promise<string>;
 

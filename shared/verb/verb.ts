@@ -54,6 +54,7 @@ export const COMMON_FAILURES: readonly FailureCode[] = [
   'operation-uncertain',
   'verb-timeout',
   'too-busy',
+  'host-unreachable',
   'internal',
 ];
 
