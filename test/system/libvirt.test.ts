@@ -1,0 +1,49 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { libvirtDriver } from '#agent/drivers/libvirt/driver.ts';
+import { startHost } from '#provisioning/rig/host.ts';
+import { driverContract } from '#test/contract/driver-contract.ts';
+import type { DriverHarness } from '#test/contract/driver-harness.ts';
+import { virshProcesses } from '#test/contract/libvirt-processes.ts';
+import { bootIn, GUEST_BOOT_MS_MAX, GUEST_CONSOLE, qemuDefinition } from '#test/contract/qemu-guest.ts';
+
+// A whole host of the rig, with the libvirtd of the system, driven from outside its namespaces.
+driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> => {
+  const folder = await mkdtemp(join(tmpdir(), 'skerry-host-'));
+  const boot = await bootIn(folder);
+  const stateFolder = join(folder, 'agent');
+  await mkdir(stateFolder);
+  const host = await startHost({
+    rigDir: folder,
+    name: 'host1',
+    address: '10.77.0.11',
+    stateFolder: join(folder, 'host1'),
+    names: new Map(),
+    hasKvm: false,
+  });
+  host.machine.begin();
+  await host.libvirtReady();
+  const root = `/proc/${host.machine.init.pid}/root`;
+  const log = pino({ level: process.env.SKERRY_TEST_LOG ?? 'silent' });
+  const driver = await libvirtDriver({ uri: host.uri, log, stateFolder, root, host: 'host1' });
+  let logs = 0;
+  return {
+    driver,
+    definition: qemuDefinition(boot, () => `/var/log/libvirt/console-${++logs}.log`),
+    behind: {
+      start: async (id) => void (await host.virsh(['start', id])),
+      poweroff: async (id) => void (await host.virsh(['destroy', id])),
+      delete: async (id) => void (await host.virsh(['undefine', id])),
+    },
+    bootMsMax: GUEST_BOOT_MS_MAX,
+    console: GUEST_CONSOLE,
+    leftovers: async () => [...(await virshProcesses(host.uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
+    close: async () => {
+      await driver.close();
+      await host.machine.kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+});
