@@ -97,7 +97,7 @@ function coversVerb(policy: Policy, grant: Grant, verb: string, row: Verb): bool
   const role = roleNamed(policy, grant.role);
   const matches = (pattern: string): boolean =>
     pattern.startsWith('@') ? pattern === `@${row.risk}` : globMatches(pattern, verb);
-  return role !== undefined && role.allow.some(matches) && !role.deny.some(matches);
+  return role?.allow.some(matches) === true && !role.deny.some(matches);
 }
 
 const coversTarget = (grant: Grant, target?: Target): boolean =>

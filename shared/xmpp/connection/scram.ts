@@ -15,15 +15,14 @@ export function scramMechanism(
   keyBytes: number,
   onDone: (scram: Scram) => void,
 ) {
-  return class extends Scram {
+  class Mechanism extends Scram {
     constructor() {
       super(hash, keyBytes);
       onDone(this);
     }
-    static {
-      Object.assign(this.prototype, { name, clientFirst: true });
-    }
-  };
+  }
+  Object.assign(Mechanism.prototype, { name, clientFirst: true });
+  return Mechanism;
 }
 
 export class Scram {

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import xml, { type Element } from '@xmpp/xml';
+import { Failure } from '#shared/errors.ts';
+import type { Offer } from '#shared/verb/offer.ts';
+import type { Requester } from '#shared/verb/request.ts';
+import { nodeOf, rowOf, spokenOf, verbOfNode } from '#shared/verb/verb.ts';
+import type { Entity, IqCall } from './entity.ts';
+import { FORMS_NS } from './forms.ts';
+import { bareOf } from './jid.ts';
+import { COMMANDS_NS, StanzaError } from './stanza-error.ts';
+
+/** Service discovery: XEP-0030; entity capabilities: XEP-0115. */
+export const INFO_NS = 'http://jabber.org/protocol/disco#info';
+export const ITEMS_NS = 'http://jabber.org/protocol/disco#items';
+const CAPS_NS = 'http://jabber.org/protocol/caps';
+/** What this program is, for clients that cache capabilities. */
+const CAPS_NODE = 'urn:skerry:agent:1';
+
+export interface Identity {
+  category: string;
+  type: string;
+  name: string;
+}
+
+/** What an entity of ours can do; others add theirs before `serveDisco`. */
+export const FEATURES: readonly string[] = [
+  COMMANDS_NS,
+  FORMS_NS,
+  INFO_NS,
+  ITEMS_NS,
+  CAPS_NS,
+  'jabber:iq:version',
+  'urn:xmpp:ping',
+  'urn:xmpp:receipts',
+  'urn:xmpp:time',
+  'urn:xmpp:message-correct:0',
+].toSorted();
+
+export interface DiscoDeps {
+  entity: Pick<Entity, 'serve' | 'fullJid' | 'bareJid'>;
+  offer: Offer;
+  identity: Identity;
+}
+
+export function serveDisco({ entity, offer, identity }: DiscoDeps): void {
+  const own = (): string => entity.fullJid ?? entity.bareJid;
+  entity.serve('get', INFO_NS, 'query', (call) => info(call, offer, identity));
+  entity.serve('get', ITEMS_NS, 'query', (call) => items(call, offer, own()));
+}
+
+const requesterOf = ({ from }: IqCall): Requester => ({ bareJid: bareOf(from), fullJid: from });
+
+function info(call: IqCall, offer: Offer, identity: Identity): Element {
+  const { node } = call.child.attrs;
+  if (node === undefined || node === `${CAPS_NODE}#${verification(identity)}`)
+    return query(INFO_NS, node, [identity], FEATURES);
+  if (node === COMMANDS_NS)
+    return query(INFO_NS, node, [{ category: 'automation', type: 'command-list', name: 'Commands' }], []);
+  const verb = verbOfNode(node) ?? '';
+  if (!rowOf(offer.table, verb)) throw new StanzaError('cancel', 'item-not-found', 'There is no such node here.');
+  if (!offer.may(requesterOf(call), verb)) throw new Failure('not-permitted', { requester: bareOf(call.from), verb });
+  return query(
+    INFO_NS,
+    node,
+    [{ category: 'automation', type: 'command-node', name: spokenOf(verb) }],
+    [COMMANDS_NS, FORMS_NS],
+  );
+}
+
+function items(call: IqCall, offer: Offer, own: string): Element {
+  const { node } = call.child.attrs;
+  if (node === undefined) return xml('query', { xmlns: ITEMS_NS });
+  if (node !== COMMANDS_NS) throw new StanzaError('cancel', 'item-not-found', 'There is no such node here.');
+  const requester = requesterOf(call);
+  const verbs = Object.keys(offer.table).filter((verb) => offer.may(requester, verb));
+  return xml(
+    'query',
+    { xmlns: ITEMS_NS, node },
+    ...verbs.map((verb) => xml('item', { jid: own, node: nodeOf(verb), name: spokenOf(verb) })),
+  );
+}
+
+const query = (
+  xmlns: string,
+  node: string | undefined,
+  identities: readonly Identity[],
+  features: readonly string[],
+): Element =>
+  xml(
+    'query',
+    { xmlns, node },
+    ...identities.map((identity) => xml('identity', { ...identity })),
+    ...features.map((feature) => xml('feature', { var: feature })),
+  );
+
+/** XEP-0115 section 5.1: a hash of identities and features. */
+const verification = ({ category, type, name }: Identity): string =>
+  createHash('sha1')
+    .update(`${category}/${type}//${name}<${FEATURES.map((feature) => `${feature}<`).join('')}`)
+    .digest('base64');
+
+/** The element that goes into presence, so that clients know without asking. */
+export const capsElement = (identity: Identity): Element =>
+  xml('c', { xmlns: CAPS_NS, hash: 'sha-1', node: CAPS_NODE, ver: verification(identity) });
