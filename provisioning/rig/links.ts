@@ -32,12 +32,12 @@ export async function joinSegment(server: Machine, host: Machine): Promise<void>
 }
 
 /** Take a host's uplink away, or give it back, as a pulled cable would. */
-export async function setLink(server: Machine, host: string, isUp: boolean): Promise<void> {
+export async function setLink(server: Pick<Machine, 'init'>, host: string, isUp: boolean): Promise<void> {
   await ip(server, [`link set ${host} ${isUp ? 'up' : 'down'}`]);
 }
 
 /** In its network namespace only: `netns PID` above is a number of the main PID namespace. */
-async function ip(machine: Machine, lines: readonly string[]): Promise<void> {
+async function ip(machine: Pick<Machine, 'init'>, lines: readonly string[]): Promise<void> {
   await run(['nsenter', '-t', `${machine.init.pid}`, '-n', '--', 'ip', '-batch', '-'], {
     input: `${lines.join('\n')}\n`,
   });

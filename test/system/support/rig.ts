@@ -1,0 +1,198 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { after } from 'mocha';
+import { takeDown } from '#provisioning/rig/down.ts';
+import { layoutOf } from '#provisioning/rig/layout.ts';
+import { setLink } from '#provisioning/rig/links.ts';
+import { areGone, childrenOf, type ProcessId, processId, signal } from '#provisioning/rig/processes.ts';
+import { type RigFile, readRigFile } from '#provisioning/rig/rig-file.ts';
+import { readState } from '#provisioning/rig/state.ts';
+
+export const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
+const UP_TIMEOUT_MS = 180_000;
+const WAIT_MS = 30_000;
+
+/** A real rig for system tests: one for all of them in a run of mocha, brought up when the first asks for it. */
+export interface TestRig extends RigFile {
+  dir: string;
+  /** rig.json. */
+  file: string;
+  account(role: string): RigFile['accounts'][number];
+  bareJid(host: string): string;
+  /** Where a host's agent answers. */
+  agentJid(host: string): string;
+  /** `virsh` on a host's libvirtd, beside Skerry. */
+  virsh(host: string, args: readonly string[]): Promise<string>;
+  /** Power a guest off if it is not off. */
+  ensureOff(host: string, guest: string): Promise<void>;
+  /** Start a guest if it does not run, and wait until it has said on its console that it is up. */
+  ensureUp(host: string, guest: string): Promise<void>;
+  /** What a guest has said on its serial console since it was first defined. */
+  consoleLog(host: string, guest: string): Promise<string>;
+  /** The process that runs under a name of rig-state.json: `server`, `ejabberd`, `host1`, `host1 agent`. */
+  part(name: string): ProcessId;
+  hostPid(host: string): number;
+  /** kill -9, and resolve when it is gone; the rig starts it again. */
+  killAgent(host: string): Promise<void>;
+  killEjabberd(): Promise<void>;
+  /** kill -9 of libvirtd, and resolve when the next one answers. */
+  restartLibvirtd(host: string): Promise<void>;
+  /** Pull the cable between a host and the server, and put it in again. */
+  cutLink(host: string): Promise<void>;
+  mendLink(host: string): Promise<void>;
+  /** Run `./skerry ARGS` on this rig; never throws. */
+  skerry(args: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }>;
+}
+
+let shared: Promise<TestRig> | undefined;
+const ends: (() => Promise<void>)[] = [];
+
+/** The shared rig. */
+export function testRig(): Promise<TestRig> {
+  shared ??= startRig().then(({ rig, stop }) => {
+    ends.push(stop);
+    return rig;
+  });
+  return shared;
+}
+
+// At the top level this belongs to mocha's root suite: after the last test of the run.
+after('take the shared rig down', async function () {
+  this.timeout(120_000);
+  for (const end of ends) await end();
+});
+
+/** A rig of one's own, in a folder of its own; it dies with this process, however that ends. */
+export async function startRig(args: readonly string[] = []): Promise<{ rig: TestRig; stop: () => Promise<void> }> {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'skerry-rig-')));
+  const argv = ['--pdeathsig', 'TERM', process.execPath, MAIN, 'up', '--dir', dir, ...args];
+  const child = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const closed = once(child, 'close');
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  }
+  const stop = async () => {
+    await takeDown(dir);
+    await closed;
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    await until(
+      'the rig is up',
+      () => {
+        if (child.exitCode !== null) throw new Error(`the rig did not come up:\n${said}`);
+        return readState(layoutOf(dir).state)?.phase === 'up';
+      },
+      UP_TIMEOUT_MS,
+    );
+    return { rig: await rigOf(dir), stop };
+  } catch (error) {
+    child.kill('SIGKILL');
+    await stop();
+    throw error;
+  }
+}
+
+/** Wait for something that tells nobody when it comes about. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = WAIT_MS): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited ${timeoutMs / 1_000} s in vain until ${what}`);
+    await delay(25);
+  }
+}
+
+async function rigOf(dir: string): Promise<TestRig> {
+  const layout = layoutOf(dir);
+  const rig = await readRigFile(layout.rig);
+  const part = (name: string): ProcessId => {
+    const found = readState(layout.state)?.parts[name]?.process;
+    if (found === undefined) throw new Error(`the rig has no part ${name}`);
+    return found;
+  };
+  const virsh = async (host: string, args: readonly string[]): Promise<string> => {
+    const uri = `qemu+unix:///system?socket=/proc/${part(host).pid}/root/run/libvirt/libvirt-sock`;
+    const { stdout } = await execa('virsh', ['-q', '-c', uri, ...args], { env: { LC_ALL: 'C' }, timeout: WAIT_MS });
+    return stdout;
+  };
+  const state = async (host: string, guest: string) => (await virsh(host, ['domstate', guest])).trim();
+  const consoleLog = (host: string, guest: string) =>
+    readFile(join(layout.host(host), 'consoles', `${guest}.log`), 'utf8').catch(() => '');
+  const host = (name: string) => {
+    const found = rig.hosts.find((each) => each.name === name);
+    if (found === undefined) throw new Error(`the rig has no host ${name}`);
+    return found;
+  };
+  const kill = async (target: ProcessId) => {
+    signal(target, 'SIGKILL');
+    if (!(await areGone([target], WAIT_MS))) throw new Error(`process ${target.pid} did not die`);
+  };
+  return {
+    ...rig,
+    dir,
+    file: layout.rig,
+    part,
+    virsh,
+    consoleLog,
+    hostPid: (name) => part(name).pid,
+    account(role) {
+      const found = rig.accounts.find((each) => each.role === role);
+      if (found === undefined) throw new Error(`the rig has no account for ${role}`);
+      return found;
+    },
+    bareJid: (name) => host(name).jid,
+    agentJid: (name) => `${host(name).jid}/agent`,
+    async ensureOff(name, guest) {
+      if ((await state(name, guest)) !== 'shut off') await virsh(name, ['destroy', guest]);
+    },
+    async ensureUp(name, guest) {
+      if ((await state(name, guest)) === 'running') return;
+      const before = (await consoleLog(name, guest)).length;
+      await virsh(name, ['start', guest]);
+      await until(`${guest} is up`, async () =>
+        (await consoleLog(name, guest)).slice(before).includes(`${guest} is up`),
+      );
+    },
+    killAgent: (name) => kill(part(`${name} agent`)),
+    killEjabberd: () => kill(part('ejabberd')),
+    async restartLibvirtd(name) {
+      await kill(libvirtdOf(part(name).pid));
+      await until('libvirtd answers again', () =>
+        virsh(name, ['version']).then(
+          () => true,
+          () => false,
+        ),
+      );
+    },
+    cutLink: (name) => setLink({ init: part('server') }, name, false),
+    mendLink: (name) => setLink({ init: part('server') }, name, true),
+    async skerry(args) {
+      const [command = '', ...rest] = args;
+      const ran = await execa(process.execPath, [MAIN, command, '--dir', dir, ...rest], {
+        reject: false,
+        timeout: 120_000,
+      });
+      return { exitCode: ran.exitCode ?? -1, stdout: ran.stdout, stderr: ran.stderr };
+    },
+  };
+}
+
+/** A host's first process has one child, which starts libvirtd again and again. */
+function libvirtdOf(init: number): ProcessId {
+  const found = childrenOf(init)
+    .flatMap(childrenOf)
+    .find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'libvirtd');
+  const libvirtd = found === undefined ? undefined : processId(found);
+  if (libvirtd === undefined) throw new Error('no libvirtd runs there');
+  return libvirtd;
+}
