@@ -55,12 +55,12 @@ function failureOf(command: Command, error: unknown): unknown {
   if (error.timedOut) {
     return new Failure('host-timeout', { command: commandText(command), timeoutS: command.timeoutMs / 1_000 });
   }
-  const stderr = typeof error.stderr === 'string' ? error.stderr.trim().slice(0, 2_000) : '';
+  const stderr = String(error.stderr ?? '').trim();
   const problem = error.isMaxBuffer
     ? `${commandText(command)} wrote more than ${command.outputBytesMax ?? OUTPUT_BYTES_MAX} bytes`
     : error.code === 'ENOENT'
       ? `there is no program ${command.file} here`
-      : stderr || error.shortMessage;
+      : stderr.slice(0, 2_000) || error.shortMessage;
   return new Failure(
     'host-command',
     { problem, command: commandText(command), exitCode: error.exitCode, signal: error.signal },

@@ -1,0 +1,27 @@
+import { fakeDriver } from '#agent/drivers/fake/driver.ts';
+import { fakeWorld } from '#agent/drivers/fake/world.ts';
+import { driverContract } from './driver-contract.ts';
+import type { DriverHarness } from './driver-harness.ts';
+
+driverContract('fake', async (): Promise<DriverHarness> => {
+  const world = fakeWorld({ bootMs: 20, shutdownMs: 10 });
+  const driver = fakeDriver({ world, host: 'here' });
+  const guest = (id: string) => world.find(id)!;
+  return {
+    driver,
+    definition: (wanted) => JSON.stringify(wanted),
+    behind: {
+      start: async (id) => guest(id).start(false),
+      poweroff: async (id) => guest(id).poweroff(),
+      delete: async (id) => world.remove(guest(id)),
+    },
+    bootMsMax: 30,
+    console: { type: 'uname\r', shows: 'Fake', up: ':~# ' },
+    leftovers: async () => Array.from({ length: world.watchers }, (_, index) => `watch ${index}`),
+    restart: async () => {
+      world.goAway();
+      world.comeBack();
+    },
+    close: async () => world.close(),
+  };
+});
