@@ -80,6 +80,9 @@ function setVcpus(document: Document, vcpus: number): void {
 /** As for vCPUs. libvirt writes both sizes in KiB into every definition that it gives. */
 function setMemory(document: Document, memoryMiB: number): void {
   const root = rootOf(document);
+  if (elementAt(root, 'cpu', 'numa')) {
+    throw new Failure('guest-definition', { problem: 'its memory is laid out in <numa>; change it there' });
+  }
   const kib = memoryMiB * 1024;
   const size = (name: string) => Number(elementAt(root, name)?.textContent ?? 0);
   const roomy = size('currentMemory') > 0 && size('currentMemory') < size('memory');

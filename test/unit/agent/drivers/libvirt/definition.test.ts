@@ -74,6 +74,12 @@ describe('agent/drivers/libvirt: definitions', () => {
     assert.equal(elementAt(plainRoot, 'vcpu')?.textContent, '2');
   });
 
+  it('leaves memory alone that is laid out cell by cell', () => {
+    const laid = parseDefinition(RICH.replace('<devices>', `<cpu><numa><cell memory='1'/></numa></cpu><devices>`));
+    assert.throws(() => laid.with({ memoryMiB: 64 }), says(/laid out in <numa>/));
+    assert.match(laid.with({ vcpus: 2 }).toString(), /current="2"/);
+  });
+
   it('takes a title away, and gives another UUID', () => {
     const titled = parseDefinition(RICH).with({ title: 'x' });
     assert.equal(rest(titled.with({ title: '' }).toString()), rest(RICH));
