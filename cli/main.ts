@@ -1,0 +1,60 @@
+import { Failure, messageOf } from '#shared/errors.ts';
+import { parseWords } from '#shared/verb/grammar.ts';
+import { helpText } from '#shared/verb/help.ts';
+import { agentVerbs } from '#shared/verbs/agent.ts';
+import { consoleCommand } from './console-command.ts';
+import { EXIT, exitOf } from './failing.ts';
+import { optionsIn } from './options.ts';
+import { down } from './rig-down.ts';
+import { status } from './rig-status.ts';
+import { test } from './rig-test.ts';
+import { up } from './rig-up.ts';
+import { verbCommand } from './verb-command.ts';
+
+const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = { up, down, status, test };
+
+const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small site on this machine
+./skerry status             where it is, its accounts, its parts
+./skerry down               take it down
+./skerry test               run all tests
+./skerry console GUEST      a guest's serial console as a terminal (Ctrl-] leaves)
+./skerry NOUN VERB …        a verb, as below
+./skerry help NOUN VERB     what it does and takes
+
+Options: --as ROLE (of the rig: admin, operator, viewer), --host HOST, --json, --yes, --no-wait, --operation ID,
+--dir FOLDER (of the rig), --config FILE (of a real site; or SKERRY_CONFIG).
+`;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [first = 'help', ...rest] = argv;
+  if (Object.hasOwn(RIG, first)) return (await RIG[first]?.(rest)) ?? EXIT.failed;
+  const { options, words } = optionsIn(argv);
+  if (words.length === 0 || first === '--help' || first === '-h') return help([]);
+  // `console venti` is the terminal, unless a guest is called as a verb of the noun is: those are typed in full.
+  if (words[0] === 'console' && words.length === 2 && !Object.hasOwn(agentVerbs, `console.${words[1]}`))
+    return consoleCommand(words[1] ?? '', options);
+  const spoken = parseWords(words, agentVerbs);
+  if (spoken.kind === 'help') return help(spoken.topic);
+  if (spoken.kind === 'yes')
+    throw new Failure('bad-argument', { field: 'yes', problem: 'on the command line, say --yes with the verb itself' });
+  return verbCommand(spoken.verb, spoken.args, options);
+}
+
+function help(topic: readonly string[]): number {
+  console.log(topic.length === 0 ? `${USAGE}\n${helpText([], agentVerbs)}` : helpText(topic, agentVerbs));
+  return EXIT.done;
+}
+
+// A reader that has seen enough (`skerry guest list | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  throw error;
+});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  console.error(messageOf(error));
+  process.exitCode = exitOf(error);
+}

@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { Failure, messageOf } from '#shared/errors.ts';
+import { xmppClient } from '#shared/xmpp/connection/client.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import type { Options } from './options.ts';
+import { ROOT } from './rig-options.ts';
+
+/** What the command line must know of a site: who one is, where the server is, which hosts there are. */
+export interface Site {
+  jid: string;
+  password: string;
+  ca?: string;
+  service: { host: string; port: number; directTls?: boolean };
+  hosts: readonly { name: string; jid: string }[];
+}
+
+/** The configuration of a person's command line on a real site. */
+export const CliConfig = z.strictObject({
+  jid: z.string().meta({ description: 'Bare JID of your account.' }),
+  passwordFile: z
+    .string()
+    .meta({ description: 'File with the password, that only you can read; relative to this file.' }),
+  service: z
+    .strictObject({ host: z.string(), port: z.int().default(5222), directTls: z.boolean().default(false) })
+    .meta({ description: 'Where the XMPP server is.' }),
+  ca: z
+    .string()
+    .optional()
+    .meta({ description: "PEM file of the site's certificate authority; without it, those that Node trusts." }),
+  hosts: z.array(z.string()).min(1).meta({ description: 'Bare JIDs of the hosts.' }),
+});
+
+const RigFile = z.object({
+  domain: z.string(),
+  ca: z.string(),
+  xmpp: z.object({ host: z.string(), port: z.int() }),
+  accounts: z.array(z.object({ jid: z.string(), password: z.string(), role: z.string() })),
+  hosts: z.array(z.object({ name: z.string(), jid: z.string() })),
+});
+
+/** From `--config` or SKERRY_CONFIG, else from the rig. @throws Failure config-invalid, setup-needed */
+export async function siteFor(options: Options): Promise<Site> {
+  const config = options.config ?? process.env.SKERRY_CONFIG;
+  return config
+    ? fromConfig(resolve(config))
+    : fromRig(join(resolve(options.dir ?? join(ROOT, '.skerry')), 'rig.json'), options.as);
+}
+
+async function fromRig(file: string, role: string): Promise<Site> {
+  if (!existsSync(file))
+    throw new Failure('setup-needed', {
+      problem: `no rig is up (there is no ${file}): bring one up with ./skerry up, or name a site with --config FILE`,
+    });
+  const rig = RigFile.parse(JSON.parse(await readFile(file, 'utf8')));
+  const account = rig.accounts.find((each) => each.role === role || each.jid === role);
+  if (!account)
+    throw new Failure('bad-argument', {
+      field: '--as',
+      problem: `there is no ${role}; there are ${rig.accounts.map((each) => each.role).join(', ')}`,
+    });
+  return {
+    jid: account.jid,
+    password: account.password,
+    ca: await readFile(rig.ca, 'utf8'),
+    service: rig.xmpp,
+    hosts: rig.hosts,
+  };
+}
+
+async function fromConfig(file: string): Promise<Site> {
+  const parsed = CliConfig.safeParse(await yamlIn(file));
+  if (!parsed.success)
+    throw new Failure('config-invalid', {
+      file,
+      problem: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+    });
+  const { jid, passwordFile, service, ca, hosts } = parsed.data;
+  const at = (name: string): string => resolve(dirname(file), name);
+  return {
+    jid,
+    service,
+    password: await secretIn(at(passwordFile)),
+    ...(ca ? { ca: await textIn(at(ca)) } : {}),
+    hosts: hosts.map((host) => ({ name: host.split('@')[0] ?? host, jid: host })),
+  };
+}
+
+async function yamlIn(file: string): Promise<unknown> {
+  try {
+    return parse(await textIn(file));
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure('config-invalid', { file, problem: messageOf(error) });
+  }
+}
+
+async function textIn(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error) =>
+    Promise.reject(new Failure('config-invalid', { file, problem: messageOf(error) })),
+  );
+}
+
+async function secretIn(file: string): Promise<string> {
+  const text = (await textIn(file)).trim();
+  if (((await stat(file)).mode & 0o077) !== 0)
+    throw new Failure('config-invalid', { file, problem: 'others can read it: chmod 600' });
+  return text;
+}
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** Log in. @throws Failure as Entity.start() does; server-unreachable where it does not answer at once */
+export async function connect(site: Site): Promise<Entity> {
+  const entity = xmppClient({
+    jid: site.jid,
+    password: site.password,
+    service: site.service,
+    log: SILENT,
+    onBug: () => {},
+    ...(site.ca ? { ca: site.ca } : {}),
+  });
+  const failed = Promise.withResolvers<never>();
+  const off = entity.onStatus((status) => {
+    if (status.status === 'offline')
+      failed.reject(new Failure('not-connected', {}, { cause: new Error(status.problem) }));
+  });
+  try {
+    await Promise.race([entity.start(), failed.promise]);
+    return entity;
+  } catch (error) {
+    await entity.stop();
+    const cause = error instanceof Failure && error.cause instanceof Error ? error.cause : undefined;
+    throw error instanceof Failure && error.code === 'not-connected' && cause
+      ? new Failure('server-unreachable', {
+          service: `${site.service.host}:${site.service.port}`,
+          problem: cause.message,
+        })
+      : error;
+  } finally {
+    off();
+  }
+}
