@@ -1,0 +1,158 @@
+import type { GuestEvent } from '#agent/drivers/driver.ts';
+import type { Clock } from '#shared/clock.ts';
+import { isActive } from '#shared/model/guest.ts';
+import { type FakeSerial, fakeSerial } from './serial.ts';
+import type { FakeRecord } from './store.ts';
+
+/** What a guest of the fake hypervisor asks of it. */
+export interface GuestGround {
+  clock: Clock;
+  bootMs: number;
+  shutdownMs: number;
+  /** It changed: write it down, and tell those who watch. `did` is what made it so. */
+  changed(did: string, record: FakeRecord, event: Omit<GuestEvent, 'name' | 'id'>): void;
+  told(record: FakeRecord, event: Omit<GuestEvent, 'name' | 'id'>): void;
+}
+
+/** One guest: a record that outlives the agent, and what is going on in it. */
+export interface FakeGuest {
+  readonly record: FakeRecord;
+  readonly serial: FakeSerial;
+  isUp(): boolean;
+  start(paused: boolean): void;
+  /** Ask it; a guest that is still booting, or that does not hear, does nothing. */
+  askShutdown(): void;
+  askReboot(): void;
+  poweroff(): void;
+  suspend(): void;
+  resume(): void;
+  crash(): void;
+  /** Take the record on as it is: it goes on where it was when the agent ended. */
+  goOn(): void;
+  stopTimers(): void;
+}
+
+export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
+  const { clock } = ground;
+  const timers = new Set<() => void>();
+  const upInMs = (): number => (record.startedAtMs ?? 0) + ground.bootMs - clock.now();
+  const isUp = (): boolean => record.state === 'running' && upInMs() <= 0;
+
+  const later = (ms: number, call: () => void): void => {
+    const callOff = clock.after(ms, () => {
+      timers.delete(callOff);
+      call();
+    });
+    timers.add(callOff);
+  };
+  const stopTimers = (): void => {
+    for (const callOff of timers) callOff();
+    timers.clear();
+  };
+  const boot = (): void => {
+    serial.silence();
+    serial.print(`Fake firmware\n[    0.000000] ${record.definition.name} boots\n`);
+    later(Math.max(0, upInMs()), cameUp);
+  };
+  const cameUp = (): void => {
+    if (record.state !== 'running') return;
+    serial.prompt();
+    ground.told(record, { what: 'agent', detail: 'connected' });
+  };
+  const off = (
+    did: string,
+    state: 'shutoff' | 'crashed',
+    event: Omit<GuestEvent, 'name' | 'id'>,
+    reason: string,
+  ): void => {
+    stopTimers();
+    record.state = state;
+    record.reason = reason;
+    delete record.startedAtMs;
+    delete record.stopsAtMs;
+    delete record.live;
+    ground.changed(did, record, event);
+    serial.hangUp();
+  };
+  const goDown = (): void => {
+    serial.print('[down] System halted\n');
+    off('stop', 'shutoff', { what: 'stopped', state: 'shutoff', detail: 'Shutdown' }, 'shutdown');
+  };
+  const restart = (): void => {
+    stopTimers();
+    record.startedAtMs = clock.now();
+    delete record.stopsAtMs;
+    ground.changed('restart', record, { what: 'changed', detail: 'Reboot' });
+    boot();
+  };
+  const halt = (): void => {
+    record.stopsAtMs = clock.now() + ground.shutdownMs;
+    serial.silence();
+    later(ground.shutdownMs, goDown);
+  };
+
+  const serial = fakeSerial({
+    get name() {
+      return record.definition.name;
+    },
+    get vcpus() {
+      return record.live?.vcpus ?? record.definition.vcpus;
+    },
+    get memoryMiB() {
+      return record.live?.memoryMiB ?? record.definition.memoryMiB;
+    },
+    upS: () => (clock.now() - (record.startedAtMs ?? clock.now())) / 1000,
+    now: () => new Date(clock.now()),
+    poweroff: halt,
+    reboot: restart,
+    crash: () => crash(),
+  });
+  const crash = (): void => {
+    serial.print('Kernel panic\n');
+    off('crash', 'crashed', { what: 'crashed', state: 'crashed', detail: 'Panicked' }, 'panicked');
+  };
+
+  return {
+    record,
+    serial,
+    isUp,
+    stopTimers,
+    crash,
+    start(paused) {
+      const { vcpus, memoryMiB } = record.definition;
+      record.state = paused ? 'paused' : 'running';
+      record.reason = paused ? 'user' : 'booted';
+      record.startedAtMs = clock.now();
+      record.live = { vcpus, memoryMiB };
+      ground.changed('start', record, { what: 'started', state: record.state, detail: 'Booted' });
+      boot();
+    },
+    askShutdown() {
+      if (!isUp() || !record.definition.hearsShutdown || record.stopsAtMs !== undefined) return;
+      ground.changed('ask', record, { what: 'changed', detail: 'asked to shut down' });
+      serial.print('\nThe system is going down.\n');
+      halt();
+    },
+    askReboot() {
+      if (isUp()) restart();
+    },
+    poweroff: () => off('poweroff', 'shutoff', { what: 'stopped', state: 'shutoff', detail: 'Destroyed' }, 'destroyed'),
+    suspend() {
+      record.state = 'paused';
+      record.reason = 'user';
+      ground.changed('suspend', record, { what: 'suspended', state: 'paused', detail: 'Paused' });
+    },
+    resume() {
+      record.state = 'running';
+      record.reason = 'unpaused';
+      ground.changed('resume', record, { what: 'resumed', state: 'running', detail: 'Unpaused' });
+      if (upInMs() <= 0) cameUp();
+      else later(upInMs(), cameUp);
+    },
+    goOn() {
+      if (!isActive(record.state)) return;
+      boot();
+      if (record.stopsAtMs !== undefined) later(Math.max(0, record.stopsAtMs - clock.now()), goDown);
+    },
+  };
+}
