@@ -15,7 +15,7 @@ export interface Offer {
   /** What may be put into a field: the guests, hosts, jobs or verbs that this requester may see. Sorted. */
   choices(kind: Choices, requester: Requester): readonly string[];
   /** Told of every change of every job. Returns what takes the listener away. */
-  onJob(listener: (job: Job, asker: Asker) => void): () => void;
+  onJob(listener: JobListener): () => void;
 }
 
 /** Who is told how a job goes on, and how. */
@@ -23,3 +23,5 @@ export interface Asker {
   requester: Requester;
   surface: Surface;
 }
+
+export type JobListener = (job: Job, asker: Asker) => void;
