@@ -1,0 +1,233 @@
+/**
+ * Responsibilities: know how every guest is, so that nobody has to ask the hypervisor to answer a question; tell of changes.
+ *
+ * Theory of operation: watch the driver's events, then read everything, then live on events. An event that names the new state
+ * counts at once, and whoever listens is told before the guest is read for the rest. A stream that breaks is watched
+ * anew after a wait, and everything is read anew, since events in between are lost. Addresses are looked for in the background.
+ *
+ * What can go wrong: the hypervisor does not answer. Then the state is `degraded`, and what was known last stays known. Events
+ * name guests, not ids: one of a name that is not known, or that has gone to another guest, makes everything be read.
+ */
+import type { DriverHost, GuestEvent, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { Clock } from '#shared/clock.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import { type Guest, isActive } from '#shared/model/guest.ts';
+import { addressSeeker } from './addresses.ts';
+import { type Difference, entries as entriesOf } from './entries.ts';
+import { reader as readerOf } from './reader.ts';
+import { reading as readingOf } from './reading.ts';
+import { vigil as vigilOf } from './vigil.ts';
+
+export interface Inventory {
+  /** `degraded`: the hypervisor does not answer, and what is known may be old. */
+  readonly state: 'up' | 'degraded';
+  /** Why it is degraded. */
+  readonly problem: string | undefined;
+  /** What the machine is, once the hypervisor has told it. */
+  readonly host: DriverHost | undefined;
+  /** Sorted by name. @throws Failure host-unreachable while nothing was ever read */
+  guests(): readonly Guest[];
+  /** @throws Failure guest-not-found, host-unreachable while nothing was ever read */
+  guest(name: string): Guest;
+  find(name: string): Guest | undefined;
+  /** Read a guest anew, and answer how it is after now; undefined: it is gone. */
+  refresh(id: GuestId, signal: AbortSignal): Promise<Guest | undefined>;
+  onChange(listener: (change: InventoryChange) => void): () => void;
+  onState(listener: (state: Inventory['state']) => void): () => void;
+  /** Resolves when everything was read, or could not be. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Resolves when nothing is being read. */
+  settled(): Promise<void>;
+}
+
+export interface InventoryChange extends Difference {
+  why: GuestEvent | 'read' | 'addresses';
+}
+
+export interface InventoryDeps {
+  driver: Pick<HypervisorDriver, 'listGuests' | 'readGuest' | 'readHost' | 'readAddresses' | 'watch'>;
+  /** The host's name. */
+  host: string;
+  clock: Clock;
+  log: Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>;
+  onBug(error: unknown): void;
+}
+
+const READ_MS_MAX = 30_000;
+/** What may be wrong with one guest, while the hypervisor answers for the others. */
+const ONE_GUEST_ONLY: ReadonlySet<string> = new Set(['host-output', 'host-command']);
+/** Some changes have no event; nobody shall wait for them longer than this. */
+const REREAD_MS = 300_000;
+
+export function inventory(deps: InventoryDeps): Inventory {
+  const { driver, host: hostName, clock, log } = deps;
+  const entries = entriesOf(hostName);
+  const changes = listeners<InventoryChange>(deps.onBug);
+  const states = listeners<Inventory['state']>(deps.onBug);
+  const stopping = new AbortController();
+  const limit = (): AbortSignal => AbortSignal.any([stopping.signal, AbortSignal.timeout(READ_MS_MAX)]);
+  let state: Inventory['state'] = 'degraded';
+  let problem: string | undefined = 'it was not asked yet';
+  let host: DriverHost | undefined;
+  let wasRead = false;
+
+  const tell = (difference: Difference | undefined, why: InventoryChange['why']): void => {
+    if (!difference) return;
+    const { id, before, after } = difference;
+    const was = before !== undefined && isActive(before.state);
+    const is = after !== undefined && isActive(after.state);
+    if (is && !was) seeker.seek(id);
+    if (was && !is) seeker.forget(id);
+    changes.tell({ ...difference, why });
+  };
+  const seeker = addressSeeker({
+    driver,
+    clock,
+    found: (id, addresses) => tell(entries.setAddresses(id, addresses), 'addresses'),
+  });
+  const reader = readerOf({ driver, entries, differs: (difference) => tell(difference, 'read') });
+  const reading = readingOf({ reader, entries, limit, failed: (error) => failed(error) });
+
+  const onEvent = (event: GuestEvent): void => {
+    const id = event.id ?? entries.idOf(event.name);
+    if (event.what === 'agent') heardAgent(id);
+    else if (id === undefined) reading.all().catch(() => {});
+    else heard(id, event);
+  };
+  const heardAgent = (id: GuestId | undefined): void => {
+    if (id !== undefined && isActive(entries.get(id)?.state ?? 'shutoff')) seeker.seek(id);
+  };
+  const heard = (id: GuestId, event: GuestEvent): void => {
+    reader.heard(id);
+    const known = entries.get(id);
+    if (known && event.state !== undefined) tell(entries.put(guestBy(event, known)), event);
+    reading.one(id, event.what !== 'undefined').catch(() => {});
+  };
+
+  const begin = async (lost: (problem: Error) => void): Promise<() => Promise<void>> => {
+    const watch = await driver.watch(onEvent, lost, limit());
+    try {
+      await reading.all();
+      host = await driver.readHost(limit());
+    } catch (error) {
+      await watch.stop();
+      throw error;
+    }
+    const reread = (): void => {
+      reading.all().catch(() => {});
+      callOff = clock.after(REREAD_MS, reread);
+    };
+    let callOff = clock.after(REREAD_MS, reread);
+    return async () => {
+      callOff();
+      await watch.stop();
+    };
+  };
+  const vigil = vigilOf({
+    clock,
+    begin,
+    up: () => {
+      wasRead = true;
+      log.info({ guests: entries.ids().length }, 'inventory is complete');
+      become('up', undefined);
+    },
+    down: (error, retryMs) => {
+      log.warn({ err: error, retryMs }, 'hypervisor does not answer, inventory may be old');
+      become('degraded', messageOf(error));
+    },
+  });
+  const failed = (error: Error): void => {
+    if (error instanceof Failure && ONE_GUEST_ONLY.has(error.code)) {
+      log.warn({ err: error }, 'guest cannot be read, what is known of it may be old');
+    } else vigil.lost(error);
+  };
+  const become = (to: Inventory['state'], why: string | undefined): void => {
+    problem = why;
+    if (state === to) return;
+    state = to;
+    states.tell(to);
+  };
+  const requireRead = (): void => {
+    if (!wasRead) throw new Failure('host-unreachable', { host: hostName, problem });
+  };
+  const find = (name: string): Guest | undefined => entries.get(entries.idOf(name) ?? '');
+
+  return {
+    get state() {
+      return state;
+    },
+    get problem() {
+      return problem;
+    },
+    get host() {
+      return host;
+    },
+    find,
+    guests: () => {
+      requireRead();
+      return entries.all();
+    },
+    guest: (name) => {
+      requireRead();
+      const guest = find(name);
+      if (!guest) throw new Failure('guest-not-found', { guest: name, host: hostName });
+      return guest;
+    },
+    refresh: async (id, signal) => {
+      signal.throwIfAborted();
+      reader.heard(id);
+      await within(reading.one(id, false), signal);
+      return entries.get(id);
+    },
+    onChange: changes.listen,
+    onState: states.listen,
+    start: () => vigil.start(),
+    stop: async () => {
+      stopping.abort(new Error('the agent stops'));
+      seeker.stop();
+      await vigil.stop();
+      await reading.settled();
+    },
+    settled: () => reading.settled(),
+  };
+}
+
+/** A guest as an event shows it, before it is read. */
+function guestBy({ state, detail }: GuestEvent, known: Guest) {
+  const { uuid, host: _, addresses: __, reason: ___, ...rest } = known;
+  const reason = detail?.toLowerCase();
+  return { ...rest, id: uuid, state: state ?? known.state, ...(reason ? { reason } : {}) };
+}
+
+/** Whoever listens; one that throws is a fault of ours, and does not keep the others from hearing. */
+function listeners<T>(onBug: (error: unknown) => void) {
+  const all = new Set<(news: T) => void>();
+  return {
+    listen: (listener: (news: T) => void) => {
+      all.add(listener);
+      return () => void all.delete(listener);
+    },
+    tell: (news: T): void => {
+      for (const listener of [...all]) {
+        try {
+          listener(news);
+        } catch (error) {
+          onBug(error);
+        }
+      }
+    },
+  };
+}
+
+/** A promise, or the reason of a signal that fires first. */
+async function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const called = Promise.withResolvers<never>();
+  const onAbort = (): void => called.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, called.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
