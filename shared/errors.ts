@@ -77,6 +77,11 @@ export const FAILURES = {
   'login-refused': ['auth', 'not-authorized', 'The XMPP server did not accept {account}: {problem}.'],
   'not-connected': ['wait', 'recipient-unavailable', 'There is no connection to the XMPP server at the moment.'],
   'no-answer': ['wait', 'remote-server-timeout', '{peer} did not answer within {timeoutS} s.'],
+  'stanza-too-large': [
+    'modify',
+    'policy-violation',
+    'It is too large for the XMPP server: {sizeKiB} KiB, at most {limitKiB} KiB.',
+  ],
   'peer-refused': ['cancel', 'undefined-condition', '{peer} answered {condition}: {problem}.'],
   // This program.
   'config-invalid': ['cancel', 'not-acceptable', '{file}: {problem}.'],

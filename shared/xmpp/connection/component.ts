@@ -1,9 +1,9 @@
 import { Component } from '@xmpp/component-core';
-import xml from '@xmpp/xml';
 import type { Entity } from '../entity.ts';
-import type { Log } from './link.ts';
+import type { LinkTimes, Log } from './link.ts';
 import { LinkedEntity } from './linked-entity.ts';
-import { mendStream } from './stream.ts';
+import { serviceName } from './transports.ts';
+import { Wire } from './wire.ts';
 
 export interface ComponentOptions {
   /** The component's own domain: `central.skerry.test`. */
@@ -11,32 +11,37 @@ export interface ComponentOptions {
   secret: string;
   /** A component speaks in the clear (XEP-0114): on loopback, or inside a network of its own. */
   service: { host: string; port: number };
+  /** Times of connecting, waiting and watching; what is not given is as in LINK_TIMES. */
+  reconnect?: Partial<LinkTimes>;
   log: Log;
   onBug(error: unknown): void;
 }
 
-/** A component of the server: XEP-0114. There is no stream management; who asked and got no answer asks again. */
+/**
+ * A component of the server: XEP-0114. There is no stream management: what is under way when the connection is lost is lost, requests fail
+ * at once, and who asked us gets the answer over the next connection.
+ */
 export function xmppComponent(options: ComponentOptions): Entity {
   const { domain, secret } = options;
-  const service = `xmpp://${options.service.host}:${options.service.port}`;
-  const stream = new Component({ service, domain, timeout: 10_000 });
-  mendStream(stream);
+  const { host, port } = options.service;
+  const service = serviceName(options.service);
   return new LinkedEntity({
-    stream,
     service,
     account: domain,
+    connect: async (session, limits, signal) => {
+      const stream = new Component({ service, domain });
+      stream.timeout = limits.negotiateMs;
+      stream.socketParameters = () => ({ host, port, noDelay: true });
+      const wire = new Wire(stream, false);
+      await wire.dial(service, limits, signal, async () => {
+        const header = await stream.open({ domain });
+        await stream.authenticate(header.attrs.id ?? '', secret);
+        session.begin(wire, domain);
+      });
+      return { wire, status: 'online' };
+    },
+    times: options.reconnect,
     log: options.log,
     onBug: options.onBug,
-    probe: () => void stream.send(pingOf(domain)).catch(() => {}),
-    connect: async () => {
-      await stream.connect(service);
-      const header = await stream.open({ domain });
-      await stream.authenticate?.(header.attrs.id ?? '', secret);
-      return 'online';
-    },
   });
 }
-
-/** XEP-0199. Any answer will do, an error too: it shows that the server is there. */
-const pingOf = (domain: string) =>
-  xml('iq', { type: 'get', from: domain, to: domain, id: 'alive' }, xml('ping', { xmlns: 'urn:xmpp:ping' }));

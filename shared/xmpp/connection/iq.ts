@@ -6,9 +6,14 @@ import { bareOf, domainpartOf, sameJid } from '../jid.ts';
 import { errorElement, parseError, StanzaError } from '../stanza-error.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
+const MALFORMED = new StanzaError('modify', 'bad-request', 'An IQ is of type get or set and has one child.');
+const UNKNOWN = new StanzaError('cancel', 'service-unavailable', 'Nothing here answers that.');
 
 export interface IqDeps {
-  write(stanza: Element): Promise<void>;
+  /** @throws Failure not-connected */
+  request(stanza: Element): Promise<void>;
+  /** Never refused for want of a connection: it is kept. @throws Failure stanza-too-large */
+  answer(stanza: Element): Promise<void>;
   ownJid(): string;
   onBug(error: unknown): void;
 }
@@ -53,7 +58,7 @@ export class IqTraffic {
     if (iq.signal?.aborted) abort();
     try {
       // An answer may be rejected while the write still waits: both are watched from the start.
-      const write = this.#deps.write(xml('iq', { type: iq.type, id, to: iq.to, from: iq.from }, iq.child));
+      const write = this.#deps.request(xml('iq', { type: iq.type, id, to: iq.to, from: iq.from }, iq.child));
       return await Promise.race([promise, write.then(() => promise)]);
     } finally {
       clearTimeout(limit);
@@ -85,29 +90,22 @@ export class IqTraffic {
   }
 
   async #answer(stanza: Element): Promise<void> {
-    const reply = xml('iq', { to: stanza.attrs.from, from: stanza.attrs.to, id: stanza.attrs.id });
-    const content = await this.#contentFor(stanza);
-    reply.attrs.type = content?.name === 'error' ? 'error' : 'result';
-    if (content) reply.append(content);
     try {
-      await this.#deps.write(reply);
+      await this.#deps.answer(answerTo(stanza, await this.#contentFor(stanza)));
     } catch (error) {
-      // The asker's link or ours is gone: it asks again with the same operation id.
-      if (!(error instanceof Failure)) this.#deps.onBug(error);
+      await this.#deps.answer(answerTo(stanza, errorElement(this.#errorOf(error))));
     }
   }
 
   async #contentFor(stanza: Element): Promise<Element | undefined> {
-    const [child, ...others] = stanza.getChildElements();
-    const { type = '' } = stanza.attrs;
-    if (!child || others.length > 0 || (type !== 'get' && type !== 'set')) {
-      return errorElement(new StanzaError('modify', 'bad-request', 'An IQ is of type get or set and has one child.'));
-    }
-    const handler = this.#handlers.get(`${type} ${child.name} ${child.getNS() ?? ''}`);
-    if (!handler) return errorElement(new StanzaError('cancel', 'service-unavailable', 'Nothing here answers that.'));
-    const own = this.#deps.ownJid();
-    const { from = bareOf(own), to = own, id = '' } = stanza.attrs;
     try {
+      const [child, ...others] = stanza.getChildElements();
+      const { type = '' } = stanza.attrs;
+      if (!child || others.length > 0 || (type !== 'get' && type !== 'set')) throw MALFORMED;
+      const handler = this.#handlers.get(`${type} ${child.getName()} ${child.getNS() ?? ''}`);
+      if (!handler) throw UNKNOWN;
+      const own = this.#deps.ownJid();
+      const { from = bareOf(own), to = own, id = '' } = stanza.attrs;
       return await handler({ stanza, child, from, to, id });
     } catch (error) {
       return errorElement(this.#errorOf(error));
@@ -120,3 +118,15 @@ export class IqTraffic {
     return new Failure('internal', { id: randomUUID().slice(0, 8) });
   }
 }
+
+const answerTo = (stanza: Element, content: Element | undefined): Element =>
+  xml(
+    'iq',
+    {
+      to: stanza.attrs.from,
+      from: stanza.attrs.to,
+      id: stanza.attrs.id,
+      type: content?.name === 'error' ? 'error' : 'result',
+    },
+    content,
+  );

@@ -1,27 +1,24 @@
 /**
  * Responsibilities: hold one connection to the server for as long as the program runs; tell the rest when it is there.
  *
- * Theory of operation: one loop. Connect, negotiate, be online until the stream is lost, wait, again. What negotiation means
- * (a login, a resume, a handshake) is the business of client.ts and component.ts, which give `connect`. The wait grows from
- * 0.25 s to 5 s with full jitter: a thousand agents do not come back in one instant, and an agent is back within 10 s of
- * its server. Trouble that waiting does not mend (wrong password, wrong certificate) is tried again every 30 s.
+ * Theory of operation: one loop. Connect, negotiate, be online until the connection is lost, wait, again. What negotiation
+ * means (a login, a resume, a handshake) is the business of client.ts and component.ts, which give `connect`. The wait is a
+ * random part of a bound that doubles from 0.25 s to 4 s, so that a thousand agents do not come back in one instant. The bound is
+ * short because an agent has to be back within 10 s of its server: 4 s of an attempt that began too early, 4 s of wait, and a login.
  *
- * What can go wrong: a link may die without a word. Every stanza that comes proves it alive; after 30 s of silence `probe` asks,
- * and after 45 s the socket is dropped.
+ * Trouble that waiting does not mend (a wrong password, a wrong certificate) ends start(). Later it is tried again like a
+ * conflict with another session under the same address: the bound doubles from 2 s to 60 s. It begins low because a server
+ * that is starting may refuse for a moment.
+ *
+ * What can go wrong: a link may die without a word. Every byte that comes proves it alive; after 30 s without one `probe` asks,
+ * and 15 s later it is given up. A server that ends each session at once is not logged in to in a tight loop: only
+ * a session of 10 s begins the waits anew.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from '@xmpp/client-core';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Status } from '../entity.ts';
-import { dropSocket } from './stream.ts';
 import { failureOf, isConflict, isFinal } from './trouble.ts';
-
-const RETRY_MS_MIN = 250;
-const RETRY_MS_MAX = 5_000;
-const RETRY_MS_FINAL = 30_000;
-const CONNECT_MS_MAX = 15_000;
-const SILENCE_MS_PROBE = 30_000;
-const SILENCE_MS_MAX = 45_000;
+import type { DialLimits, Wire } from './wire.ts';
 
 export interface Log {
   debug(fields: object, message: string): void;
@@ -30,122 +27,160 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** Times of the link; what is not given is as in LINK_TIMES. */
+export interface LinkTimes extends DialLimits {
+  retryMsMin: number;
+  retryMsMax: number;
+  slowRetryMsMin: number;
+  slowRetryMsMax: number;
+  /** A session that lasted so long begins the waits anew. */
+  steadyMs: number;
+  probeMs: number;
+  deadMs: number;
+}
+
+export const LINK_TIMES: LinkTimes = {
+  connectMs: 4_000,
+  negotiateMs: 15_000,
+  retryMsMin: 250,
+  retryMsMax: 4_000,
+  slowRetryMsMin: 2_000,
+  slowRetryMsMax: 60_000,
+  steadyMs: 10_000,
+  probeMs: 30_000,
+  deadMs: 15_000,
+};
+
+export interface Connected {
+  wire: Wire;
+  status: 'online' | 'resumed';
+}
+
 export interface LinkOptions {
-  stream: Client;
   service: string;
   account: string;
-  /** Open the stream and negotiate until it is online; resolves with how. Rejects at the first trouble. */
-  connect(signal: AbortSignal): Promise<'online' | 'resumed'>;
+  /** Open a stream and negotiate until it is online. Rejects at the first trouble, and when stopped, with nothing left open. */
+  connect(limits: DialLimits, signal: AbortSignal): Promise<Connected>;
   /** Make the server say something, so that silence means death. */
   probe(): void;
+  /** The connection is gone; told before the status. */
+  onLost(reason: Error): void;
   onStatus(status: Status): void;
+  /** Say goodbye and close. */
+  close(): Promise<void>;
+  times?: Partial<LinkTimes>;
   log: Log;
 }
 
 export class Link {
   readonly #options: LinkOptions;
-  readonly #stop = new AbortController();
-  #lost = Promise.withResolvers<Error>();
-  #heardAt = performance.now();
+  readonly #times: LinkTimes;
+  #stop = new AbortController();
   #running: Promise<void> | undefined;
   isOnline = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    const { stream } = options;
-    stream.on('element', () => {
-      this.#heardAt = performance.now();
-    });
-    stream.on('error', (error: unknown) => this.#troubled(error));
-    stream.on('disconnect', (event?: { reason?: unknown }) =>
-      this.#troubled(event?.reason ?? new Error('the connection was closed')),
-    );
+    this.#times = { ...LINK_TIMES, ...options.times };
   }
 
-  /** @throws Failure that waiting does not mend; everything else is tried again */
+  /** @throws Failure that waiting does not mend, after which it may be started again; other trouble is tried again */
   async start(): Promise<void> {
+    if (this.#running) throw new Error('it was started before');
+    this.#stop = new AbortController();
     const first = Promise.withResolvers<void>();
-    this.#running = this.#run(first);
+    this.#running = this.#run(first).finally(() => {
+      this.#running = undefined;
+    });
     await first.promise;
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort(new Failure('not-connected'));
-    const { stream } = this.#options;
-    if (this.isOnline) await Promise.race([stream.stop().catch(() => {}), delay(1_000, undefined, { ref: false })]);
-    this.isOnline = false;
-    this.#lost.resolve(new Error('stopped'));
-    dropSocket(stream, new Error('stopped'));
-    await this.#running;
-  }
-
-  #troubled(error: unknown): void {
-    this.#options.log.debug({ problem: messageOf(error) }, 'stream in trouble');
-    this.#lost.resolve(error instanceof Error ? error : new Error(messageOf(error)));
+    const running = this.#running;
+    this.#stop.abort();
+    await running;
   }
 
   async #run(first: PromiseWithResolvers<void>): Promise<void> {
+    const { service, account, onStatus, onLost } = this.#options;
     let tries = 0;
+    let wasEverOnline = false;
     while (!this.#stop.signal.aborted) {
-      this.#lost = Promise.withResolvers<Error>();
-      const wasOnline = await this.#once(first);
+      let onlineAt = Number.POSITIVE_INFINITY;
+      const reason = await this.#once(() => {
+        wasEverOnline = true;
+        onlineAt = performance.now();
+        first.resolve();
+      });
+      onLost(reason);
       if (this.#stop.signal.aborted) break;
-      tries = wasOnline ? 0 : tries + 1;
-      const failure = failureOf(await this.#lost.promise, this.#options.service, this.#options.account);
-      if (isFinal(failure)) first.reject(failure);
-      await this.#wait(failure, tries);
+      const failure = failureOf(reason, service, account);
+      if (isFinal(failure) && !wasEverOnline) return first.reject(failure);
+      tries = performance.now() - onlineAt > this.#times.steadyMs ? 1 : tries + 1;
+      const retryMs = this.#retryMsOf(failure, tries);
+      onStatus({ status: 'offline', problem: failure.message, retryMs });
+      await delay(retryMs, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
     first.reject(new Failure('not-connected'));
   }
 
-  /** One connection, from its begin to its end. Says whether it ever was online. */
-  async #once(first: PromiseWithResolvers<void>): Promise<boolean> {
-    const { stream, connect, onStatus, log, service } = this.#options;
-    let wasOnline = false;
-    const limit = AbortSignal.timeout(CONNECT_MS_MAX);
+  /** One connection, from its begin to its end. Says why it ended. */
+  async #once(onOnline: () => void): Promise<Error> {
+    const { connect, onStatus, log, service } = this.#options;
+    const { signal } = this.#stop;
     try {
-      const lost = this.#lost.promise.then((error) => Promise.reject(error));
-      const slow = new Promise<never>((_, reject) =>
-        limit.addEventListener('abort', () => reject(new Error('the server was too slow to answer'))),
-      );
-      const status = await Promise.race([connect(this.#stop.signal), lost, slow]);
-      wasOnline = this.isOnline = true;
-      this.#heardAt = performance.now();
-      log.info({ service, status }, 'connected to the server');
-      onStatus({ status });
-      first.resolve();
-      await this.#watch();
+      const { wire, status } = await connect(this.#times, signal);
+      if (signal.aborted) wire.drop(new Error('stopped'));
+      else {
+        this.isOnline = true;
+        log.info({ service, status }, 'connected to the server');
+        onStatus({ status });
+        onOnline();
+      }
+      return await this.#watch(wire);
     } catch (error) {
-      this.#lost.resolve(error instanceof Error ? error : new Error(messageOf(error)));
+      return error instanceof Error ? error : new Error(messageOf(error));
+    } finally {
+      this.isOnline = false;
     }
-    this.isOnline = false;
-    dropSocket(stream, new Error('dropped'));
-    return wasOnline;
   }
 
-  /** Until the stream is lost; a link that says nothing is asked, and then given up. */
-  async #watch(): Promise<void> {
+  /** Until the connection is lost or we stop; a link that says nothing is asked, and then given up. */
+  async #watch(wire: Wire): Promise<Error> {
+    const { probeMs, deadMs } = this.#times;
+    let askedAt = 0;
     const timer = setInterval(() => {
-      const silentMs = performance.now() - this.#heardAt;
-      if (silentMs > SILENCE_MS_MAX) this.#lost.resolve(new Error('the server fell silent'));
-      else if (silentMs > SILENCE_MS_PROBE) this.#options.probe();
-    }, 5_000);
+      const now = performance.now();
+      if (now - wire.heardAt < probeMs) askedAt = 0;
+      else if (askedAt === 0) {
+        askedAt = now;
+        this.#options.probe();
+      } else if (now - askedAt >= deadMs) wire.drop(new Error('the server fell silent'));
+    }, probeMs / 10);
+    const goodbye = (): void => {
+      this.isOnline = false;
+      void this.#options.close();
+    };
+    this.#stop.signal.addEventListener('abort', goodbye);
     try {
-      await this.#lost.promise;
+      return await wire.lost;
     } finally {
       clearInterval(timer);
+      this.#stop.signal.removeEventListener('abort', goodbye);
+      wire.drop(new Error('done with'));
     }
   }
 
-  async #wait(failure: Failure, tries: number): Promise<void> {
-    const slow = isFinal(failure) || isConflict(failure);
-    const bound = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(tries, 10));
-    const retryMs = slow ? RETRY_MS_FINAL : Math.round(bound * (0.1 + 0.9 * Math.random()));
-    this.#options.log[slow ? 'error' : 'warn'](
+  #retryMsOf(failure: Failure, tries: number): number {
+    const { retryMsMin, retryMsMax, slowRetryMsMin, slowRetryMsMax } = this.#times;
+    const isSlow = isFinal(failure) || isConflict(failure);
+    const [min, max] = isSlow ? [slowRetryMsMin, slowRetryMsMax] : [retryMsMin, retryMsMax];
+    const bound = Math.min(max, min * 2 ** Math.min(tries - 1, 16));
+    const retryMs = Math.round(bound * (0.1 + 0.9 * Math.random()));
+    this.#options.log[isSlow ? 'error' : 'warn'](
       { problem: failure.message, code: failure.code, retryMs, tries },
       'not connected to the server',
     );
-    this.#options.onStatus({ status: 'offline', problem: failure.message, retryMs });
-    await delay(retryMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    return retryMs;
   }
 }

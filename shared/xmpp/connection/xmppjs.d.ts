@@ -3,44 +3,50 @@ declare module '@xmpp/client-core' {
   import type { EventEmitter } from 'node:events';
   import type { Element } from '@xmpp/xml';
   export interface Jid {
-    local: string;
-    domain: string;
-    resource: string;
-    bare(): Jid;
     toString(): string;
   }
+  /** A net.Socket, or xmpp.js' wrapper around one (`socket`, once it connects) or around a WebSocket. */
   export interface StreamSocket extends EventEmitter {
-    socket?: StreamSocket;
+    socket?: StreamSocket | null;
+    write(text: string, done: (error?: Error | null) => void): void;
     setNoDelay?(on: boolean): void;
     destroy?(error?: Error): void;
+    /** Of a WebSocket. */
+    terminate?(): void;
     end(): void;
   }
   export class Client extends EventEmitter {
     constructor(options: { service: string; domain: string; timeout?: number });
-    status: string;
     jid: Jid | null;
     socket: StreamSocket | null;
     parser: { write(text: string): void } | null;
     transports: unknown[];
     timeout: number;
-    options: { service: string; domain: string; lang?: string };
     send(element: Element): Promise<void>;
     sendReceive(element: Element, timeoutMs?: number): Promise<Element>;
     connect(service: string): Promise<void>;
     open(options: { domain: string; lang?: string }): Promise<Element>;
     restart(): Promise<Element>;
-    stop(): Promise<unknown>;
     disconnect(): Promise<unknown>;
     isSecure(): boolean;
+    footer(element: Element | undefined): string;
+    footerElement(): Element | undefined;
+    socketParameters(service: string): object | undefined;
     _attachSocket(socket: StreamSocket): void;
+    _detachSocket(): void;
+    _detachParser(): void;
     _onData(data: Uint8Array | string): void;
-    authenticate?(id: string, secret: string): Promise<void>;
+    _onSeeOtherHost(error: Error): Promise<void>;
+    /** disconnect() of version 0.13. */
+    _end(): Promise<unknown>;
   }
   export function jid(local: string, domain?: string, resource?: string): Jid;
 }
 declare module '@xmpp/component-core' {
-  import type { Client } from '@xmpp/client-core';
-  export const Component: typeof Client;
+  import { Client } from '@xmpp/client-core';
+  export class Component extends Client {
+    authenticate(id: string, secret: string): Promise<void>;
+  }
 }
 declare module '@xmpp/middleware' {
   import type { Client } from '@xmpp/client-core';
@@ -48,41 +54,18 @@ declare module '@xmpp/middleware' {
   export type Next = () => Promise<unknown>;
   export interface Context {
     stanza: Element;
-    entity: Client;
-    name: string;
-    type: string;
-    id: string;
   }
   export interface Middleware {
     use(step: (context: Context, next: Next) => unknown): void;
-    filter(step: (context: Context, next: Next) => unknown): void;
   }
   export default function middleware(deps: { entity: Client }): Middleware;
 }
 declare module '@xmpp/stream-features' {
   import type { Context, Middleware, Next } from '@xmpp/middleware';
-  import type { Element } from '@xmpp/xml';
   export interface StreamFeatures {
-    use(name: string, xmlns: string, step: (context: Context, next: Next, feature: Element) => unknown): void;
+    use(name: string, xmlns: string, step: (context: Context, next: Next) => unknown): void;
   }
   export default function streamFeatures(deps: { middleware: Middleware }): StreamFeatures;
-}
-declare module '@xmpp/stream-management' {
-  import type { EventEmitter } from 'node:events';
-  export interface StreamManagement extends EventEmitter {
-    enabled: boolean;
-    id: string;
-    inbound: number;
-    timeout: number;
-    requestAckInterval: number;
-  }
-  export default function streamManagement(deps: object): StreamManagement;
-}
-declare module '@xmpp/iq/caller.js' {
-  export default function iqCaller(deps: object): object;
-}
-declare module '@xmpp/resource-binding' {
-  export default function resourceBinding(deps: object, resource?: string): void;
 }
 declare module '@xmpp/sasl' {
   export type Authenticate = (credentials: { username: string; password: string }, mechanism: string) => Promise<void>;
@@ -91,20 +74,9 @@ declare module '@xmpp/sasl' {
     onAuthenticate: (done: Authenticate, mechanisms: string[]) => Promise<void>,
   ): void;
 }
-declare module 'saslmechanisms' {
-  export default class SASLFactory {
-    use(mechanism: unknown): this;
-  }
-}
-declare module '@xmpp/tcp' {
-  export default function tcp(deps: object): void;
-}
-declare module '@xmpp/tls/lib/Socket.js' {
-  import { EventEmitter } from 'node:events';
-  import type { StreamSocket } from '@xmpp/client-core';
-  export default class TlsSocket extends EventEmitter implements StreamSocket {
-    connect(options: object): void;
-    end(): void;
+declare module '@xmpp/tcp/lib/Connection.js' {
+  export default class ConnectionTCP {
+    socketParameters(service: string): object | undefined;
   }
 }
 declare module '@xmpp/tls/lib/Connection.js' {
@@ -112,8 +84,25 @@ declare module '@xmpp/tls/lib/Connection.js' {
     socketParameters(service: string): object | undefined;
   }
 }
+declare module '@xmpp/tls/lib/Socket.js' {
+  import { EventEmitter } from 'node:events';
+  export default class TlsSocket extends EventEmitter {
+    connect(options: object): void;
+    write(text: string, done: (error?: Error | null) => void): void;
+    end(): void;
+  }
+}
 declare module '@xmpp/websocket/lib/Connection.js' {
   export default class ConnectionWebSocket {
     socketParameters(service: string): string | undefined;
+  }
+}
+declare module '@xmpp/websocket/lib/Socket.js' {
+  import { EventEmitter } from 'node:events';
+  export default class FramedSocket extends EventEmitter {
+    url: string | null;
+    secure: boolean;
+    connect(url: string): void;
+    _attachSocket(socket: object): void;
   }
 }
