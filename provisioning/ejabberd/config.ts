@@ -1,52 +1,61 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { z } from 'zod';
+import { Failure } from '#shared/errors.ts';
 import { type Address, EjabberdOptions } from './options.ts';
 
 /** What passes whole: a table of 1,000 guests, a definition with many devices. */
 const STANZA_BYTES_MAX = 524_288;
+const UPLOAD_BYTES_MAX = 104_857_600;
+const TLS_OPTIONS = ['no_sslv3', 'no_tlsv1', 'no_tlsv1_1', 'cipher_server_preference', 'no_compression'];
 
 /**
  * The configuration of an ejabberd (23.01 or later) for a closed site: TLS required, SCRAM only, no registration by
  * clients, no other servers, nothing that looks a name up outside.
  *
+ * @throws Failure config-invalid naming the option
  * Source: docs.ejabberd.im/admin/configuration
  */
 export function ejabberdConfig(given: EjabberdOptions): string {
-  const options = EjabberdOptions.parse(given);
-  return stringify({
+  const { data: options, error } = EjabberdOptions.safeParse(given);
+  if (error) throw new Failure('config-invalid', { file: 'options of ejabberd', problem: z.prettifyError(error) });
+  const config = {
     ...base(options),
     listen: listeners(options),
     ...access(options),
     modules: modules(options),
-  });
+  };
+  // Quoted, no text can be read as a number, a boolean or YAML's own signs: libyaml's rules differ from this writer's.
+  return stringify(config, { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN', lineWidth: 0 });
 }
 
-type Parsed = ReturnType<typeof EjabberdOptions.parse>;
+type Parsed = z.output<typeof EjabberdOptions>;
 
-const base = ({ domain, certificate }: Parsed): object => ({
-  // Passwords pass through the API's log at info.
-  loglevel: 'warning',
-  log_rotate_count: 1,
+const base = ({ domain, certificate, authority, scram, logLevel, logRotateCount }: Parsed): object => ({
+  // From `info` on, passwords pass through the API's log.
+  loglevel: logLevel,
+  log_rotate_count: logRotateCount,
   hosts: [domain],
   certfiles: [certificate],
+  ...(authority === undefined ? {} : { ca_file: authority }),
   acme: { auto: false },
   auth_method: ['mnesia'],
   auth_password_format: 'scram',
-  // Profanity, slixmpp and Converse.js all have SHA-1; in SCRAM it is not known to be weak (RFC 7677 section 4).
-  auth_scram_hash: 'sha',
+  auth_scram_hash: scram,
   disable_sasl_mechanisms: ['plain', 'digest-md5', 'x-oauth2'],
+  c2s_protocol_options: TLS_OPTIONS,
   registration_timeout: 'infinity',
   max_fsm_queue: 10_000,
   s2s_access: 'none',
   s2s_use_starttls: 'required',
 });
 
-function listeners(options: Parsed): object[] {
-  const { listen, components } = options;
+/** The API comes last: when it answers, all others listen. */
+function listeners({ listen, components }: Parsed): object[] {
   const c2s = {
     module: 'ejabberd_c2s',
     max_stanza_size: STANZA_BYTES_MAX,
-    access: 'c2s',
+    access: 'local_users',
     shaper: 'none',
     backlog: 1024,
   };
@@ -63,32 +72,30 @@ function listeners(options: Parsed): object[] {
     global_routes: false,
     hosts: Object.fromEntries(Object.entries(components).map(([name, password]) => [name, { password }])),
   };
+  const api = { module: 'ejabberd_http', request_handlers: { '/api': 'mod_http_api' } };
   return [
     ...listen.starttls.map((at) => ({ ...placed(at), ...c2s, starttls_required: true })),
     ...listen.directTls.map((at) => ({ ...placed(at), ...c2s, tls: true })),
     ...listen.http.map((at) => ({ ...placed(at), ...http })),
-    ...listen.api.map((at) => ({
-      ...placed(at),
-      module: 'ejabberd_http',
-      request_handlers: { '/api': 'mod_http_api' },
-    })),
+    ...listen.https.map((at) => ({ ...placed(at), ...http, tls: true, protocol_options: TLS_OPTIONS })),
+    // Without a domain of its own it would take any.
     ...(Object.keys(components).length > 0 ? listen.component.map((at) => ({ ...placed(at), ...component })) : []),
+    ...listen.api.map((at) => ({ ...placed(at), ...api })),
   ];
 }
 
 const placed = (at: Address): object => ('socket' in at ? { port: `unix:${at.socket}` } : at);
 
 const access = ({ domain }: Parsed): object => ({
-  acl: { local: { user_regexp: '' }, loopback: { ip: ['127.0.0.0/8', '::1/128'] } },
+  acl: { local_users: { user_regexp: '' }, central: { server: `central.${domain}` } },
   access_rules: {
-    local: { allow: 'local' },
-    c2s: { deny: 'blocked', allow: 'all' },
+    local_users: { allow: 'local_users' },
+    central: { allow: 'central' },
     nobody: { deny: 'all' },
-    own_components: { allow: [{ server: `central.${domain}` }] },
   },
   api_permissions: {
-    'console commands': { from: ['ejabberd_ctl'], who: 'all', what: '*' },
-    // Only the API's own listener has the handler: see EjabberdOptions.listen.api.
+    ejabberdctl: { from: ['ejabberd_ctl'], who: 'all', what: '*' },
+    // Only the API's own listeners have the handler: see EjabberdOptions.listen.api.
     'owner of the socket': { from: ['mod_http_api'], who: 'all', what: ['*', '!stop', '!restart'] },
   },
 });
@@ -107,6 +114,8 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
     put_url: `${httpUrl}/upload`,
     get_url: `${httpUrl}/upload`,
     host: `upload.${domain}`,
+    access: 'local_users',
+    max_size: UPLOAD_BYTES_MAX,
     secret_length: 40,
     dir_mode: '0700',
     file_mode: '0600',
@@ -115,11 +124,11 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   mod_mam: { assume_mam_usage: true, default: 'always' },
   mod_muc: {
     host: `conference.${domain}`,
-    access: 'local',
+    access: 'local_users',
     access_admin: 'nobody',
-    access_create: 'local',
-    access_persistent: 'local',
-    access_mam: 'local',
+    access_create: 'local_users',
+    access_persistent: 'local_users',
+    access_mam: 'local_users',
     default_room_options: { mam: true, persistent: true },
   },
   mod_muc_admin: {},
@@ -128,11 +137,16 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   mod_privacy: {},
   mod_private: {},
   mod_privilege: {
-    roster: { both: 'own_components' },
-    message: { outgoing: 'own_components' },
-    presence: { managed_entity: 'own_components', roster: 'own_components' },
+    roster: { both: 'central' },
+    message: { outgoing: 'central' },
+    presence: { managed_entity: 'central', roster: 'central' },
   },
-  mod_pubsub: { host: `pubsub.${domain}`, access_createnode: 'local', plugins: ['flat', 'pep'], max_items_node: 1000 },
+  mod_pubsub: {
+    host: `pubsub.${domain}`,
+    access_createnode: 'local_users',
+    plugins: ['flat', 'pep'],
+    max_items_node: 1000,
+  },
   mod_roster: { versioning: true },
   mod_shared_roster: {},
   // What a session that is gone did not get is kept for messages and answered with an error for the rest.

@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '#shared/errors.ts';
 import { type EjabberdApi, ejabberdApi } from './api.ts';
 import { ejabberdConfig } from './config.ts';
+import { commandLine, environment } from './erl.ts';
 import type { Address, EjabberdOptions } from './options.ts';
 
 export interface Ejabberd {
+  /** Of what was started: with a prefix, that is the prefix's. */
   readonly pid: number;
   readonly api: EjabberdApi;
   /** Resolves when it has ended, for whatever reason. */
@@ -28,22 +30,25 @@ export interface StartOptions extends EjabberdOptions {
 
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 10_000;
+const ASK_AGAIN_MS = 30;
+const SAID_MAX = 2_000;
 
 /**
  * Run Debian's ejabberd as a child of this process, in the foreground, with everything in its folder: no service, no epmd,
- * no `su`. It dies with its parent. Resolves when it answers its API.
+ * no `su`. It dies with its parent. Resolves when all its listeners accept.
  *
- * @throws Failure setup-needed with the end of its log, where it does not come up
+ * @throws Failure config-invalid; setup-needed with what it said, where it does not come up
  */
 export async function startEjabberd(options: StartOptions): Promise<Ejabberd> {
-  const { folder, listen } = options;
-  await prepare(options);
+  const { folder, listen, prefix = [] } = options;
   const apiAt = listen.api[0];
-  if (!apiAt) throw new Failure('setup-needed', { problem: 'ejabberd needs a listener for its API' });
-  const [file = '', ...args] = [...(options.prefix ?? []), ...(await commandLine(folder))];
+  if (!apiAt) throw new Failure('config-invalid', { file: 'listen.api', problem: 'name a UNIX socket' });
+  await prepare(options);
+  const log = await logFrom(folder);
+  const [file = '', ...args] = [...prefix, ...commandLine(folder)];
   const child = spawn(file, args, {
     cwd: join(folder, 'spool'),
-    env: environment(folder),
+    env: await environment(folder),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said = tailOf(child);
@@ -58,19 +63,25 @@ export async function startEjabberd(options: StartOptions): Promise<Ejabberd> {
   const api = ejabberdApi(outsideOf(apiAt, options.outside));
   try {
     await answering(api, child);
-  } catch (error) {
+  } catch (cause) {
     await kill();
-    throw new Failure('setup-needed', { problem: `ejabberd did not come up: ${said()}` }, { cause: error });
+    const problem = `ejabberd did not come up: ${(await log.trouble()) ?? (said() || 'it said nothing')}`;
+    throw new Failure('setup-needed', { problem }, { cause });
   }
   return { pid: child.pid ?? 0, api, ended, kill, stop: () => stopping(child, ended) };
 }
 
-async function prepare(options: StartOptions): Promise<void> {
-  const { folder, listen } = options;
+/** Write what it reads. Run again, it keeps the cookie and the database, and all else is as the options say. */
+async function prepare({ prefix: _, outside, ...config }: StartOptions): Promise<void> {
+  const { folder, listen } = config;
+  const text = ejabberdConfig(config);
+  // Without one it would come up all the same, and refuse everybody.
+  await access(config.certificate, constants.R_OK).catch(({ message }) => {
+    throw new Failure('config-invalid', { file: 'certificate of ejabberd', problem: message });
+  });
   for (const name of ['spool', 'log', 'upload']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
-  const { prefix: _, outside, ...config } = options;
-  await writeFile(join(folder, 'ejabberd.yml'), ejabberdConfig(config), { mode: 0o600 });
+  await writeFile(join(folder, 'ejabberd.yml'), text, { mode: 0o600 });
   // Names are looked up in files and nowhere else.
   await writeFile(join(folder, 'inetrc'), '{lookup,["file","native"]}.\n');
   const cookie = join(folder, '.erlang.cookie');
@@ -81,51 +92,10 @@ async function prepare(options: StartOptions): Promise<void> {
   }
 }
 
-/** `erl` as /usr/sbin/ejabberdctl starts it, without its shell, `su` and epmd; the node's distribution listens nowhere. */
-async function commandLine(folder: string): Promise<string[]> {
-  const name = 'skerry@localhost';
-  return [
-    'setpriv',
-    '--pdeathsig',
-    'KILL',
-    'erl',
-    '-noinput',
-    '-sname',
-    name,
-    '-dist_listen',
-    'false',
-    '-start_epmd',
-    'false',
-    '+K',
-    'true',
-    '+P',
-    '250000',
-    '-mnesia',
-    'dir',
-    `"${join(folder, 'spool')}"`,
-    '-s',
-    'ejabberd',
-  ];
-}
-
-const environment = (folder: string): NodeJS.ProcessEnv => ({
-  PATH: process.env.PATH,
-  LANG: 'C.UTF-8',
-  HOME: folder,
-  ERL_LIBS: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
-  EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
-  EJABBERD_LOG_PATH: join(folder, 'log/ejabberd.log'),
-  ERL_INETRC: join(folder, 'inetrc'),
-  ERL_MAX_PORTS: '32000',
-  ERL_MAX_ETS_TABLES: '2000',
-  ERL_CRASH_DUMP_BYTES: '0',
-  ...(process.env.SKERRY_RIG === undefined ? {} : { SKERRY_RIG: process.env.SKERRY_RIG }),
-});
-
 const outsideOf = (at: Address, outside?: (socket: string) => string): Address =>
   'socket' in at && outside ? { socket: outside(at.socket) } : at;
 
-/** It tells nobody when it is ready, so it is asked. */
+/** It tells nobody when it is ready, so it is asked. Its API is the last of its listeners to come up. */
 async function answering(api: EjabberdApi, child: ChildProcess): Promise<void> {
   const end = performance.now() + START_MS_MAX;
   for (;;) {
@@ -133,9 +103,10 @@ async function answering(api: EjabberdApi, child: ChildProcess): Promise<void> {
       await api('status', {});
       return;
     } catch (error) {
-      if (child.exitCode !== null || child.signalCode !== null || performance.now() > end) throw error;
+      const hasEnded = child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+      if (hasEnded || performance.now() > end) throw error;
     }
-    await delay(30);
+    await delay(ASK_AGAIN_MS);
   }
 }
 
@@ -150,7 +121,7 @@ function tailOf(child: ChildProcess): () => string {
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (part: string) => {
-      text = (text + part).slice(-2_000);
+      text = (text + part).slice(-SAID_MAX);
     });
   }
   child.once('error', (error) => {
@@ -159,5 +130,12 @@ function tailOf(child: ChildProcess): () => string {
   return () => text.trim();
 }
 
-/** The end of its log, for people who look for what went wrong. */
-export const readLog = (folder: string): Promise<string> => readFile(join(folder, 'log/ejabberd.log'), 'utf8');
+/** Its log from now on; what the last one wrote is not said of this one. */
+async function logFrom(folder: string): Promise<{ trouble(): Promise<string | undefined> }> {
+  const read = (): Promise<string> => readFile(join(folder, 'log/ejabberd.log'), 'utf8').catch(() => '');
+  const before = (await read()).length;
+  return {
+    // The first line of the first fault names it; supervisors then tell one another at length.
+    trouble: async () => /\[(?:error|critical)\] \S+ (.+)/.exec((await read()).slice(before))?.[1],
+  };
+}

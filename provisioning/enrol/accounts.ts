@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { Failure } from '#shared/errors.ts';
 import { HostName } from '#shared/model/host.ts';
-import { domainpartOf, localpartOf } from '#shared/xmpp/jid.ts';
+import { bareOf, domainpartOf, isJid, localpartOf } from '#shared/xmpp/jid.ts';
 import type { EjabberdApi } from '../ejabberd/api.ts';
 
 /** 192 random bits: nobody types it. */
@@ -13,20 +14,39 @@ export interface Credentials {
   password: string;
 }
 
-/** Make an account, or give the one that is there this password. Run again, it changes nothing. */
-export async function ensureAccount(api: EjabberdApi, { jid, password }: Credentials): Promise<void> {
+/**
+ * Make an account, or give the one that is there this password. Run again with the same password, it changes nothing.
+ * Without a password it gives a random one, which the account did not have before.
+ *
+ * @throws Failure bad-argument, server-unreachable, peer-refused
+ */
+export async function ensureAccount(
+  api: EjabberdApi,
+  { jid, password = randomPassword() }: { jid: string; password?: string },
+): Promise<Credentials> {
   const account = { user: localpartOf(jid), host: domainpartOf(jid) };
-  const there = await api('check_account', account);
-  if (there !== 0) await api('register', { ...account, password });
+  if (!isJid(jid) || account.user === '')
+    throw new Failure('bad-argument', {
+      field: 'jid',
+      problem: `${JSON.stringify(jid)} is no account: use NAME@DOMAIN`,
+    });
+  if ((await api('check_account', account)) !== 0) await api('register', { ...account, password });
   else if ((await api('check_password', { ...account, password })) !== 0)
     await api('change_password', { ...account, newpass: password });
+  return { jid: bareOf(jid), password };
 }
 
 /** Give a host its account, with a password that nobody has seen. What the host had before is no longer valid. */
 export async function enrolHost(api: EjabberdApi, domain: string, name: string): Promise<Credentials> {
-  const credentials = { jid: `${HostName.parse(name)}@${domain}`, password: randomPassword() };
-  await ensureAccount(api, credentials);
-  return credentials;
+  return await ensureAccount(api, { jid: `${hostName(name)}@${domain}` });
+}
+
+/** Take a host's account away, end its sessions, and take it out of everybody's contacts. Run again, it changes nothing. */
+export async function dismissHost(api: EjabberdApi, domain: string, name: string): Promise<void> {
+  const account = { user: hostName(name), host: domain };
+  if ((await api('srg_list', { host: domain })).includes(HOSTS))
+    await api('srg_user_del', { ...account, group: HOSTS, grouphost: domain });
+  await api('unregister', account);
 }
 
 /** Write credentials where only the owner reads them; a file that is there is replaced in one step. */
@@ -36,20 +56,26 @@ export async function writeCredentials(file: string, credentials: Credentials): 
   await rename(`${file}.new`, file);
 }
 
+const HOSTS = 'hosts';
+const PEOPLE = 'people';
+
 /**
  * Put the hosts into everybody's contacts, by a shared roster group of the server: they appear with their presence in any
- * client, without anybody asking for a subscription.
+ * client, without anybody asking for a subscription. It adds to the hosts that are there already.
  */
 export async function rosterHosts(api: EjabberdApi, domain: string, hosts: readonly string[]): Promise<void> {
-  const everybody = { group: 'people', host: domain };
-  const group = { group: 'hosts', host: domain };
-  await api('srg_create', {
-    ...everybody,
-    label: 'People',
-    description: 'Everybody with an account here.',
-    display: ['hosts'],
-  });
-  await api('srg_create', { ...group, label: 'Hosts', description: 'The machines that run guests.', display: ['people'] });
-  await api('srg_user_add', { user: '@all@', host: domain, group: 'people', grouphost: domain });
-  for (const name of hosts) await api('srg_user_add', { user: name, host: domain, group: 'hosts', grouphost: domain });
+  // Presence goes only between groups that show each other.
+  const people = { label: 'People', description: 'Everybody with an account here.', display: [HOSTS] as [string] };
+  const machines = { label: 'Hosts', description: 'The machines that run guests.', display: [PEOPLE] as [string] };
+  await api('srg_create', { group: PEOPLE, host: domain, ...people });
+  await api('srg_create', { group: HOSTS, host: domain, ...machines });
+  await api('srg_user_add', { user: '@all@', host: domain, group: PEOPLE, grouphost: domain });
+  for (const name of hosts)
+    await api('srg_user_add', { user: hostName(name), host: domain, group: HOSTS, grouphost: domain });
+}
+
+function hostName(name: string): string {
+  const { data, error } = HostName.safeParse(name);
+  if (error) throw new Failure('bad-argument', { field: 'host', problem: error.issues[0]?.message });
+  return data;
 }

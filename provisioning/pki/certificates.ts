@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { execa } from 'execa';
+import { z } from 'zod';
 import { Failure } from '#shared/errors.ts';
+import { newKey, signAuthority, signServer } from './sign.ts';
 
-const DAYS_CA = 3650;
-const DAYS_SERVER = 397;
 /** A certificate that ends sooner than this is made anew. */
 const RENEW_BEFORE_MS = 30 * 24 * 3600 * 1000;
 
@@ -14,95 +14,89 @@ export interface Certificates {
   ca: string;
   /** Certificate and key of the server in one file, as ejabberd reads it. Mode 0600. */
   server: string;
+  /** The files that this run made. */
+  made: readonly string[];
 }
 
 /**
  * A certificate authority of the site's own and a server certificate for `domain` and what is below it. Run again, it keeps
- * what is valid, and makes anew what has run out, runs out within 30 days, or is for other names.
+ * what is valid, and makes anew what has run out, runs out within 30 days, or is not for all of these names. The authority
+ * keeps its key when its certificate is renewed.
  *
- * Keys are P-256 (RFC 8446 section 9.1 has it mandatory). @throws Failure setup-needed where openssl is missing or refuses
+ * @param moreNames DNS names or addresses by which the server is reached, besides those of the domain
+ * @throws Failure bad-argument; setup-needed where openssl is missing or refuses, or the authority's key is elsewhere and needed
  */
-export async function ensureCertificates(folder: string, domain: string): Promise<Certificates> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const files = { ca: join(folder, 'ca.pem'), caKey: join(folder, 'ca.key'), server: join(folder, 'server.pem') };
-  if (!(await isValid(files.ca))) await makeAuthority(files.ca, files.caKey, domain);
-  const authority = new X509Certificate(await readFile(files.ca));
-  if (!(await isValid(files.server, domain, authority))) await makeServer(folder, files, domain);
-  return { ca: files.ca, server: files.server };
-}
-
-/** What a server of this domain is called. */
-const namesOf = (domain: string): string[] => [domain, `*.${domain}`, 'localhost'];
-
-async function isValid(file: string, domain?: string, authority?: X509Certificate): Promise<boolean> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  if (!text.includes('BEGIN CERTIFICATE')) return false;
-  const certificate = new X509Certificate(text);
-  if (Date.parse(certificate.validTo) - Date.now() < RENEW_BEFORE_MS) return false;
-  if (authority && !certificate.verify(authority.publicKey)) return false;
-  const names = certificate.subjectAltName ?? '';
-  return domain === undefined || namesOf(domain).every((name) => names.split(', ').includes(`DNS:${name}`));
-}
-
-async function makeAuthority(file: string, keyFile: string, domain: string): Promise<void> {
-  await openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', keyFile]);
-  await openssl([
-    'req',
-    '-x509',
-    '-new',
-    '-key',
-    keyFile,
-    '-sha256',
-    '-days',
-    String(DAYS_CA),
-    '-subj',
-    `/CN=${domain} site authority`,
-    '-addext',
-    'basicConstraints=critical,CA:TRUE,pathlen:0',
-    '-addext',
-    'keyUsage=critical,keyCertSign,cRLSign',
-    '-out',
-    file,
-  ]);
-}
-
-async function makeServer(
+export async function ensureCertificates(
   folder: string,
-  files: { ca: string; caKey: string; server: string },
   domain: string,
-): Promise<void> {
-  const at = (name: string): string => join(folder, name);
-  const names = [...namesOf(domain).map((name) => `DNS:${name}`), 'IP:127.0.0.1', 'IP:::1'].join(',');
-  await writeFile(
-    at('server.ext'),
-    `subjectAltName=${names}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n`,
-  );
-  await openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', at('server.key')]);
-  await openssl(['req', '-new', '-key', at('server.key'), '-subj', `/CN=${domain}`, '-out', at('server.csr')]);
-  await openssl([
-    'x509',
-    '-req',
-    '-in',
-    at('server.csr'),
-    '-CA',
-    files.ca,
-    '-CAkey',
-    files.caKey,
-    '-CAcreateserial',
-    '-sha256',
-    '-days',
-    String(DAYS_SERVER),
-    '-extfile',
-    at('server.ext'),
-    '-out',
-    at('server.crt'),
-  ]);
-  const both = (await readFile(at('server.crt'), 'utf8')) + (await readFile(at('server.key'), 'utf8'));
-  await writeFile(`${files.server}.new`, both, { mode: 0o600 });
-  await rename(`${files.server}.new`, files.server);
+  moreNames: readonly string[] = [],
+): Promise<Certificates> {
+  const names = [...namesOf(domain), ...moreNames];
+  for (const name of [domain, ...moreNames]) {
+    if (!isIP(name) && !z.hostname().safeParse(name).success)
+      throw new Failure('bad-argument', {
+        field: 'name of the server',
+        problem: `${JSON.stringify(name)} cannot be one`,
+      });
+  }
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const ca = join(folder, 'ca.pem');
+  const caKey = join(folder, 'ca.key');
+  const server = join(folder, 'server.pem');
+  const made: string[] = [];
+  if (!isFresh(await certificateIn(ca))) {
+    await writeWhole(ca, await signAuthority(domain, await keyIn(caKey)), 0o644);
+    made.push(ca);
+  }
+  if (!isFor(names, await certificateIn(server), new X509Certificate(await readFile(ca)))) {
+    await writeWhole(server, await serverWith(names, await readFile(ca, 'utf8'), caKey), 0o600);
+    made.push(server);
+  }
+  await chmod(server, 0o600);
+  return { ca, server, made };
 }
 
-async function openssl(args: readonly string[]): Promise<void> {
-  const { failed, stderr, shortMessage } = await execa('openssl', args, { reject: false, timeout: 30_000 });
-  if (failed) throw new Failure('setup-needed', { problem: `openssl ${args[0]}: ${stderr || shortMessage}` });
+/** The wildcard covers the services too; they are named for clients that know no wildcards. */
+const namesOf = (domain: string): string[] => [
+  domain,
+  `*.${domain}`,
+  ...['conference', 'pubsub', 'upload', 'central'].map((service) => `${service}.${domain}`),
+  ...['localhost', '127.0.0.1', '::1'],
+];
+
+async function certificateIn(file: string): Promise<X509Certificate | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.includes('BEGIN CERTIFICATE') ? new X509Certificate(text) : undefined;
+}
+
+const isFresh = (certificate: X509Certificate | undefined): certificate is X509Certificate =>
+  certificate !== undefined && Date.parse(certificate.validTo) - Date.now() >= RENEW_BEFORE_MS;
+
+const isFor = (names: readonly string[], found: X509Certificate | undefined, authority: X509Certificate): boolean =>
+  isFresh(found) &&
+  found.verify(authority.publicKey) &&
+  names.every((name) => (isIP(name) ? found.checkIP(name) : found.checkHost(name, { wildcards: false })));
+
+/** The authority's key, which is made where there is none. */
+async function keyIn(file: string): Promise<string> {
+  const known = await readFile(file, 'utf8').catch(() => undefined);
+  const key = known ?? newKey();
+  if (known === undefined) await writeWhole(file, key, 0o600);
+  await chmod(file, 0o600);
+  return key;
+}
+
+/** Certificate and key in one text, so that neither ever is without the other. */
+async function serverWith(names: readonly string[], authority: string, keyFile: string): Promise<string> {
+  const authorityKey = await readFile(keyFile, 'utf8').catch(() => {
+    const problem = `The server's certificate must be made anew, and the key of its authority is not at ${keyFile}`;
+    throw new Failure('setup-needed', { problem });
+  });
+  const key = newKey();
+  return (await signServer(names, key, authority, authorityKey)) + key;
+}
+
+async function writeWhole(file: string, text: string, mode: number): Promise<void> {
+  await writeFile(`${file}.new`, text, { mode });
+  await rename(`${file}.new`, file);
 }

@@ -1,24 +1,30 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EjabberdApi } from '#provisioning/ejabberd/api.ts';
+import { freePorts } from '#provisioning/ejabberd/free-ports.ts';
 import { type Ejabberd, type StartOptions, startEjabberd } from '#provisioning/ejabberd/server.ts';
-import { ensureAccount } from '#provisioning/enrol/accounts.ts';
+import { type Credentials, ensureAccount } from '#provisioning/enrol/accounts.ts';
 import { ensureCertificates } from '#provisioning/pki/certificates.ts';
 
 export interface TestServer {
   readonly domain: string;
   readonly folder: string;
+  /** PEM. */
   readonly ca: string;
   readonly caFile: string;
   readonly xmpp: { host: string; port: number; directTlsPort: number; websocketUrl: string };
   readonly componentPort: number;
-  readonly accounts: ReadonlyMap<string, { jid: string; password: string }>;
+  readonly accounts: ReadonlyMap<string, Credentials>;
   readonly api: EjabberdApi;
-  account(name: string): { jid: string; password: string };
+  readonly pid: number;
+  /** @throws where testServer was not asked to make it */
+  account(name: string): Credentials;
+  /** SIGKILL; resolves when it is gone. `start` brings the same server again. */
   kill9(): Promise<void>;
   start(): Promise<void>;
+  /** End it in order, and start it again. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -26,9 +32,11 @@ export interface TestServer {
 export async function testServer(options: {
   accounts: readonly string[];
   components?: Readonly<Record<string, string>>;
+  scram?: StartOptions['scram'];
 }): Promise<TestServer> {
   const domain = 'skerry.test';
   const folder = await mkdtemp(join(tmpdir(), 'skerry-server-'));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 5 });
   const [port = 0, directTlsPort = 0, httpPort = 0, componentPort = 0] = await freePorts(4);
   const certificates = await ensureCertificates(join(folder, 'pki'), domain);
   const at = (number: number) => [{ ip: '127.0.0.1', port: number }];
@@ -36,8 +44,10 @@ export async function testServer(options: {
     domain,
     folder: join(folder, 'ejabberd'),
     certificate: certificates.server,
+    authority: certificates.ca,
     httpUrl: `http://127.0.0.1:${httpPort}`,
     components: { ...options.components },
+    ...(options.scram === undefined ? {} : { scram: options.scram }),
     listen: {
       starttls: at(port),
       directTls: at(directTlsPort),
@@ -46,11 +56,16 @@ export async function testServer(options: {
       api: [{ socket: join(folder, 'api.sock') }],
     },
   };
-  let server: Ejabberd = await startEjabberd(start);
-  const accounts = new Map(
-    options.accounts.map((name) => [name, { jid: `${name}@${domain}`, password: `pw-${name}` }]),
-  );
-  for (const account of accounts.values()) await ensureAccount(server.api, account);
+  let server: Ejabberd = await startEjabberd(start).catch(async (error) => {
+    await remove();
+    throw error;
+  });
+  const accounts = new Map<string, Credentials>();
+  for (const name of options.accounts)
+    accounts.set(name, await ensureAccount(server.api, { jid: `${name}@${domain}`, password: `pw-${name}` }));
+  const begin = async (): Promise<void> => {
+    server = await startEjabberd(start);
+  };
   return {
     domain,
     folder,
@@ -60,28 +75,23 @@ export async function testServer(options: {
     accounts,
     xmpp: { host: '127.0.0.1', port, directTlsPort, websocketUrl: `ws://127.0.0.1:${httpPort}/ws` },
     api: (command, args) => server.api(command, args),
-    account: (name) => accounts.get(name) ?? { jid: `${name}@${domain}`, password: '' },
-    kill9: () => server.kill(),
-    start: async () => {
-      server = await startEjabberd(start);
+    get pid() {
+      return server.pid;
     },
-    stop: async () => {
+    account(name) {
+      const account = accounts.get(name);
+      if (account === undefined) throw new Error(`testServer was not asked for an account ${name}`);
+      return account;
+    },
+    kill9: () => server.kill(),
+    start: begin,
+    async restart() {
       await server.stop();
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+      await begin();
+    },
+    async stop() {
+      await server.stop();
+      await remove();
     },
   };
-}
-
-/** Ports of 127.0.0.1 that nobody has at this moment; all are held until all are found, so that they differ. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
