@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+import type { HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { Inventory } from '#agent/inventory/inventory.ts';
+import type { Facts } from '#agent/journal/settle.ts';
+
+/** Changes of a definition are told by its text. */
+const DIGESTED: ReadonlySet<string> = new Set(['guest.define']);
+const READ_MS_MAX = 10_000;
+
+/** How the guest that a change is about is now: written down before the change, and compared with after a crash. */
+export function factsBy({ driver, inventory }: { driver: HypervisorDriver; inventory: Inventory }) {
+  return async (verb: string, args: object): Promise<Facts> => {
+    const { guest: named, name, definition } = args as { guest?: string; name?: string; definition?: string };
+    const guestName = named ?? name ?? nameIn(definition);
+    const guest = guestName === undefined ? undefined : inventory.find(guestName);
+    if (!guest) return { guest: null };
+    if (!DIGESTED.has(verb)) return { guest };
+    const text = await driver.readDefinition(guest.uuid, AbortSignal.timeout(READ_MS_MAX));
+    return { guest, digest: createHash('sha256').update(text).digest('hex') };
+  };
+}
+
+/** libvirt's XML names the guest; only to find it again, never to act on. */
+const nameIn = (definition?: string): string | undefined => /<name>\s*([^<]+?)\s*<\/name>/.exec(definition ?? '')?.[1];

@@ -1,0 +1,210 @@
+/**
+ * The agent: one process a host. It drives the host's hypervisor, and answers on XMPP to those that its policy names.
+ *
+ *     node agent/main.ts --config FILE [--check]
+ *
+ * It is composed here, by hand, from the hypervisor outwards: driver, inventory, consoles, journal, jobs, perform, and the
+ * surfaces on one connection. It does not need its server: while there is none it keeps its guests' state, and comes back.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import pino, { type Logger } from 'pino';
+import { systemClock } from '#shared/clock.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import type { Choices } from '#shared/verb/fields.ts';
+import type { Offer } from '#shared/verb/offer.ts';
+import { performer } from '#shared/verb/perform.ts';
+import { type May, mayBy } from '#shared/verb/policy.ts';
+import type { Requester } from '#shared/verb/request.ts';
+import { type AgentVerbs, agentVerbs } from '#shared/verbs/agent.ts';
+import { serveAbout } from '#shared/xmpp/about.ts';
+import { serveChat } from '#shared/xmpp/chat.ts';
+import { serveCommands } from '#shared/xmpp/commands.ts';
+import { xmppClient } from '#shared/xmpp/connection/client.ts';
+import { serveDisco } from '#shared/xmpp/disco.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { type AgentConfig, readConfig, readPassword, textOf } from './config.ts';
+import { consoleKeeper } from './consoles/keeper.ts';
+import { factsBy } from './facts.ts';
+import { healthKeeper } from './host/health.ts';
+import { driverFor } from './hypervisor.ts';
+import { type Inventory, inventory as inventoryOf } from './inventory/inventory.ts';
+import { type JobRunner, jobRunner } from './jobs/jobs.ts';
+import { openDatabase } from './journal/database.ts';
+import { agentJournal } from './journal/journal.ts';
+import { recover } from './journal/recover.ts';
+import { servePresence } from './presence.ts';
+import { agentHandlers } from './verbs/agent.ts';
+import { supportedBy } from './verbs/supported.ts';
+
+const DAY_MS = 86_400_000;
+
+async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void>> {
+  const version = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+  const now = Date.now;
+  const newId = randomUUID;
+  const onBug = (error: unknown, id = 'none'): void => log.error({ err: error, id }, 'fault of the agent');
+  mkdirSync(config.state, { recursive: true, mode: 0o700 });
+
+  const driver = await driverFor(config, log);
+  const inventory = inventoryOf({ driver, host: config.host, clock: systemClock, log, onBug });
+  const consoles = consoleKeeper({ driver, inventory, keepBytes: config.consoleBytes, log });
+  const health = healthKeeper(config.host, config.state, now);
+  const database = openDatabase(join(config.state, 'agent.sqlite'));
+  const factsOf = factsBy({ driver, inventory });
+  const journal = agentJournal({ database, factsOf, now, onBug });
+  const jobs = jobRunner({ database, now, onBug });
+  const may = mayBy(config.policy, agentVerbs);
+  const entity = entityOf(config, log, onBug);
+  const send = (stanza: Parameters<Entity['send']>[0]): void => void entity.send(stanza, 'drop').catch(onBug);
+  const handlers = agentHandlers({
+    config,
+    driver,
+    inventory,
+    consoles,
+    health,
+    jobs,
+    may,
+    send,
+    version,
+    now,
+    host: config.host,
+  });
+  const supports = supportedBy(driver);
+  const perform = performer<AgentVerbs>({
+    table: agentVerbs,
+    handlers,
+    may,
+    supports,
+    journal,
+    jobs,
+    audit: journal.audit,
+    onBug,
+    now,
+    newId,
+    here: { driver: driver.kind, host: config.host },
+    limits: config.limits,
+  });
+  const offer: Offer = {
+    table: agentVerbs,
+    perform,
+    may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
+    choices: choicesBy(inventory, jobs, may, config.host),
+    onJob: jobs.onJob,
+  };
+  const identity = { category: 'automation', type: 'skerry-agent', name: config.host };
+  serveCommands({ entity, offer, now, newId });
+  serveChat({ entity, offer, now, newId, onBug });
+  serveDisco({ entity, offer, identity });
+  serveAbout(entity, { name: 'Skerry agent', version, now });
+  const presence = servePresence({ entity, inventory, identity, may, onBug });
+
+  await inventory.start();
+  consoles.start();
+  await recoverWhenKnown(inventory, () => recover({ journal, factsOf, now, log }));
+  jobs.resume(agentVerbs, handlers);
+  const prune = (): void => journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString());
+  prune();
+  const pruning = setInterval(prune, DAY_MS);
+  await connected(entity, log);
+
+  return async () => {
+    clearInterval(pruning);
+    presence.stop();
+    await jobs.stop();
+    await entity.stop();
+    await consoles.stop();
+    await inventory.stop();
+    health.stop();
+    await driver.close();
+    journal.flush();
+    database.close();
+  };
+}
+
+const entityOf = (config: AgentConfig, log: Logger, onBug: (error: unknown) => void): Entity =>
+  xmppClient({
+    jid: config.jid,
+    password: readPassword(config),
+    resource: 'agent',
+    service: config.service,
+    ...(config.ca ? { ca: textOf(config.ca) } : {}),
+    log,
+    onBug,
+  });
+
+/** What was cut off is judged by what the hypervisor says; until it answers, nothing is obeyed. */
+async function recoverWhenKnown(inventory: Inventory, judge: () => Promise<void>): Promise<void> {
+  if (inventory.state !== 'up') {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const off = inventory.onState((state) => state === 'up' && resolve());
+    await promise;
+    off();
+  }
+  await judge();
+}
+
+/** A server that is away is waited for; one that refuses us is told of, and asked again, since it may be mended. */
+async function connected(entity: Entity, log: Logger): Promise<void> {
+  entity.start().catch((error) => log.error({ problem: messageOf(error) }, 'the server does not take us'));
+}
+
+function choicesBy(inventory: Inventory, jobs: JobRunner, may: May, host: string) {
+  return (kind: Choices, requester: Requester): readonly string[] => {
+    if (kind === 'host') return [host];
+    if (kind === 'verb')
+      return Object.keys(agentVerbs)
+        .filter((verb) => may(requester, verb))
+        .toSorted();
+    if (kind === 'job')
+      return jobs
+        .list({ limit: 50 })
+        .filter((job) => may(requester, 'guest.info', { guest: job.target }))
+        .map((job) => job.id);
+    if (inventory.host === undefined) return [];
+    return inventory
+      .guests()
+      .map((guest) => guest.name)
+      .filter((guest) => may(requester, 'guest.info', { guest }));
+  };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string' }, check: { type: 'boolean', default: false } } });
+  if (values.config === undefined)
+    throw new Failure('bad-argument', { field: '--config', problem: 'name the configuration file' });
+  const config = readConfig(values.config);
+  readPassword(config);
+  if (values.check) {
+    process.stdout.write(`${values.config} is right: ${config.jid}, ${config.driver.kind}\n`);
+    return;
+  }
+  const log = pino({ level: config.log, base: { host: config.host } });
+  const stop = await run(config, log);
+  let isStopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
+      log.info({ signal }, 'agent stops');
+      stop().then(
+        () => process.exit(0),
+        (error) => {
+          log.error({ err: error }, 'agent did not stop well');
+          process.exit(1);
+        },
+      );
+    });
+  }
+  log.info({ jid: config.jid, driver: config.driver.kind }, 'agent is ready');
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof Failure) && !(error instanceof TypeError && 'code' in error)) throw error;
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(78); // EX_CONFIG, sysexits.h
+}

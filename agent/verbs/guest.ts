@@ -1,0 +1,143 @@
+import type { HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { Inventory } from '#agent/inventory/inventory.ts';
+import { Failure } from '#shared/errors.ts';
+import { type Guest, GuestForm, type GuestState, isActive } from '#shared/model/guest.ts';
+import type { Handlers } from '#shared/verb/handlers.ts';
+import type { May } from '#shared/verb/policy.ts';
+import type { Call } from '#shared/verb/request.ts';
+import type { guestVerbs } from '#shared/verbs/guest.ts';
+import { shutDown } from './shutdown.ts';
+
+export interface GuestDeps {
+  driver: HypervisorDriver;
+  inventory: Inventory;
+  may: May;
+  host: string;
+}
+
+/** A method that a driver may leave out. The verb is then not offered: see supported.ts. */
+export function able<T>(method: T | undefined, deps: GuestDeps, verb: string): T {
+  if (method === undefined) throw new Failure('verb-unsupported', { driver: deps.driver.kind, host: deps.host, verb });
+  return method;
+}
+
+export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
+  const { driver, inventory } = deps;
+
+  /** Do something to a guest in one of these states, and answer how it is afterwards. */
+  const change = async (
+    name: string,
+    needed: readonly GuestState[],
+    call: Call,
+    act: (guest: Guest) => Promise<void>,
+  ): Promise<Guest> => {
+    const guest = await fresh(deps, name, needed, call);
+    await act(guest);
+    return (await inventory.refresh(guest.uuid, call.signal)) ?? { ...guest, state: 'shutoff' };
+  };
+
+  return {
+    'guest.list': async ({ state, match }, { requester }) =>
+      inventory
+        .guests()
+        .filter(
+          (guest) =>
+            (state === undefined || guest.state === state) &&
+            (match === undefined || guest.name.includes(match)) &&
+            deps.may(requester, 'guest.info', { guest: guest.name }),
+        ),
+    'guest.info': async ({ guest }) => inventory.guest(guest),
+    'guest.start': ({ guest, paused }, call) =>
+      change(guest, OFF, call, ({ uuid }) => driver.startGuest(uuid, { paused }, call.signal)),
+    'guest.shutdown': (args, call) => shutDown(deps, args, call),
+    'guest.poweroff': ({ guest }, call) =>
+      change(guest, ON, call, ({ uuid }) => driver.poweroffGuest(uuid, call.signal)),
+    'guest.reboot': ({ guest }, call) =>
+      change(guest, ['running', 'blocked'], call, ({ uuid }) => driver.rebootGuest(uuid, call.signal)),
+    'guest.suspend': ({ guest }, call) =>
+      change(guest, ['running', 'blocked'], call, ({ uuid }) =>
+        able(driver.suspendGuest, deps, call.verb).call(driver, uuid, call.signal),
+      ),
+    'guest.resume': ({ guest }, call) =>
+      change(guest, ['paused'], call, ({ uuid }) =>
+        able(driver.resumeGuest, deps, call.verb).call(driver, uuid, call.signal),
+      ),
+    'guest.define': (args, call) => define(deps, args, call),
+    'guest.delete': ({ guest }, call) => change(guest, OFF, call, ({ uuid }) => driver.deleteGuest(uuid, call.signal)),
+    'guest.set': async ({ guest: name, ...settings }, { signal }) => {
+      const guest = inventory.guest(name);
+      if (Object.values(settings).every((value) => value === undefined))
+        throw new Failure('bad-argument', { field: 'vcpus, memoryMiB or title', problem: 'say at least one of them' });
+      const changed = await driver.setGuest(guest.uuid, settings, signal);
+      await inventory.refresh(guest.uuid, signal);
+      return changed;
+    },
+    'guest.autostart': async ({ guest: name, enabled }, call) => {
+      const guest = inventory.guest(name);
+      if (!guest.persistent)
+        throw new Failure('guest-wrong-state', {
+          guest: name,
+          state: 'transient',
+          needed: 'persistent',
+          verb: call.verb,
+        });
+      await driver.setAutostart(guest.uuid, enabled, call.signal);
+      return (await inventory.refresh(guest.uuid, call.signal)) ?? guest;
+    },
+    'guest.definition': async ({ guest }, { signal }) => ({
+      name: guest,
+      definition: await driver.readDefinition(inventory.guest(guest).uuid, signal),
+    }),
+    'guest.stats': async ({ guest }, { signal }) => driver.readStats(inventory.guest(guest).uuid, signal),
+  };
+}
+
+const OFF: readonly GuestState[] = ['shutoff', 'crashed'];
+const ON: readonly GuestState[] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended'];
+
+/** A guest in one of these states. Where the inventory says that it is not, the hypervisor is asked before refusing. */
+export async function fresh(
+  { inventory }: GuestDeps,
+  name: string,
+  needed: readonly GuestState[],
+  call: Call,
+): Promise<Guest> {
+  const known = inventory.guest(name);
+  const guest = needed.includes(known.state)
+    ? known
+    : ((await inventory.refresh(known.uuid, call.signal)) ?? inventory.guest(name));
+  if (needed.includes(guest.state)) return guest;
+  throw new Failure('guest-wrong-state', {
+    guest: name,
+    state: guest.state,
+    needed: needed === ON ? 'on' : needed.join(' or '),
+    verb: call.verb,
+  });
+}
+
+type DefineArgs = Parameters<Handlers<typeof guestVerbs>['guest.define']>[0];
+
+async function define({ driver, inventory, may, host }: GuestDeps, args: DefineArgs, call: Call): Promise<Guest> {
+  const { definition, replace, disk, nic, ...rest } = args;
+  if (definition === undefined && rest.name === undefined)
+    throw new Failure('bad-argument', {
+      field: 'name',
+      problem: 'give a name and what the guest shall have, or a definition',
+    });
+  // A definition names the guest itself: who may define some guests only is held to those.
+  if (definition !== undefined && !may(call.requester, call.verb, { guest: '' })) {
+    throw new Failure('not-permitted', {
+      requester: call.requester.bareJid,
+      verb: 'guest.define with a definition of their own',
+    });
+  }
+  if (rest.name !== undefined && !replace && inventory.find(rest.name))
+    throw new Failure('guest-exists', { guest: rest.name, host });
+  const text = definition ?? driver.definitionOf(GuestForm.parse({ ...rest, disks: disk, nics: nic }));
+  const { id } = await driver.defineGuest(text, { replace }, call.signal);
+  const defined = await inventory.refresh(id, call.signal);
+  if (!defined) throw new Failure('guest-not-found', { guest: rest.name ?? id, host });
+  return defined;
+}
+
+export const isUp = (guest: Guest): boolean => isActive(guest.state);

@@ -1,0 +1,32 @@
+import type { JobRunner } from '#agent/jobs/jobs.ts';
+import { Failure } from '#shared/errors.ts';
+import type { Job } from '#shared/model/job.ts';
+import type { Handlers } from '#shared/verb/handlers.ts';
+import type { May } from '#shared/verb/policy.ts';
+import type { Requester } from '#shared/verb/request.ts';
+import type { jobVerbs } from '#shared/verbs/job.ts';
+
+/** One sees and stops the jobs whose verb one may use on that guest oneself. */
+export function jobHandlers({ jobs, may }: { jobs: JobRunner; may: May }): Handlers<typeof jobVerbs> {
+  const isFor = (requester: Requester, job: Job): boolean =>
+    job.requester === requester.bareJid ||
+    may(requester, job.verb, { guest: job.target }) ||
+    may(requester, 'guest.info', { guest: job.target });
+  const find = (id: string, requester: Requester): Job => {
+    const job = jobs.find(id);
+    if (!job || !isFor(requester, job)) throw new Failure('job-not-found', { job: id });
+    return job;
+  };
+  return {
+    'job.list': async ({ state, limit }, { requester }) =>
+      jobs.list({ limit, ...(state ? { state } : {}) }).filter((job) => isFor(requester, job)),
+    'job.info': async ({ job }, { requester }) => find(job, requester),
+    'job.cancel': async ({ job: id }, { requester }) => {
+      const job = find(id, requester);
+      if (job.requester !== requester.bareJid && !may(requester, job.verb, { guest: job.target })) {
+        throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${job.verb} ${job.target}` });
+      }
+      return jobs.cancel(id);
+    },
+  };
+}

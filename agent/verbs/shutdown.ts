@@ -1,0 +1,86 @@
+import { Failure } from '#shared/errors.ts';
+import { type Guest, isActive } from '#shared/model/guest.ts';
+import type { Handlers } from '#shared/verb/handlers.ts';
+import type { Call } from '#shared/verb/request.ts';
+import type { guestVerbs } from '#shared/verbs/guest.ts';
+import type { GuestDeps } from './guest.ts';
+
+type Args = Parameters<Handlers<typeof guestVerbs>['guest.shutdown']>[0];
+
+/** A guest that does not react may have missed the question: it is asked again, in another way. */
+const ASK_AGAIN_MS = 15_000;
+/** What a forced poweroff may take. */
+const FORCED_MS_MAX = 30_000;
+
+/**
+ * Ask a guest to shut down and wait until it has. A job: it goes on after a restart of the agent, with the guest as it is then.
+ *
+ * A guest that is off already is done. @throws Failure guest-not-stopped
+ */
+export async function shutDown(deps: GuestDeps, { guest: name, waitS, forceAfterS }: Args, call: Call): Promise<Guest> {
+  const { inventory, driver } = deps;
+  const guest = inventory.guest(name);
+  const limitMs = Math.min(waitS, forceAfterS ?? waitS) * 1000;
+  const stopped = whenOff(deps, guest);
+  try {
+    if (!isActive(guest.state)) return guest;
+    if (guest.state === 'paused')
+      throw new Failure('guest-wrong-state', { guest: name, state: 'paused', needed: 'running', verb: call.verb });
+    if (await asking(deps, guest, limitMs, stopped.promise, call)) return await asItIs(deps, guest, call);
+    if (forceAfterS === undefined)
+      throw new Failure('guest-not-stopped', {
+        guest: name,
+        state: inventory.find(name)?.state ?? 'gone',
+        waitedS: waitS,
+      });
+    call.progress(`still up after ${forceAfterS} s: powering it off`);
+    await driver.poweroffGuest(guest.uuid, AbortSignal.any([call.signal, AbortSignal.timeout(FORCED_MS_MAX)]));
+    return await asItIs(deps, guest, call);
+  } finally {
+    stopped.off();
+  }
+}
+
+/** Ask, again and again, until it is off (true) or the time is over (false). */
+async function asking(
+  { driver }: GuestDeps,
+  guest: Guest,
+  limitMs: number,
+  stopped: Promise<void>,
+  call: Call,
+): Promise<boolean> {
+  const begunAt = performance.now();
+  for (let again = 1; ; again++) {
+    await driver.shutdownGuest(guest.uuid, { again }, call.signal);
+    call.progress(again === 1 ? 'asked to shut down' : `asked ${again} times`);
+    const leftMs = limitMs - (performance.now() - begunAt);
+    if (await within(stopped, Math.min(leftMs, ASK_AGAIN_MS), call.signal)) return true;
+    if (performance.now() - begunAt >= limitMs) return false;
+  }
+}
+
+/** @returns whether it happened in time @throws the signal's reason */
+async function within(event: Promise<void>, ms: number, signal: AbortSignal): Promise<boolean> {
+  const over = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => over.resolve(false), Math.max(0, ms));
+  const abort = (): void => over.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([event.then(() => true), over.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function whenOff({ inventory }: GuestDeps, guest: Guest): { promise: Promise<void>; off: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const off = inventory.onChange(({ id, after }) => {
+    if (id === guest.uuid && (!after || !isActive(after.state))) resolve();
+  });
+  return { promise, off };
+}
+
+const asItIs = async ({ inventory }: GuestDeps, guest: Guest, call: Call): Promise<Guest> =>
+  (await inventory.refresh(guest.uuid, call.signal)) ?? { ...guest, state: 'shutoff' };
