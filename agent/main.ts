@@ -26,6 +26,7 @@ import { xmppClient } from '#shared/xmpp/connection/client.ts';
 import { serveDisco } from '#shared/xmpp/disco.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { type AgentConfig, readConfig, readPassword, textOf } from './config.ts';
+import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
 import { factsBy } from './facts.ts';
 import { healthKeeper } from './host/health.ts';
@@ -50,7 +51,6 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
 
   const driver = await driverFor(config, log);
   const inventory = inventoryOf({ driver, host: config.host, clock: systemClock, log, onBug });
-  const consoles = consoleKeeper({ driver, inventory, keepBytes: config.consoleBytes, log });
   const health = healthKeeper(config.host, config.state, now);
   const database = openDatabase(join(config.state, 'agent.sqlite'));
   const factsOf = factsBy({ driver, inventory });
@@ -58,7 +58,14 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
   const jobs = jobRunner({ database, now, onBug });
   const may = mayBy(config.policy, agentVerbs);
   const entity = entityOf(config, log, onBug);
-  const send = (stanza: Parameters<Entity['send']>[0]): void => void entity.send(stanza, 'drop').catch(onBug);
+  const consoles = consoleKeeper({
+    driver,
+    inventory,
+    keepBytes: config.consoleBytes,
+    clock: systemClock,
+    log,
+    send: consoleDelivery(entity),
+  });
   const handlers = agentHandlers({
     config,
     driver,
@@ -67,7 +74,6 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
     health,
     jobs,
     may,
-    send,
     version,
     now,
     host: config.host,
@@ -99,6 +105,7 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
   serveChat({ entity, offer, now, newId, onBug });
   serveDisco({ entity, offer, identity });
   serveAbout(entity, { name: 'Skerry agent', version, now });
+  dropGoneWatchers(entity, consoles);
   const presence = servePresence({ entity, inventory, identity, may, onBug });
 
   await inventory.start();

@@ -202,7 +202,10 @@ describe('inventory', () => {
         known.onChange(({ id, before, after }) => {
           assert.equal(seen.get(id), before && JSON.stringify(before), 'a change begins where the one before ended');
           if (after) seen.set(id, JSON.stringify(after));
-          else seen.delete(id);
+          else {
+            seen.delete(id);
+            assert.equal(world.find(id), undefined, 'nothing is told to be gone that is there');
+          }
         });
         void known.start();
         for (const { act, name, wait } of steps) {
