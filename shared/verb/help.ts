@@ -9,18 +9,30 @@ export function helpText(topic: readonly string[], table: VerbTable): string {
   const [noun = '', action = ''] = words[0]?.includes('.') ? words[0].split('.') : words;
   const row = rowOf(table, `${noun}.${action}`);
   if (row) return verbHelp(`${noun}.${action}`, row);
-  const ids = Object.keys(table);
-  const ofNoun = ids.filter((id) => id.startsWith(`${noun}.`));
-  if (ofNoun.length > 0) return ofNoun.map((id) => `${spokenOf(id)}: ${table[id]?.summary}`).join('\n');
-  const named = ids.filter((id) => id.split('.')[1] === noun);
-  if (named.length > 0) return named.map((id) => verbHelp(id, table[id] as Verb)).join('\n\n');
-  return `There is no help for ${words.join(' ').slice(0, 60)}.${didYouMean(noun, [...ids.map(spokenOf), ...ids.map((id) => id.split('.')[1] ?? '')])}`;
+  const rows = Object.entries(table);
+  const ofNoun = rows.filter(([id]) => id.startsWith(`${noun}.`));
+  if (ofNoun.length > 0 && action === '')
+    return ofNoun.map(([id, { summary }]) => `${spokenOf(id)}: ${summary}`).join('\n');
+  const named = rows.filter(([id]) => id.split('.')[1] === noun);
+  if (named.length > 0) return named.map(([id, each]) => verbHelp(id, each)).join('\n\n');
+  return noHelp(words.join(' ').slice(0, 60), rows);
+}
+
+function noHelp(topic: string, rows: readonly [string, Verb][]): string {
+  const nouns = rows.map(([id]) => id.split('.')[0] ?? '');
+  const known = [...rows.flatMap(([id]) => [spokenOf(id), id.split('.')[1] ?? '']), ...nouns];
+  return `There is no help for ${topic}.${didYouMean(topic, new Set(known))}`;
 }
 
 function overview(table: VerbTable): string {
-  const nouns = Map.groupBy(Object.keys(table), (id) => id.split('.')[0] ?? '');
-  const lines = [...nouns].map(([noun, ids]) => `${noun}: ${ids.map((id) => id.split('.')[1]).join(', ')}`);
-  return [...lines, 'Say help guest start for one of them. The noun guest may be left out: start venti.'].join('\n');
+  const ids = Object.keys(table);
+  const nouns = Map.groupBy(ids, (id) => id.split('.')[0] ?? '');
+  const lines = [...nouns].map(([noun, own]) => `${noun}: ${own.map((id) => id.split('.')[1]).join(', ')}`);
+  const sample = ids.find((id) => id === 'guest.start') ?? ids[0];
+  const hint = sample
+    ? `Say help ${spokenOf(sample)} for one of them. A noun may be left out where one alone has the verb.`
+    : '';
+  return [...lines, hint].join('\n');
 }
 
 /** `guest start GUEST [paused=no]` */
@@ -30,34 +42,63 @@ export function usageOf(id: string, row: Verb): string {
   const named = fields.filter((field) => !places.includes(field));
   const parts = [
     ...places.map((field) => (field.required ? field.name.toUpperCase() : `[${field.name.toUpperCase()}]`)),
-    ...named.map((field) => `[${field.name}=${sample(field)}]`),
+    ...named.map((field) => {
+      const given = `${field.name}=${sampleOf(field)}`;
+      return field.required ? given : `[${given}]`;
+    }),
   ];
   return [spokenOf(id), ...parts].join(' ');
 }
 
-function sample(field: Field): string {
+function sampleOf(field: Field): string {
   if (field.options) return field.options.join('|');
   if (field.kind === 'boolean') return 'yes|no';
   return field.kind === 'integer' || field.kind === 'number' ? 'N' : '…';
 }
 
+const RISKS: Readonly<Record<Verb['risk'], string | undefined>> = {
+  read: undefined,
+  change: undefined,
+  destroy: 'It may lose work or data, and asks before it does.',
+};
+
 function verbHelp(id: string, row: Verb): string {
-  const args = argFields(row).map(
-    (field) => `  ${field.name}: ${[field.description || field.label, boundsOf(field)].filter(Boolean).join(' ')}`,
-  );
-  const risk = row.risk === 'destroy' ? ['It may lose work or data, and asks before it does.'] : [];
-  const example = row.example ? [`For example: ${row.example}`] : [];
-  return [usageOf(id, row), row.summary, ...(row.details ? [row.details] : []), ...risk, ...args, ...example].join(
-    '\n',
-  );
+  return [
+    usageOf(id, row),
+    row.summary,
+    row.details,
+    RISKS[row.risk],
+    row.job && 'It answers with a job at once; you are told when that ends.',
+    ...argFields(row).map(argumentHelp),
+    row.example && `For example: ${row.example}`,
+  ]
+    .filter(Boolean)
+    .join('\n');
 }
 
-function boundsOf(field: Field): string {
-  const unit = field.unit ? `in ${field.unit}` : '';
-  const initial =
-    field.default === undefined || (Array.isArray(field.default) && field.default.length === 0)
-      ? ''
-      : `default ${String(field.default === true ? 'yes' : field.default === false ? 'no' : field.default)}`;
-  const text = [unit, initial].filter(Boolean).join(', ');
-  return text && `(${text})`;
+function argumentHelp(field: Field): string {
+  const facts = boundsOf(field);
+  return `  ${field.name}: ${field.description || `${field.label}.`}${facts && ` (${facts})`}`;
+}
+
+/** What may be given: `in s, 1 to 3600, default 120`. */
+export function boundsOf(field: Field): string {
+  const { minimum, maximum, kind } = field;
+  const isBound = (bound?: number): bound is number => bound !== undefined && Math.abs(bound) < Number.MAX_SAFE_INTEGER;
+  const range = [isBound(minimum) && `from ${minimum}`, isBound(maximum) && `to ${maximum}`].filter(Boolean).join(' ');
+  return [
+    field.required && 'must be given',
+    field.unit && `in ${field.unit}`,
+    kind === 'list' ? 'may be given again' : range,
+    field.options?.join(', '),
+    defaultText(field),
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+function defaultText({ default: initial }: Field): string | undefined {
+  if (initial === undefined || (Array.isArray(initial) && initial.length === 0)) return undefined;
+  if (typeof initial === 'boolean') return `default ${initial ? 'yes' : 'no'}`;
+  return `default ${String(initial)}`;
 }

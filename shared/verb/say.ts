@@ -1,6 +1,6 @@
-import type { Field } from './fields.ts';
-import { resultFields } from './fields.ts';
-import type { Verb } from './verb.ts';
+import { bytesText, numberText, secondsText } from './amounts.ts';
+import { argFields, type Field, resultFields } from './fields.ts';
+import { rowOf, spokenOf, type Verb, type VerbTable } from './verb.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -30,8 +30,14 @@ const isMissing = (value: unknown): boolean =>
 export function valueText(value: unknown): string {
   if (Array.isArray(value)) return value.map(valueText).join(', ');
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (typeof value === 'number' && !Number.isInteger(value)) return String(Math.round(value * 100) / 100);
-  return String(value);
+  return typeof value === 'number' ? numberText(value) : String(value);
+}
+
+/** A value with its unit: `96 MiB`, `1.5 GiB` of bytes, `1 d 2 h` of seconds. */
+export function amountText(field: Pick<Field, 'unit'>, value: unknown): string {
+  if (typeof value !== 'number' || field.unit === undefined) return valueText(value);
+  if (field.unit === 'bytes') return bytesText(value);
+  return field.unit === 's' ? secondsText(value) : `${numberText(value)} ${field.unit}`;
 }
 
 /** `Memory, MiB`: a label with its unit. */
@@ -40,23 +46,46 @@ export const labelOf = (field: Pick<Field, 'label' | 'unit'>): string =>
 
 export const recordsOf = (value: unknown): Fields[] => (Array.isArray(value) ? value : [value]) as Fields[];
 
-/** An answer in words: a line a record, the first `linesMax` of them. */
-export function sayResult(row: Verb, noun: string, value: unknown, linesMax: number): string {
+/** Verbs whose answer is all about one thing: it is said a field a line. */
+const IN_FULL: ReadonlySet<string> = new Set(['info', 'stats']);
+
+/** What a verb answered, in words: a line a record, the first `linesMax` of them. */
+export function sayResult(verb: string, table: VerbTable, value: unknown, linesMax: number): string {
+  const row = rowOf(table, verb);
+  const [noun = '', action = ''] = verb.split('.');
   const records = recordsOf(value);
-  if (records.length === 0) return `No ${noun}s.`;
+  const [first] = records;
+  if (!row || !first) return action === 'list' ? `No ${noun}s.` : 'Nothing.';
+  if (IN_FULL.has(action)) return sayRecord(row, first);
+  const text = resultFields(row).fields.find((field) => field.multiline);
+  if (text && records.length === 1) return plainText(lineOf(row, first)) || `${text.label}: nothing.`;
   const lines = records.slice(0, linesMax).map((record) => lineOf(row, record));
-  if (records.length > linesMax) lines.push(`… and ${records.length - linesMax} more`);
+  if (records.length > linesMax) lines.push(`… and ${records.length - linesMax} more.${narrowing(verb, row)}`);
   return lines.join('\n');
+}
+
+/** How to ask for fewer. */
+function narrowing(verb: string, row: Verb): string {
+  const names = argFields(row).flatMap((field) => (field.required ? [] : [`${field.name}=…`]));
+  return names.length > 0 ? ` Ask for fewer: ${[spokenOf(verb), ...names].join(' ')}` : '';
 }
 
 /** One record, a field a line: for `info`, where a line has no room for all. */
 export function sayRecord(row: Verb, record: Fields): string {
-  const { fields } = resultFields(row);
-  const shown = fields.filter((field) => !isMissing(record[field.name]));
-  return shown
-    .map(
-      (field) =>
-        `${field.label}: ${valueText(record[field.name])}${field.unit && field.unit !== 'bytes' ? ` ${field.unit}` : ''}`,
-    )
-    .join('\n');
+  const shown = resultFields(row).fields.filter((field) => !isMissing(record[field.name]));
+  return shown.map((field) => `${field.label}: ${amountText(field, record[field.name])}`).join('\n');
 }
+
+/** CSI and OSC sequences of a terminal (ECMA-48), and those of two characters. */
+const SEQUENCES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[ -/]*[0-~])/g;
+
+/** What a terminal was written, without what only a terminal understands: a line that was written over reads as its end. */
+export const plainText = (text: string): string =>
+  text
+    .replace(SEQUENCES, '')
+    .split('\n')
+    .map((line) => writtenLast(line.replace(/\r+$/, '')).replace(/[\u0000-\u0008\u000b-\u001f\u007f\ufffd]/g, ''))
+    .join('\n')
+    .trimEnd();
+
+const writtenLast = (line: string): string => line.slice(line.lastIndexOf('\r') + 1);
