@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import type { Facts } from '#agent/journal/settle.ts';
+import { Failure } from '#shared/errors.ts';
 
 /** Changes of a definition are told by its text. */
 const DIGESTED: ReadonlySet<string> = new Set(['guest.define']);
@@ -11,7 +12,7 @@ const READ_MS_MAX = 10_000;
 export function factsBy({ driver, inventory }: { driver: HypervisorDriver; inventory: Inventory }) {
   return async (verb: string, args: object): Promise<Facts> => {
     const { guest: named, name, definition } = args as { guest?: string; name?: string; definition?: string };
-    const guestName = named ?? name ?? nameIn(definition);
+    const guestName = named ?? name ?? nameIn(driver, definition);
     const guest = guestName === undefined ? undefined : inventory.find(guestName);
     if (!guest) return { guest: null };
     if (!DIGESTED.has(verb)) return { guest };
@@ -20,5 +21,14 @@ export function factsBy({ driver, inventory }: { driver: HypervisorDriver; inven
   };
 }
 
-/** libvirt's XML names the guest; only to find it again, never to act on. */
-const nameIn = (definition?: string): string | undefined => /<name>\s*([^<]+?)\s*<\/name>/.exec(definition ?? '')?.[1];
+/** Only to find the guest again, never to act on. A definition that cannot be read is of no guest. */
+function nameIn(driver: HypervisorDriver, definition: string | undefined): string | undefined {
+  if (definition === undefined) return undefined;
+  if (!driver.nameIn) return /<name>\s*([^<]+?)\s*<\/name>/.exec(definition)?.[1];
+  try {
+    return driver.nameIn(definition);
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+}

@@ -9,9 +9,14 @@ import { libvirtDriver } from '#agent/drivers/libvirt/driver.ts';
 /** The driver that the configuration names. */
 export async function driverFor({ driver, state, host }: AgentConfig, log: Logger): Promise<HypervisorDriver> {
   if (driver.kind === 'fake') {
-    const { guests, bootMs, stateFile } = driver;
-    const world = fakeWorld({ guests, bootMs, ...(stateFile ? { stateFile: resolve(state, stateFile) } : {}) });
-    return fakeDriver({ world, host });
+    const { guests, bootMs, shutdownMs, changeMs, stateFile } = driver;
+    const world = fakeWorld({
+      guests,
+      bootMs,
+      shutdownMs,
+      ...(stateFile ? { stateFile: resolve(state, stateFile) } : {}),
+    });
+    return fakeDriver({ world, host, changeMs });
   }
   const { uri, consoleFolder } = driver;
   return libvirtDriver({ uri, log, stateFolder: state, host, ...(consoleFolder ? { consoleFolder } : {}) });

@@ -2,6 +2,7 @@
  * The agent: one process a host. It drives the host's hypervisor, and answers on XMPP to those that its policy names.
  *
  *     node agent/main.ts --config FILE [--check]
+ *     node agent/main.ts --reference     prints docs/agent-config.md's table of keys
  *
  * It is composed here, by hand, from the hypervisor outwards: driver, inventory, consoles, journal, jobs, perform, and the
  * surfaces on one connection. It does not need its server: while there is none it keeps its guests' state, and comes back.
@@ -17,7 +18,8 @@ import type { Choices } from '#shared/verb/fields.ts';
 import type { Offer } from '#shared/verb/offer.ts';
 import { performer } from '#shared/verb/perform.ts';
 import { type May, mayBy } from '#shared/verb/policy.ts';
-import type { Requester } from '#shared/verb/request.ts';
+import type { Perform, Requester } from '#shared/verb/request.ts';
+import { rowOf } from '#shared/verb/verb.ts';
 import { type AgentVerbs, agentVerbs } from '#shared/verbs/agent.ts';
 import { serveAbout } from '#shared/xmpp/about.ts';
 import { serveChat } from '#shared/xmpp/chat.ts';
@@ -26,6 +28,7 @@ import { xmppClient } from '#shared/xmpp/connection/client.ts';
 import { serveDisco } from '#shared/xmpp/disco.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { type AgentConfig, readConfig, readPassword, textOf } from './config.ts';
+import { configReference } from './config-reference.ts';
 import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
 import { factsBy } from './facts.ts';
@@ -93,9 +96,10 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
     here: { driver: driver.kind, host: config.host },
     limits: config.limits,
   });
+  const gate = gateBefore(perform, config.host);
   const offer: Offer = {
     table: agentVerbs,
-    perform,
+    perform: gate.perform,
     may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
     choices: choicesBy(inventory, jobs, may, config.host),
     onJob: jobs.onJob,
@@ -110,8 +114,12 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
 
   await inventory.start();
   consoles.start();
-  await recoverWhenKnown(inventory, () => recover({ journal, factsOf, now, log }));
-  jobs.resume(agentVerbs, handlers);
+  const begun = whenUp(inventory, async () => {
+    await recover({ journal, factsOf, now, log });
+    gate.open();
+    jobs.resume(agentVerbs, handlers);
+  });
+  begun.catch(onBug);
   const prune = (): void => journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString());
   prune();
   const pruning = setInterval(prune, DAY_MS);
@@ -142,15 +150,30 @@ const entityOf = (config: AgentConfig, log: Logger, onBug: (error: unknown) => v
     onBug,
   });
 
-/** What was cut off is judged by what the hypervisor says; until it answers, nothing is obeyed. */
-async function recoverWhenKnown(inventory: Inventory, judge: () => Promise<void>): Promise<void> {
+/** Do it when the hypervisor has answered for the first time. */
+async function whenUp(inventory: Inventory, work: () => Promise<void>): Promise<void> {
   if (inventory.state !== 'up') {
     const { promise, resolve } = Promise.withResolvers<void>();
     const off = inventory.onState((state) => state === 'up' && resolve());
     await promise;
     off();
   }
-  await judge();
+  await work();
+}
+
+/** Until it is known what became of the operations that were cut off, nothing is changed; to look is allowed. */
+function gateBefore(perform: Perform, host: string): { perform: Perform; open(): void } {
+  let isOpen = false;
+  return {
+    open: () => {
+      isOpen = true;
+    },
+    perform: async (request) => {
+      const row = rowOf(agentVerbs, request.verb);
+      if (isOpen || row === undefined || row.risk === 'read') return perform(request);
+      throw new Failure('host-unreachable', { host, problem: 'its hypervisor has not answered since the agent began' });
+    },
+  };
 }
 
 /** A server that is away is waited for; one that refuses us is told of, and asked again, since it may be mended. */
@@ -179,7 +202,10 @@ function choicesBy(inventory: Inventory, jobs: JobRunner, may: May, host: string
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { config: { type: 'string' }, check: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: { config: { type: 'string' }, check: { type: 'boolean' }, reference: { type: 'boolean' } },
+  });
+  if (values.reference) return void process.stdout.write(configReference());
   if (values.config === undefined)
     throw new Failure('bad-argument', { field: '--config', problem: 'name the configuration file' });
   const config = readConfig(values.config);

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { FakeDefinition } from '#agent/drivers/fake/definition.ts';
+import { HostName } from '#shared/model/host.ts';
+import { Policy } from '#shared/verb/policy.ts';
+
+const Path = z.string().min(1);
+
+const FakeGuestConfig = FakeDefinition.omit({ id: true }).partial().required({ name: true }).extend({
+  autostart: z.boolean().optional(),
+  running: z.boolean().optional(),
+});
+
+const DriverConfig = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('libvirt').meta({ description: 'Through virsh.' }),
+    uri: z
+      .string()
+      .default('qemu:///system')
+      .meta({ description: 'Connection URI: `qemu:///system`, `xen:///system`, `lxc:///system`.' }),
+    consoleFolder: Path.optional().meta({
+      description: 'Where console logs of guests that Skerry defines go; libvirt must be able to write there.',
+    }),
+  }),
+  z.strictObject({
+    kind: z.literal('fake').meta({ description: 'Guests that are none: for trying out, and for scale.' }),
+    guests: z
+      .union([z.int().min(0).max(100_000), z.array(FakeGuestConfig)])
+      .default(4)
+      .meta({ description: 'Guests at first: how many, or a list of them with what each is.' }),
+    bootMs: z.int().min(0).default(2_000).meta({ description: 'How long a guest takes to boot.' }),
+    shutdownMs: z.int().min(0).default(1_000).meta({ description: 'How long it takes to shut down.' }),
+    changeMs: z
+      .int()
+      .min(0)
+      .default(0)
+      .meta({ description: 'How long the hypervisor takes for each change; it takes effect in the middle.' }),
+    stateFile: Path.optional().meta({ description: 'Keeps guests over restarts, and counts what was done to them.' }),
+  }),
+]);
+
+/** The agent's configuration: a YAML file. Paths in it are relative to it. */
+export const AgentConfig = z.strictObject({
+  jid: z
+    .string()
+    .regex(/^[^@\s/]+@[^@\s/]+$/, 'a bare JID is due, as host1@example.org')
+    .meta({ description: "Bare JID of this host's account." }),
+  host: HostName.optional().meta({ description: 'Name of this host; without it, the localpart of `jid`.' }),
+  credentials: Path.meta({
+    description: 'File with the account, as enrolment writes it: JSON with `jid` and `password`, mode 0600.',
+  }),
+  service: z
+    .strictObject({
+      host: z.string().min(1).meta({ description: 'Name or address of the XMPP server.' }),
+      port: z.int().min(1).max(65_535).default(5222).meta({ description: 'Its port for clients.' }),
+      directTls: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'TLS from the first byte (port 5223), in place of STARTTLS.' }),
+    })
+    .meta({ description: 'Where the agent dials.' }),
+  ca: Path.optional().meta({
+    description: "PEM file of the site's certificate authority; without it, those that Node trusts.",
+  }),
+  driver: DriverConfig.meta({ description: 'What runs the guests.' }),
+  state: Path.meta({ description: 'Folder for the journal; mode 0700.' }),
+  policy: Policy.default({ roles: {}, grants: [] }).meta({ description: 'Who may do what, here.' }),
+  log: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .meta({ description: 'What is logged, as JSON lines on stdout.' }),
+  consoleBytes: z
+    .int()
+    .min(4096)
+    .max(67_108_864)
+    .default(262_144)
+    .meta({ description: 'How much of each serial console is kept.' }),
+  keepDays: z
+    .int()
+    .min(1)
+    .max(3650)
+    .default(90)
+    .meta({ description: 'How long ended operations and jobs are kept; the audit trail stays.' }),
+  limits: z
+    .strictObject({
+      underWay: z.int().min(1).default(512).meta({ description: 'Requests under way at once, in all.' }),
+      underWayEach: z.int().min(1).default(128).meta({ description: 'Requests under way at once, of one account.' }),
+    })
+    .default({ underWay: 512, underWayEach: 128 })
+    .meta({ description: 'Bounds.' }),
+});
+export type AgentConfig = z.infer<typeof AgentConfig> & { host: string };
