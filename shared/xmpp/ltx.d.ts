@@ -18,7 +18,6 @@ declare module '@xmpp/xml' {
     append(...children: (Element | string)[]): Element;
     prepend(...children: (Element | string)[]): Element;
     remove(child: Element): Element;
-    clone(): Element;
     toString(): string;
   }
   type Child = Element | string | number | undefined | null | false | readonly Child[];

@@ -28,13 +28,15 @@ export function scramMechanism(
 export class Scram {
   readonly #hash: string;
   readonly #keyBytes: number;
-  readonly #nonce = randomBytes(24).toString('base64');
+  readonly #nonce: string;
   #firstBare = '';
   #challenge = '';
   #serverSignature: Buffer | undefined;
+  #final = '';
   #stage = 0;
 
-  constructor(hash: string, keyBytes: number) {
+  constructor(hash: string, keyBytes: number, nonce = randomBytes(24).toString('base64')) {
+    this.#nonce = nonce;
     this.#hash = hash;
     this.#keyBytes = keyBytes;
   }
@@ -49,16 +51,19 @@ export class Scram {
       this.#firstBare = `n=${name},r=${this.#nonce}`;
       return `n,,${this.#firstBare}`;
     }
-    return this.#prove(credentials.password);
+    if (this.#serverSignature === undefined) return this.#prove(credentials.password);
+    // Some servers send their proof before the success, and not with it.
+    this.#final = this.#challenge;
+    return '';
   }
 
   async #prove(password: string): Promise<string> {
     const { r: nonce = '', s: salt = '', i: rounds = '' } = attributesOf(this.#challenge);
-    if (!nonce.startsWith(this.#nonce) || nonce === this.#nonce) throw new Error('SCRAM: the server changed the nonce');
+    if (!nonce.startsWith(this.#nonce) || nonce === this.#nonce) throw new ScramError('the server changed the nonce');
     const iterations = Number(rounds);
     // A server could make a login arbitrarily dear, or arbitrarily weak.
     if (!Number.isInteger(iterations) || iterations < 4096 || iterations > 1_000_000) {
-      throw new Error(`SCRAM: ${rounds} iterations are not acceptable`);
+      throw new ScramError(`${rounds} iterations are not acceptable`);
     }
     const salted = await derive(
       password.normalize('NFKC'),
@@ -79,13 +84,21 @@ export class Scram {
 
   /** Check what the server sends with its success (RFC 5802 section 3, `v=`). */
   serverIsProven(finalMessage: string): boolean {
-    const given = Buffer.from(attributesOf(finalMessage).v ?? '', 'base64');
+    const given = Buffer.from(attributesOf(finalMessage || this.#final).v ?? '', 'base64');
     const due = this.#serverSignature;
     return due !== undefined && given.length === due.length && timingSafeEqual(given, due);
   }
 
   #mac(key: Buffer, text: string): Buffer {
     return createHmac(this.#hash, key).update(text).digest();
+  }
+}
+
+/** Counts as a login that was refused, like the errors of @xmpp/sasl. */
+class ScramError extends Error {
+  constructor(problem: string) {
+    super(`SCRAM: ${problem}`);
+    this.name = 'SASLError';
   }
 }
 
