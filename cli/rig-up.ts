@@ -4,7 +4,6 @@ import { closeSync, openSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { layoutOf } from '#provisioning/rig/layout.ts';
 import { RIG_MARK } from '#provisioning/rig/processes.ts';
-import type { Site } from '#provisioning/rig/site.ts';
 import { bringUp } from '#provisioning/rig/up.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { optionsOf, ROOT, rigFolder } from './rig-options.ts';
@@ -37,8 +36,8 @@ async function holdUp(dir: string, hypervisorUri: string | undefined): Promise<n
     console.log(`${new Date().toTimeString().slice(0, 8)}  ${line}`);
     tell({ line });
   };
-  // The one that started it may leave; what it does not hear is in the log.
-  process.on('disconnect', () => {});
+  // The one that started it may leave, or wait for this one to end: neither may keep it alive.
+  process.channel?.unref();
   const interrupted = interruption();
   try {
     const site = await bringUp({ dir, hypervisorUri, say, signal: interrupted.signal });
@@ -51,22 +50,22 @@ async function holdUp(dir: string, hypervisorUri: string | undefined): Promise<n
     console.log(text);
     tell({ line: text });
     tell({ ready: true });
-    await takeDownWhenAsked(site, interrupted, say);
-    return 0;
+    await interrupted.first;
+    say('Going down: guests are asked to shut down. Ctrl-C again does not wait for them.');
+    await Promise.race([site.stop(), interrupted.second]);
+    say('The rig is down.');
+    return exit(0);
   } catch (error) {
-    tell({ failed: messageOf(error) });
-    // Every process of the rig dies with this one.
-    if (interrupted.signal.aborted) return 130;
-    throw error;
+    if (!interrupted.signal.aborted) console.error(error instanceof Failure ? error.message : error);
+    await new Promise((resolve) =>
+      process.send ? process.send({ failed: messageOf(error) }, resolve) : resolve(null),
+    );
+    return exit(interrupted.signal.aborted ? 130 : 1);
   }
 }
 
-async function takeDownWhenAsked(site: Site, interrupted: Interruption, say: (line: string) => void): Promise<void> {
-  await interrupted.first;
-  say('Going down: guests are asked to shut down. Ctrl-C again does not wait for them.');
-  await Promise.race([site.stop(), interrupted.second]);
-  say('The rig is down.');
-}
+/** Also where parts are still coming up, or going down: whatever is left of them dies with this process. */
+const exit = (code: number): never => process.exit(code);
 
 interface Interruption {
   signal: AbortSignal;

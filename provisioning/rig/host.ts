@@ -116,13 +116,19 @@ async function libvirtReady(
 type Virsh = (args: readonly string[], timeoutMs?: number) => Promise<string>;
 
 async function endGuests(virsh: Virsh, shutdownMs: number): Promise<void> {
-  const active = async () => (await virsh(['list', '--name'], 10_000)).split('\n').filter((line) => line.trim() !== '');
   const end = performance.now() + shutdownMs;
-  let left = await active();
-  for (const guest of left) await virsh(['shutdown', guest], 10_000).catch(() => {});
+  let left = await activeGuests(virsh);
   while (left.length > 0 && performance.now() < end) {
-    await delay(100);
-    left = await active();
+    // Asked again and again: one that is still booting hears nothing yet.
+    await Promise.all(left.map((guest) => virsh(['shutdown', guest], 10_000).catch(() => {})));
+    const askAgain = performance.now() + 1_000;
+    while (left.length > 0 && performance.now() < Math.min(end, askAgain)) {
+      await delay(100);
+      left = await activeGuests(virsh);
+    }
   }
-  for (const guest of left) await virsh(['destroy', guest], 10_000).catch(() => {});
+  await Promise.all(left.map((guest) => virsh(['destroy', guest], 10_000).catch(() => {})));
 }
+
+const activeGuests = async (virsh: Virsh): Promise<string[]> =>
+  (await virsh(['list', '--name'], 10_000)).split('\n').filter((line) => line.trim() !== '');

@@ -10,6 +10,8 @@ import { run } from './run.ts';
 export interface KvmVerdict {
   works: boolean;
   because: string;
+  /** What QEMU said, where it refused. */
+  said?: string;
   /** What it depends on: with another kernel, processor or QEMU it is tried again. */
   on: { kernel: string; processor: string; qemu: string };
 }
@@ -32,10 +34,13 @@ export async function kvmVerdict(image: GuestImage, file: string): Promise<KvmVe
     () => true,
     () => false,
   );
-  if (!hasDevice) return { works: false, because: 'there is no /dev/kvm that may be opened', on };
+  if (!hasDevice) return { works: false, because: 'there is no /dev/kvm that may be used', on };
   if (isDeepStrictEqual(remembered?.on, on)) return remembered;
   const problem = await bootWithKvm(image);
-  const verdict = { works: problem === undefined, because: problem ?? 'a guest booted with it', on };
+  const verdict: KvmVerdict =
+    problem === undefined
+      ? { works: true, because: 'a guest booted with it', on }
+      : { works: false, because: 'there is a /dev/kvm, but no guest boots with it', said: problem, on };
   await writeFile(file, `${JSON.stringify(verdict, null, 2)}\n`);
   return verdict;
 }

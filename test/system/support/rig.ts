@@ -33,7 +33,7 @@ export interface TestRig extends RigFile {
   /** Power a guest off if it is not off. */
   ensureOff(host: string, guest: string): Promise<void>;
   /** Start a guest if it does not run, and wait until it has said on its console that it is up. */
-  ensureUp(host: string, guest: string): Promise<void>;
+  ensureRunning(host: string, guest: string): Promise<void>;
   /** What a guest has said on its serial console since it was first defined. */
   consoleLog(host: string, guest: string): Promise<string>;
   /** The process that runs under a name of rig-state.json: `server`, `ejabberd`, `host1`, `host1 agent`. */
@@ -155,7 +155,7 @@ async function rigOf(dir: string): Promise<TestRig> {
     async ensureOff(name, guest) {
       if ((await state(name, guest)) !== 'shut off') await virsh(name, ['destroy', guest]);
     },
-    async ensureUp(name, guest) {
+    async ensureRunning(name, guest) {
       if ((await state(name, guest)) === 'running') return;
       const before = (await consoleLog(name, guest)).length;
       await virsh(name, ['start', guest]);

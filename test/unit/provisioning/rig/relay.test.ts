@@ -17,7 +17,7 @@ describe('relay', () => {
     // Says back all that it has read, once the other side has said all.
     inner = createServer({ allowHalfOpen: true }, (socket) => {
       const read: Buffer[] = [];
-      socket.on('data', (part) => read.push(part)).on('end', () => socket.end(Buffer.concat(read)));
+      socket.on('data', (part) => read.push(Buffer.from(part))).on('end', () => socket.end(Buffer.concat(read)));
     });
     inner.listen(path);
     await once(inner, 'listening');
