@@ -78,5 +78,6 @@ function presenceOf(inventory: Inventory, identity: Identity): Element {
 function statusText(inventory: Inventory): string {
   if (inventory.state !== 'up') return `hypervisor does not answer: ${inventory.problem ?? 'not asked yet'}`;
   const guests = inventory.guests();
-  return `${guests.filter((guest) => isActive(guest.state)).length} of ${guests.length} guests running`;
+  const running = guests.filter((guest) => isActive(guest.state)).length;
+  return [`${running} of ${guests.length} guests running`, inventory.host?.hypervisor ?? []].flat().join(' · ');
 }

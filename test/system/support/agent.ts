@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Element } from '@xmpp/xml';
+import xml from '@xmpp/xml';
+import { stringify } from 'yaml';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { bareOf } from '#shared/xmpp/jid.ts';
+import type { TestServer } from './server.ts';
+
+const MAIN = fileURLToPath(new URL('../../../agent/main.ts', import.meta.url));
+const WAIT_MS = 30_000;
+
+/** An agent as a process of its own, with the fake driver, that a test starts, kills and starts again. */
+export interface TestAgent {
+  readonly jid: string;
+  readonly fullJid: string;
+  readonly folder: string;
+  readonly configFile: string;
+  /** Where the fake hypervisor keeps its guests, and counts what was done to them. */
+  readonly stateFile: string;
+  /** What it logged, of all its lives. */
+  readonly logged: readonly Record<string, unknown>[];
+  start(): Promise<void>;
+  /** SIGKILL; resolves when it is gone. */
+  kill9(): Promise<void>;
+  /** SIGTERM; resolves with its exit code. */
+  stop(): Promise<number | null>;
+  /** End it, whatever it does, and remove its folder. */
+  remove(): Promise<void>;
+}
+
+export async function testAgent(
+  server: TestServer,
+  options: { name: string; policy: object; driver?: object },
+): Promise<TestAgent> {
+  const folder = await mkdtemp(join(tmpdir(), 'skerry-agent-'));
+  const account = server.account(options.name);
+  const stateFile = join(folder, 'hypervisor.jsonl');
+  const configFile = join(folder, 'agent.yaml');
+  await mkdir(join(folder, 'state'), { mode: 0o700 });
+  await writeFile(join(folder, 'account.json'), JSON.stringify(account), { mode: 0o600 });
+  const config = {
+    jid: account.jid,
+    credentials: 'account.json',
+    service: { host: server.xmpp.host, port: server.xmpp.port },
+    ca: server.caFile,
+    driver: { kind: 'fake', bootMs: 0, shutdownMs: 0, stateFile, ...options.driver },
+    state: 'state',
+    policy: options.policy,
+  };
+  await writeFile(configFile, stringify(config));
+  const logged: Record<string, unknown>[] = [];
+  let child: ChildProcess | undefined;
+  let exited: Promise<unknown[]> | undefined;
+
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child?.kill(signal);
+    await exited;
+    return child?.exitCode ?? null;
+  };
+  return {
+    jid: account.jid,
+    fullJid: `${account.jid}/agent`,
+    folder,
+    configFile,
+    stateFile,
+    logged,
+    async start() {
+      const started = spawn(process.execPath, [MAIN, '--config', configFile], { stdio: ['ignore', 'pipe', 'inherit'] });
+      child = started;
+      exited = once(started, 'close');
+      const ready = Promise.withResolvers<void>();
+      createInterface({ input: started.stdout }).on('line', (line) => {
+        const record = JSON.parse(line) as Record<string, unknown>;
+        logged.push(record);
+        if (record.msg === 'agent is ready') ready.resolve();
+      });
+      started.once('exit', (code) => ready.reject(new Error(`the agent ended with ${code}`)));
+      await ready.promise;
+    },
+    kill9: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
+    async remove() {
+      await end('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Somebody's view of the agent's presence, which must be granted. */
+export interface PresenceView {
+  /** Until a presence comes, from now on, that fits. */
+  next(what: string, fits: (presence: Element) => boolean): Promise<Element>;
+  readonly latest: Element | undefined;
+}
+
+/** Subscribe to the agent's presence. It need not be online yet. */
+export async function presenceOf(entity: Entity, jid: string): Promise<PresenceView> {
+  let latest: Element | undefined;
+  const waiting = new Set<(presence: Element) => void>();
+  entity.onPresence((presence) => {
+    if (bareOf(presence.attrs.from ?? '') !== jid || presence.attrs.type === 'subscribed') return;
+    latest = presence;
+    for (const wait of [...waiting]) wait(presence);
+  });
+  await entity.send(xml('presence'), 'refuse');
+  await entity.send(xml('presence', { to: jid, type: 'subscribe' }), 'refuse');
+  return {
+    get latest() {
+      return latest;
+    },
+    next: (what, fits) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          waiting.delete(take);
+          reject(new Error(`waited for ${what}; the last presence was ${latest}`));
+        }, WAIT_MS);
+        const take = (presence: Element): void => {
+          if (!fits(presence)) return;
+          clearTimeout(timer);
+          waiting.delete(take);
+          resolve(presence);
+        };
+        waiting.add(take);
+      }),
+  };
+}
+
+export const isAvailable = (presence: Element): boolean => presence.attrs.type === undefined;
