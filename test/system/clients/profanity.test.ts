@@ -25,7 +25,7 @@ describe('Profanity, a client that others wrote', function () {
     const field = /\[(field\d+)\][^\n]*Guest|Guest[^\n]*\[(field\d+)\]/i.exec(form);
     await operator.type(`/${field?.[1] ?? field?.[2]} fossil`);
     await operator.type('/form submit');
-    await operator.shows(/fossil · running/);
+    await operator.shows(/State: running/);
     assert.equal((await rig.virsh('host1', ['domstate', 'fossil'])).trim(), 'running');
   });
 
