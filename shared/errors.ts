@@ -18,8 +18,8 @@ export const FAILURES = {
   'confirmation-required': ['modify', 'not-acceptable', '{verb} may lose work or data: confirm it.'],
   'not-permitted': ['auth', 'forbidden', '{requester} may not {verb}.'],
   // How it was asked (XEP-0050 section 4.4 has the first five).
-  'bad-action': ['modify', 'bad-request', 'The action {action} does not exist.'],
-  'malformed-action': ['modify', 'bad-request', 'The action {action} cannot be done at this stage.'],
+  'bad-action': ['modify', 'bad-request', 'The action {action} cannot be done at this stage.'],
+  'malformed-action': ['modify', 'bad-request', 'The action {action} does not exist.'],
   'bad-sessionid': ['modify', 'bad-request', 'There is no such session of yours.'],
   'session-expired': ['cancel', 'not-allowed', 'The session has ended or was left too long.'],
   'bad-payload': ['modify', 'bad-request', 'The form cannot be read: {problem}.'],

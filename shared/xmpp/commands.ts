@@ -2,217 +2,210 @@
  * Responsibilities: verbs as ad-hoc commands (XEP-0050), with forms (XEP-0004).
  *
  * Theory of operation: `execute` without a form begins a session and answers the form of the verb's arguments; the form comes
- * back with `complete`, `next` or `execute`, and the verb runs. A verb that may lose work asks once more in a second stage.
- * A program sends its form with the first `execute` and is done: no session is made. What a client may not do is neither listed
- * nor begun.
+ * back with `complete`, `next` or `execute`, and the verb is performed. Where `perform` says that it wants a confirmation, a
+ * second form asks for it. A program sends its form with the first `execute` and is done: no session is made. What a client may
+ * not do is neither listed nor begun.
  *
- * What can go wrong: a form sent twice has the same operation id in its hidden field, so that it acts once. Wrong arguments in a
- * session keep the session and what was filled in; in a program's one round trip they are an error.
+ * What can go wrong: a form sent twice has the same operation id in its hidden field, so that it acts once; while it is under
+ * way, the second one waits for the answer of the first. What a person can mend in a form (an argument is wrong) keeps the
+ * session and what was filled in; in a program's one round trip it is an error.
  */
-import xml, { type Element } from '@xmpp/xml';
-import { Failure } from '#shared/errors.ts';
+import type { Element } from '@xmpp/xml';
+import { Failure, type FailureCode } from '#shared/errors.ts';
 import { argFields } from '#shared/verb/fields.ts';
-import { jobRow } from '#shared/verb/job-row.ts';
 import type { Offer } from '#shared/verb/offer.ts';
-import type { Answer, Requester } from '#shared/verb/request.ts';
-import { rowOf, type Verb, verbOfNode } from '#shared/verb/verb.ts';
+import type { Answer } from '#shared/verb/request.ts';
+import { rowOf, verbOfNode } from '#shared/verb/verb.ts';
+import { type Action, actionOf, checkLocale, commandElement, type Note, type Reply } from './command-element.ts';
 import type { Entity, IqCall } from './entity.ts';
-import { FORMS_NS, type Form, formElement, parseSubmit } from './forms.ts';
+import { FORMS_NS, parseSubmit, type Submitted } from './forms.ts';
 import { bareOf } from './jid.ts';
+import { resultForm } from './result-form.ts';
 import { type CommandSessions, commandSessions, type Session } from './sessions.ts';
-import { COMMANDS_NS, printable } from './stanza-error.ts';
-import { argumentForm, CONFIRM_FIELD, hidden, noteOf, OPERATION_FIELD, resultForm, wordsOf } from './verb-form.ts';
+import { COMMANDS_NS } from './stanza-error.ts';
+import {
+  argumentForm,
+  CONFIRM_FIELD,
+  confirmForm,
+  type FormFor,
+  OPERATION_FIELD,
+  skipOf,
+  wordsOf,
+} from './verb-form.ts';
 
 export interface CommandsDeps {
   entity: Pick<Entity, 'serve'>;
   offer: Offer;
   now(): number;
+  /** Not to be guessed: session ids are made by it. */
   newId(): string;
 }
 
-type Action = 'execute' | 'next' | 'prev' | 'complete' | 'cancel';
-const ACTIONS: ReadonlySet<string> = new Set(['execute', 'next', 'prev', 'complete', 'cancel']);
-const YES: ReadonlySet<string> = new Set(['1', 'true']);
-
-interface Asked {
-  call: IqCall;
-  node: string;
-  verb: string;
-  row: Verb;
-  requester: Requester;
+interface Context extends CommandsDeps {
+  sessions: CommandSessions;
 }
+
+interface Asked extends FormFor {
+  node: string;
+  action: Action;
+  /** The form that came with it. */
+  submitted: Submitted | undefined;
+}
+
+/** Failures that had no effect, and that a person mends by filling the form in otherwise, or by sending it once more. */
+const MENDED_IN_FORM: ReadonlySet<FailureCode> = new Set([
+  'bad-argument',
+  'guest-definition',
+  'guest-exists',
+  'too-busy',
+]);
 
 export function serveCommands(deps: CommandsDeps): { sessions: CommandSessions } {
   const sessions = commandSessions(deps.now, deps.newId);
+  const context = { ...deps, sessions };
   deps.entity.serve('set', COMMANDS_NS, 'command', async (call) => {
-    const { child } = call;
-    const action = child.attrs.action ?? 'execute';
-    if (!ACTIONS.has(action)) throw new Failure('bad-action', { action: action.slice(0, 40) });
-    const asked = askedOf(call, deps.offer);
-    const { sessionid } = child.attrs;
-    if (sessionid === undefined) return begin(deps, sessions, asked, action as Action);
-    return goOn(deps, sessions, asked, sessions.take(sessionid, call.from, asked.node), action as Action);
+    const asked = askedOf(deps.offer, call);
+    const { sessionid } = call.child.attrs;
+    const reply =
+      sessionid === undefined
+        ? begin(context, asked)
+        : goOn(context, asked, sessions.take(sessionid, call.from, asked.node));
+    return commandElement(await reply);
   });
   return { sessions };
 }
 
-function askedOf(call: IqCall, offer: Offer): Asked {
+function askedOf(offer: Offer, call: IqCall): Asked {
   const node = call.child.attrs.node ?? '';
   const verb = verbOfNode(node) ?? '';
   const row = rowOf(offer.table, verb);
   const requester = { bareJid: bareOf(call.from), fullJid: call.from };
   if (!row) throw new Failure('verb-unknown', { verb: (verb || node).slice(0, 64) });
-  if (!offer.may(requester, verb)) throw new Failure('not-permitted', { requester: requester.bareJid, verb });
-  return { call, node, verb, row, requester };
+  checkLocale(call.stanza, call.child);
+  const action = actionOf(call.child);
+  return { node, verb, row, offer, requester, action, submitted: submittedIn(call.child, action, node) };
 }
 
-async function begin(deps: CommandsDeps, sessions: CommandSessions, asked: Asked, action: Action): Promise<Element> {
-  if (action !== 'execute' && action !== 'complete')
-    throw new Failure(action === 'cancel' ? 'bad-sessionid' : 'malformed-action', { action });
-  const x = asked.call.child.getChild('x', FORMS_NS);
-  if (x) return atOnce(deps, asked, parseSubmit(x));
-  if (argFields(asked.row).length === 0 && asked.row.risk === 'read') return atOnce(deps, asked, new Map());
-  const session = sessions.begin(asked.call.from, asked.node);
-  return asking(asked, session, argumentForm(asked.verb, asked.row, deps.offer, asked.requester, session.operation));
+function submittedIn(command: Element, action: Action, formType: string): Submitted | undefined {
+  // Whoever goes back or cancels need not have filled in anything that can be read.
+  if (action === 'prev' || action === 'cancel') return undefined;
+  const [x, another] = command.getChildren('x', FORMS_NS);
+  if (another) throw new Failure('bad-payload', { problem: 'there is more than one form' });
+  return x && parseSubmit(x, formType);
+}
+
+async function begin(context: Context, asked: Asked): Promise<Reply> {
+  const { action, submitted, row } = asked;
+  if (action !== 'execute' && action !== 'complete') throw new Failure('bad-action', { action });
+  const hasFields = argFields(row).length > 0;
+  if (submitted || (!hasFields && row.risk !== 'destroy')) return atOnce(context, asked, submitted ?? new Map());
+  // Whatever is carried out, perform refuses by the same predicate, and writes down that it did.
+  const { offer, requester, verb } = asked;
+  if (!offer.may(requester, verb)) throw new Failure('not-permitted', { requester: requester.bareJid, verb });
+  const session = context.sessions.begin(requester.fullJid, asked.node);
+  return hasFields ? askArguments(asked, session) : carryOut(context, asked, session, false);
 }
 
 /** A program's way: form in, result out. */
-async function atOnce(
-  deps: CommandsDeps,
-  asked: Asked,
-  values: ReadonlyMap<string, readonly string[]>,
-): Promise<Element> {
-  const operation = values.get(OPERATION_FIELD)?.[0] || deps.newId();
-  const confirmed = YES.has(values.get(CONFIRM_FIELD)?.[0] ?? '');
-  const answer = await perform(deps, asked, values, operation, confirmed);
-  return completed(asked, deps.newId(), answer);
+async function atOnce(context: Context, asked: Asked, submitted: Submitted): Promise<Reply> {
+  const skip = skipOf(asked.row, submitted);
+  const operation = submitted.get(OPERATION_FIELD)?.[0] || context.newId();
+  const answer = await perform(asked, submitted, operation, isConfirmed(submitted));
+  return completed(asked, context.newId(), answer, skip);
 }
 
-async function goOn(
-  deps: CommandsDeps,
-  sessions: CommandSessions,
-  asked: Asked,
-  session: Session,
-  action: Action,
-): Promise<Element> {
+async function goOn(context: Context, asked: Asked, session: Session): Promise<Reply> {
+  const { action, submitted } = asked;
+  const submit = JSON.stringify([...(submitted ?? [])]);
+  if (session.running) {
+    const isSame = session.running.submit === submit && submitted !== undefined;
+    if (!isSame) throw new Failure('operation-running', { operation: session.operation });
+    return session.running.answer;
+  }
   if (action === 'cancel') {
-    sessions.close(session);
-    return xml('command', { xmlns: COMMANDS_NS, node: asked.node, sessionid: session.id, status: 'canceled' });
+    context.sessions.close(session);
+    return { ...placeOf(asked, session), status: 'canceled' };
   }
-  if (action === 'prev') return back(deps, asked, session);
-  const x = asked.call.child.getChild('x', FORMS_NS);
-  const values = x ? parseSubmit(x) : new Map<string, readonly string[]>();
-  if (session.stage === 'confirm') return confirmStage(deps, sessions, asked, session, values);
-  session.values = values;
-  if (asked.row.risk === 'destroy' && !YES.has(values.get(CONFIRM_FIELD)?.[0] ?? '')) {
-    session.stage = 'confirm';
-    return asking(asked, session, confirmForm(asked, session), {
-      type: 'warn',
-      text: `This may lose work or data: ${asked.row.summary}`,
-    });
+  if (action === 'prev') return goBack(asked, session);
+  if (session.stage === 'confirm' && !isConfirmed(submitted)) {
+    return askConfirmation(asked, session, 'Nothing was done. Say yes to go on, or cancel.');
   }
-  return finish(deps, sessions, asked, session, asked.row.risk === 'destroy');
-}
-
-function back(deps: CommandsDeps, asked: Asked, session: Session): Element {
-  if (session.stage === 'arguments') throw new Failure('malformed-action', { action: 'prev' });
-  session.stage = 'arguments';
-  return asking(
-    asked,
-    session,
-    argumentForm(asked.verb, asked.row, deps.offer, asked.requester, session.operation, { values: session.values }),
-  );
-}
-
-async function confirmStage(
-  deps: CommandsDeps,
-  sessions: CommandSessions,
-  asked: Asked,
-  session: Session,
-  values: ReadonlyMap<string, readonly string[]>,
-): Promise<Element> {
-  if (YES.has(values.get(CONFIRM_FIELD)?.[0] ?? '')) return finish(deps, sessions, asked, session, true);
-  const text = 'Nothing was done. Say yes to go on, or cancel.';
-  return asking(asked, session, confirmForm(asked, session), { type: 'warn', text });
-}
-
-async function finish(
-  deps: CommandsDeps,
-  sessions: CommandSessions,
-  asked: Asked,
-  session: Session,
-  confirmed: boolean,
-): Promise<Element> {
-  const operation = session.values.get(OPERATION_FIELD)?.[0] || session.operation;
-  if (session.isBusy) throw new Failure('operation-running', { operation });
-  session.isBusy = true;
+  if (session.stage === 'arguments' && submitted) session.submitted = submitted;
+  const answer = carryOut(context, asked, session, isConfirmed(submitted));
+  session.running = { submit, answer };
   try {
-    const answer = await perform(deps, asked, session.values, operation, confirmed);
-    sessions.close(session);
-    return completed(asked, session.id, answer);
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code !== 'bad-argument') {
-      sessions.close(session);
-      throw error;
-    }
-    session.stage = 'arguments';
-    const form = argumentForm(asked.verb, asked.row, deps.offer, asked.requester, session.operation, {
-      values: session.values,
-    });
-    return asking(asked, session, form, { type: 'error', text: error.message });
+    return await answer;
   } finally {
-    session.isBusy = false;
+    delete session.running;
+  }
+}
+
+const isConfirmed = (submitted: Submitted | undefined): boolean => {
+  const [value = ''] = submitted?.get(CONFIRM_FIELD) ?? [];
+  return value === '1' || value === 'true';
+};
+
+function goBack(asked: Asked, session: Session): Reply {
+  if (!actionsAt(asked, session).includes('prev')) throw new Failure('bad-action', { action: 'prev' });
+  session.stage = 'arguments';
+  return askArguments(asked, session);
+}
+
+async function carryOut(context: Context, asked: Asked, session: Session, confirmed: boolean): Promise<Reply> {
+  const operation = session.submitted.get(OPERATION_FIELD)?.[0] || session.operation;
+  try {
+    const skip = skipOf(asked.row, session.submitted);
+    const answer = await perform(asked, session.submitted, operation, confirmed);
+    context.sessions.close(session);
+    return completed(asked, session.id, answer, skip);
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'confirmation-required') {
+      session.stage = 'confirm';
+      return askConfirmation(asked, session, `This may lose work or data: ${asked.row.summary}`);
+    }
+    if (error instanceof Failure && MENDED_IN_FORM.has(error.code)) {
+      session.stage = 'arguments';
+      // The journal may know the old id with the old arguments.
+      session.operation = context.newId();
+      return askArguments(asked, session, { type: 'error', text: error.message });
+    }
+    context.sessions.close(session);
+    throw error;
   }
 }
 
 const perform = (
-  { offer }: CommandsDeps,
-  { verb, row, requester }: Asked,
-  values: ReadonlyMap<string, readonly string[]>,
+  { verb, row, offer, requester }: Asked,
+  submitted: Submitted,
   operation: string,
   confirmed: boolean,
 ): Promise<Answer> =>
-  offer.perform({ verb, args: wordsOf(row, values), requester, surface: 'form', operation, confirmed });
+  offer.perform({ verb, args: wordsOf(row, submitted), requester, surface: 'form', operation, confirmed });
 
-function confirmForm({ verb, row }: Asked, session: Session): Form {
-  const guest = row.guestArg ? (session.values.get(row.guestArg)?.[0] ?? '') : '';
-  const label = `${verb.replace('.', ' ')} ${guest}: are you sure?`;
-  return {
-    type: 'form',
-    title: verb.replace('.', ' '),
-    instructions: `${row.summary} This may lose work or data.`,
-    fields: [
-      hidden(OPERATION_FIELD, session.operation),
-      { var: CONFIRM_FIELD, type: 'boolean', label, required: true, values: ['0'] },
-    ],
-  };
+const askArguments = (asked: Asked, session: Session, note?: Note): Reply =>
+  ask(asked, session, { form: argumentForm(asked, session.operation, session.submitted), ...(note ? { note } : {}) });
+
+const askConfirmation = (asked: Asked, session: Session, text: string): Reply =>
+  ask(asked, session, {
+    form: confirmForm(asked, session.operation, session.submitted),
+    note: { type: 'warn', text },
+  });
+
+const ask = (asked: Asked, session: Session, rest: Pick<Reply, 'form' | 'note'>): Reply => ({
+  ...placeOf(asked, session),
+  status: 'executing',
+  actions: actionsAt(asked, session),
+  ...rest,
+});
+
+const placeOf = ({ node }: Asked, { id }: Session): { node: string; sessionid: string } => ({ node, sessionid: id });
+
+function actionsAt({ row }: Asked, { stage }: Session): NonNullable<Reply['actions']> {
+  if (stage === 'arguments') return row.risk === 'destroy' ? ['next'] : ['complete'];
+  return argFields(row).length > 0 ? ['complete', 'prev'] : ['complete'];
 }
 
-function asking(asked: Asked, session: Session, form: Form, note?: { type: 'warn' | 'error'; text: string }): Element {
-  const isLast = session.stage === 'confirm' || asked.row.risk !== 'destroy';
-  const actions = xml(
-    'actions',
-    { execute: isLast ? 'complete' : 'next' },
-    ...(session.stage === 'confirm' ? [xml('prev')] : []),
-    isLast ? xml('complete') : xml('next'),
-  );
-  return xml(
-    'command',
-    { xmlns: COMMANDS_NS, node: asked.node, sessionid: session.id, status: 'executing' },
-    actions,
-    formElement(form),
-    note ? xml('note', { type: note.type }, printable(note.text)) : undefined,
-  );
-}
-
-function completed(asked: Asked, sessionid: string, answer: Answer): Element {
-  const row = answer.kind === 'job' ? jobRow : asked.row;
-  const value = answer.kind === 'job' ? answer.job : answer.value;
-  const { form, left } = resultForm(asked.verb, row, value);
-  return xml(
-    'command',
-    { xmlns: COMMANDS_NS, node: asked.node, sessionid, status: 'completed' },
-    formElement(form),
-    xml('note', { type: 'info' }, printable(noteOf(row, value, left))),
-  );
+function completed({ node, verb, offer }: Asked, sessionid: string, answer: Answer, skip: number): Reply {
+  const { form, note } = resultForm(verb, offer.table, answer, skip);
+  return { node, sessionid, status: 'completed', form, note: { type: 'info', text: note } };
 }

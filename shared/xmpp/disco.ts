@@ -37,47 +37,49 @@ export const FEATURES: readonly string[] = [
 ].toSorted();
 
 export interface DiscoDeps {
-  entity: Pick<Entity, 'serve' | 'fullJid' | 'bareJid'>;
+  entity: Pick<Entity, 'serve'>;
   offer: Offer;
   identity: Identity;
 }
 
 export function serveDisco({ entity, offer, identity }: DiscoDeps): void {
-  const own = (): string => entity.fullJid ?? entity.bareJid;
   entity.serve('get', INFO_NS, 'query', (call) => info(call, offer, identity));
-  entity.serve('get', ITEMS_NS, 'query', (call) => items(call, offer, own()));
+  entity.serve('get', ITEMS_NS, 'query', (call) => items(call, offer));
 }
 
 const requesterOf = ({ from }: IqCall): Requester => ({ bareJid: bareOf(from), fullJid: from });
 
 function info(call: IqCall, offer: Offer, identity: Identity): Element {
   const { node } = call.child.attrs;
-  if (node === undefined || node === `${CAPS_NODE}#${verification(identity)}`)
-    return query(INFO_NS, node, [identity], FEATURES);
+  if (node === undefined || node === capsNode(identity)) return query(INFO_NS, node, [identity], FEATURES);
   if (node === COMMANDS_NS)
     return query(INFO_NS, node, [{ category: 'automation', type: 'command-list', name: 'Commands' }], []);
-  const verb = verbOfNode(node) ?? '';
-  if (!rowOf(offer.table, verb)) throw new StanzaError('cancel', 'item-not-found', 'There is no such node here.');
-  if (!offer.may(requesterOf(call), verb)) throw new Failure('not-permitted', { requester: bareOf(call.from), verb });
-  return query(
-    INFO_NS,
-    node,
-    [{ category: 'automation', type: 'command-node', name: spokenOf(verb) }],
-    [COMMANDS_NS, FORMS_NS],
-  );
+  const name = spokenOf(permittedAt(call, node, offer));
+  return query(INFO_NS, node, [{ category: 'automation', type: 'command-node', name }], [COMMANDS_NS, FORMS_NS]);
 }
 
-function items(call: IqCall, offer: Offer, own: string): Element {
+function items(call: IqCall, offer: Offer): Element {
   const { node } = call.child.attrs;
   if (node === undefined) return xml('query', { xmlns: ITEMS_NS });
-  if (node !== COMMANDS_NS) throw new StanzaError('cancel', 'item-not-found', 'There is no such node here.');
+  if (node !== COMMANDS_NS) {
+    permittedAt(call, node, offer);
+    return xml('query', { xmlns: ITEMS_NS, node });
+  }
   const requester = requesterOf(call);
   const verbs = Object.keys(offer.table).filter((verb) => offer.may(requester, verb));
   return xml(
     'query',
     { xmlns: ITEMS_NS, node },
-    ...verbs.map((verb) => xml('item', { jid: own, node: nodeOf(verb), name: spokenOf(verb) })),
+    ...verbs.map((verb) => xml('item', { jid: call.to, node: nodeOf(verb), name: spokenOf(verb) })),
   );
+}
+
+/** The verb of a command's node. @throws StanzaError item-not-found; Failure not-permitted */
+function permittedAt(call: IqCall, node: string, offer: Offer): string {
+  const verb = verbOfNode(node) ?? '';
+  if (!rowOf(offer.table, verb)) throw new StanzaError('cancel', 'item-not-found', 'There is no such node here.');
+  if (!offer.may(requesterOf(call), verb)) throw new Failure('not-permitted', { requester: bareOf(call.from), verb });
+  return verb;
 }
 
 const query = (
@@ -93,12 +95,19 @@ const query = (
     ...features.map((feature) => xml('feature', { var: feature })),
   );
 
-/** XEP-0115 section 5.1: a hash of identities and features. */
-const verification = ({ category, type, name }: Identity): string =>
-  createHash('sha1')
-    .update(`${category}/${type}//${name}<${FEATURES.map((feature) => `${feature}<`).join('')}`)
+/** XEP-0115 section 5.1: a hash of identities and features, each sorted by its bytes. */
+export function verificationOf(identities: readonly Identity[], features: readonly string[]): string {
+  const parts = [
+    ...identities.map(({ category, type, name }) => `${category}/${type}//${name}`).toSorted(),
+    ...features.toSorted(),
+  ];
+  return createHash('sha1')
+    .update(parts.map((part) => `${part}<`).join(''))
     .digest('base64');
+}
+
+const capsNode = (identity: Identity): string => `${CAPS_NODE}#${verificationOf([identity], FEATURES)}`;
 
 /** The element that goes into presence, so that clients know without asking. */
 export const capsElement = (identity: Identity): Element =>
-  xml('c', { xmlns: CAPS_NS, hash: 'sha-1', node: CAPS_NODE, ver: verification(identity) });
+  xml('c', { xmlns: CAPS_NS, hash: 'sha-1', node: CAPS_NODE, ver: verificationOf([identity], FEATURES) });

@@ -24,6 +24,7 @@ export interface FormField {
   description?: string;
   required?: boolean;
   values: readonly string[];
+  /** Their labels are the options themselves; an empty one stands for no choice. */
   options?: readonly string[];
   /** XEP-0122: `xs:integer`, with a range. */
   datatype?: string;
@@ -41,12 +42,16 @@ export interface Form {
   items?: readonly (readonly FormField[])[];
 }
 
+export const FORM_TYPE_FIELD = 'FORM_TYPE';
 const FIELDS_MAX = 200;
+const NAME_CHARACTERS_MAX = 256;
 const VALUES_MAX = 10_000;
 const CHARACTERS_MAX = 400_000;
 
 export function formElement(form: Form): Element {
-  const typeField: FormField[] = form.formType ? [{ var: 'FORM_TYPE', type: 'hidden', values: [form.formType] }] : [];
+  const typeField: FormField[] = form.formType
+    ? [{ var: FORM_TYPE_FIELD, type: 'hidden', values: [form.formType] }]
+    : [];
   return xml(
     'x',
     { xmlns: FORMS_NS, type: form.type },
@@ -65,10 +70,13 @@ function fieldElement(field: FormField): Element {
     field.description ? xml('desc', {}, printable(field.description)) : undefined,
     field.required ? xml('required') : undefined,
     ...field.values.map((value) => xml('value', {}, printable(value))),
-    ...(field.options ?? []).map((option) => xml('option', { label: option }, xml('value', {}, printable(option)))),
+    ...(field.options ?? []).map(optionElement),
     field.datatype ? validateElement(field) : undefined,
   );
 }
+
+const optionElement = (option: string): Element =>
+  xml('option', { label: printable(option) || '(none)' }, xml('value', {}, printable(option)));
 
 function validateElement({ datatype, minimum, maximum }: FormField): Element {
   const ranged = minimum !== undefined || maximum !== undefined;
@@ -76,34 +84,54 @@ function validateElement({ datatype, minimum, maximum }: FormField): Element {
   return xml('validate', { xmlns: VALIDATE_NS, datatype }, child);
 }
 
+/** What a submitted form holds, by field. A Map, since the names are somebody else's. */
+export type Submitted = ReadonlyMap<string, readonly string[]>;
+
 /**
- * The values that a submitted form holds, by field. Lines of a text-multi field are its values.
+ * The values that a submitted form holds. Lines of a text-multi field are its values; fields of type fixed say nothing.
  *
- * A Map, since the names are somebody else's. @throws Failure bad-payload
+ * `cancel` reads as `submit`: XEP-0050 section 3.5.1, since there the action of the command says what is meant.
+ * @throws Failure bad-payload, naming what was wrong
  */
-export function parseSubmit(x: Element): Map<string, readonly string[]> {
-  if (x.attrs.type !== 'submit')
-    throw new Failure('bad-payload', {
-      problem: `it is of type ${String(x.attrs.type).slice(0, 20)}, and a form is sent back as submit`,
-    });
-  const fields = x.getChildren('field', FORMS_NS);
-  if (fields.length > FIELDS_MAX)
-    throw new Failure('bad-payload', { problem: `it has ${fields.length} fields; ${FIELDS_MAX} are the most` });
-  const values = new Map<string, readonly string[]>();
+export function parseSubmit(x: Element, formType?: string): Submitted {
+  const { type } = x.attrs;
+  if (type !== 'submit' && type !== 'cancel')
+    throw bad(`it is of type ${quote(type)}, and a form is sent back as submit`);
+  const fields = x.getChildren('field', FORMS_NS).filter((field) => field.attrs.type !== 'fixed');
+  if (fields.length > FIELDS_MAX) throw bad(`it has ${fields.length} fields; ${FIELDS_MAX} are the most`);
+  const submitted = new Map<string, readonly string[]>();
   let characters = 0;
   for (const field of fields) {
-    const name = field.attrs.var;
-    if (!name) throw new Failure('bad-payload', { problem: 'a field has no var' });
-    if (values.has(name))
-      throw new Failure('bad-payload', { problem: `the field ${name.slice(0, 40)} is there twice` });
-    const texts = field.getChildren('value', FORMS_NS).map((value) => value.text());
-    characters += texts.reduce((sum, text) => sum + text.length, 0);
-    if (texts.length > VALUES_MAX || characters > CHARACTERS_MAX)
-      throw new Failure('bad-payload', { problem: 'it is too long' });
-    values.set(name, texts);
+    const name = nameOf(field);
+    if (submitted.has(name)) throw bad(`the field ${quote(name)} is there twice`);
+    const values = valuesOf(field, name);
+    characters += values.reduce((sum, value) => sum + value.length, name.length);
+    if (characters > CHARACTERS_MAX) throw bad(`it has more than ${CHARACTERS_MAX} characters`);
+    submitted.set(name, values);
   }
-  return values;
+  const own = submitted.get(FORM_TYPE_FIELD);
+  if (own && formType && own.join() !== formType) throw bad(`its FORM_TYPE is ${quote(own.join())}, not ${formType}`);
+  return submitted;
 }
+
+function nameOf(field: Element): string {
+  const name = field.attrs.var;
+  if (!name) throw bad('a field has no var');
+  if (name.length > NAME_CHARACTERS_MAX) throw bad(`the name ${quote(name)} of a field is too long`);
+  return name;
+}
+
+function valuesOf(field: Element, name: string): string[] {
+  const values = field.getChildren('value', FORMS_NS);
+  if (values.length > VALUES_MAX)
+    throw bad(`the field ${quote(name)} has ${values.length} values; ${VALUES_MAX} are the most`);
+  if (values.some((value) => value.getChildElements().length > 0))
+    throw bad(`a value of the field ${quote(name)} is not text`);
+  return values.map((value) => value.text());
+}
+
+const bad = (problem: string): Failure => new Failure('bad-payload', { problem });
+const quote = (text: string | undefined): string => `“${(text ?? '').slice(0, 40)}”`;
 
 /** A form that a peer sent, as it is: for clients. */
 export function parseForm(x: Element): Form {

@@ -1,156 +1,154 @@
+import { Failure } from '#shared/errors.ts';
 import { argFields, type Field, resultFields } from '#shared/verb/fields.ts';
 import type { Offer } from '#shared/verb/offer.ts';
 import type { Requester } from '#shared/verb/request.ts';
-import { labelOf, lineOf, recordsOf } from '#shared/verb/say.ts';
+import { labelOf } from '#shared/verb/say.ts';
 import { nodeOf, spokenOf, type Verb } from '#shared/verb/verb.ts';
-import type { Form, FormField } from './forms.ts';
+import { FORM_TYPE_FIELD, type Form, type FormField, type Submitted } from './forms.ts';
 
 /** The hidden field with the operation's id: clients send hidden fields back, so that a form sent twice acts once. */
 export const OPERATION_FIELD = 'operation';
+/** The answer to the second question of a verb that may lose work. */
 export const CONFIRM_FIELD = 'confirm';
+/** For verbs that answer with a table: leave out so many records at the start. */
+export const SKIP_FIELD = 'skip';
+/** Names that no argument of a verb may have. */
+export const CONTROL_FIELDS: ReadonlySet<string> = new Set([
+  FORM_TYPE_FIELD,
+  OPERATION_FIELD,
+  CONFIRM_FIELD,
+  SKIP_FIELD,
+]);
 
+/** More options than this are no help to choose from: the field is then a text. */
 const CHOICES_MAX = 200;
-/** Half of what the server lets pass in one stanza. */
-const RESULT_BYTES_MAX = 262_144;
 
-export interface Filled {
-  values: ReadonlyMap<string, readonly string[]>;
+/** For whom a form is made. */
+export interface FormFor {
+  verb: string;
+  row: Verb;
+  offer: Offer;
+  requester: Requester;
 }
 
 /** The form that asks for a verb's arguments, with what was filled in already. */
-export function argumentForm(
-  id: string,
-  row: Verb,
-  offer: Offer,
-  requester: Requester,
-  operation: string,
-  filled?: Filled,
-): Form {
+export function argumentForm(forWhom: FormFor, operation: string, filled: Submitted = new Map()): Form {
+  const { verb, row } = forWhom;
   return {
     type: 'form',
-    formType: nodeOf(id),
-    title: spokenOf(id),
+    formType: nodeOf(verb),
+    title: spokenOf(verb),
     instructions: row.details ? `${row.summary} ${row.details}` : row.summary,
+    fields: [hidden(OPERATION_FIELD, operation), ...argFields(row).map((field) => formField(field, forWhom, filled))],
+  };
+}
+
+/** The second question. It names the guest: a client that offers choices may have chosen the first. */
+export function confirmForm({ verb, row }: FormFor, operation: string, filled: Submitted): Form {
+  const target = row.guestArg ? ` ${filled.get(row.guestArg)?.[0] ?? ''}` : '';
+  return {
+    type: 'form',
+    formType: nodeOf(verb),
+    title: spokenOf(verb),
+    instructions: `${row.summary} This may lose work or data.`,
     fields: [
       hidden(OPERATION_FIELD, operation),
-      ...argFields(row).map((field) => formField(field, offer, requester, filled)),
+      {
+        var: CONFIRM_FIELD,
+        type: 'boolean',
+        label: `${spokenOf(verb)}${target}: are you sure?`,
+        required: true,
+        values: ['0'],
+      },
     ],
   };
 }
 
 export const hidden = (name: string, value: string): FormField => ({ var: name, type: 'hidden', values: [value] });
 
-function formField(field: Field, offer: Offer, requester: Requester, filled?: Filled): FormField {
-  const options = field.options ?? choicesOf(field, offer, requester);
+function formField(field: Field, forWhom: FormFor, filled: Submitted): FormField {
+  const options = optionsOf(field, forWhom);
   return {
     var: field.name,
     type: typeOf(field, options),
     label: labelOf(field),
     description: field.description,
     required: field.required,
-    values: filled?.values.get(field.name) ?? defaultsOf(field),
+    values: valuesOf(field, options, filled.get(field.name)),
     ...(options ? { options } : {}),
-    ...(field.kind === 'integer' || field.kind === 'number'
-      ? {
-          datatype: field.kind === 'integer' ? 'xs:integer' : 'xs:decimal',
-          minimum: field.minimum,
-          maximum: boundOf(field.maximum),
-        }
-      : {}),
+    ...validationOf(field, options),
   };
 }
 
-const boundOf = (maximum?: number): number | undefined => (maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum);
+/** A field that may be left out has an option that says so: some clients choose the first option by themselves. */
+function optionsOf(field: Field, forWhom: FormFor): readonly string[] | undefined {
+  const options = field.options ?? choicesOf(field, forWhom);
+  const mayBeNone = field.kind !== 'list' && !field.required && field.default === undefined;
+  return options && mayBeNone ? ['', ...options] : options;
+}
 
-function choicesOf(field: Field, offer: Offer, requester: Requester): readonly string[] | undefined {
+function choicesOf(field: Field, { verb, row, offer, requester }: FormFor): readonly string[] | undefined {
   if (!field.choices) return undefined;
-  const choices = offer.choices(field.choices, requester);
-  return choices.length > 0 && choices.length <= CHOICES_MAX ? choices : undefined;
+  const all = offer.choices(field.choices, requester);
+  const own = field.name === row.guestArg ? all.filter((guest) => offer.may(requester, verb, { guest })) : all;
+  return own.length > 0 && own.length <= CHOICES_MAX ? own : undefined;
 }
 
 function typeOf(field: Field, options: readonly string[] | undefined): FormField['type'] & string {
   if (field.secret) return 'text-private';
   if (field.kind === 'boolean') return 'boolean';
-  if (field.kind === 'list' || field.multiline) return 'text-multi';
+  if (field.kind === 'list') return options ? 'list-multi' : 'text-multi';
+  if (field.multiline) return 'text-multi';
   return options ? 'list-single' : 'text-single';
 }
 
-function defaultsOf(field: Field): readonly string[] {
-  if (field.default === undefined) return [];
-  if (Array.isArray(field.default)) return field.default as string[];
-  return [wireValue(field.default)];
+/** What was filled in, where the type of the field can show it; else the default. */
+function valuesOf(field: Field, options: readonly string[] | undefined, filled?: readonly string[]): readonly string[] {
+  const canShow =
+    field.kind === 'boolean'
+      ? filled?.length === 1 && BOOLEANS.has(filled[0] ?? '')
+      : filled?.every((value) => !options || options.includes(value));
+  return filled && canShow ? filled : defaultsOf(field);
+}
+const BOOLEANS: ReadonlySet<string> = new Set(['0', '1', 'false', 'true']);
+
+function defaultsOf({ default: value }: Field): readonly string[] {
+  if (value === undefined) return [];
+  if (typeof value === 'boolean') return [value ? '1' : '0'];
+  return typeof value === 'object' ? value : [String(value)];
 }
 
-const wireValue = (value: unknown): string => (typeof value === 'boolean' ? (value ? '1' : '0') : String(value));
+/** XEP-0122: numbers, with their range. */
+function validationOf(field: Field, options?: readonly string[]): Partial<FormField> {
+  if (options || (field.kind !== 'integer' && field.kind !== 'number')) return {};
+  const { minimum, maximum } = field;
+  return {
+    datatype: field.kind === 'integer' ? 'xs:integer' : 'xs:decimal',
+    ...(minimum === undefined || minimum === Number.MIN_SAFE_INTEGER ? {} : { minimum }),
+    ...(maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? {} : { maximum }),
+  };
+}
 
 /** What a submitted form says, as words for readArguments: one value is a word, several are lines or a list. */
-export function wordsOf(row: Verb, values: ReadonlyMap<string, readonly string[]>): Record<string, unknown> {
+export function wordsOf(row: Verb, submitted: Submitted): Record<string, unknown> {
   const fields = new Map(argFields(row).map((field) => [field.name, field]));
   const words = Object.create(null) as Record<string, unknown>;
-  for (const [name, texts] of values) {
-    if (name === 'FORM_TYPE' || name === OPERATION_FIELD || name === CONFIRM_FIELD) continue;
+  for (const [name, values] of submitted) {
+    if (CONTROL_FIELDS.has(name)) continue;
     const field = fields.get(name);
-    if (field?.kind === 'list') words[name] = texts.filter((text) => text.trim() !== '');
-    else if (field?.multiline) words[name] = texts.join('\n') || undefined;
-    else if (texts.length > 0) words[name] = texts.length === 1 ? texts[0] : texts;
+    if (field?.kind === 'list') words[name] = values.filter((value) => value.trim() !== '');
+    else if (field?.multiline) words[name] = values.join('\n') || undefined;
+    else if (values.length > 0) words[name] = values.length === 1 ? values[0] : values;
   }
   return words;
 }
 
-/** A verb's answer as a form: one record as fields, several as a table with as many rows as a stanza takes. */
-export function resultForm(id: string, row: Verb, value: unknown): { form: Form; left: number } {
-  const { table, fields, columns } = resultFields(row);
-  const records = recordsOf(value);
-  const base = { type: 'result' as const, formType: nodeOf(id), title: spokenOf(id) };
-  if (!table)
-    return { form: { ...base, fields: fields.flatMap((field) => resultField(field, records[0] ?? {})) }, left: 0 };
-  const shown = columns ? columns.flatMap((name) => fields.filter((field) => field.name === name)) : fields;
-  const all = [...shown, ...fields.filter((field) => !shown.includes(field))];
-  const items: FormField[][] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const item = all.map((field) => ({ var: field.name, values: textsOf(field, record[field.name]) }));
-    bytes += item.reduce((sum, field) => sum + 50 + field.var.length + field.values.join('').length, 20);
-    if (bytes > RESULT_BYTES_MAX && items.length > 0) break;
-    items.push(item);
-  }
-  const reported = all.map((field) => ({
-    var: field.name,
-    type: resultType(field),
-    label: labelOf(field),
-    values: [],
-  }));
-  return { form: { ...base, fields: [], reported, items }, left: records.length - items.length };
-}
-
-function resultField(field: Field, record: Readonly<Record<string, unknown>>): FormField[] {
-  if (record[field.name] === undefined) return [];
-  return [
-    { var: field.name, type: resultType(field), label: labelOf(field), values: textsOf(field, record[field.name]) },
-  ];
-}
-
-function resultType(field: Field): FormField['type'] & string {
-  if (field.kind === 'boolean') return 'boolean';
-  return field.kind === 'list' || field.multiline ? 'text-multi' : 'text-single';
-}
-
-function textsOf(field: Field, value: unknown): string[] {
-  if (value === undefined) return [];
-  if (Array.isArray(value)) return value.map(wireValue);
-  return field.multiline ? String(value).split('\n') : [wireValue(value)];
-}
-
-const NOTE_LINES_MAX = 20;
-const NOTE_CHARACTERS_MAX = 4_000;
-
-/** The same in words: some clients show notes, and no tables. */
-export function noteOf(row: Verb, value: unknown, left: number): string {
-  const records = recordsOf(value);
-  const lines = records.slice(0, NOTE_LINES_MAX).map((record) => lineOf(row, record));
-  if (records.length === 0) lines.push('Nothing.');
-  if (records.length > NOTE_LINES_MAX) lines.push(`… and ${records.length - NOTE_LINES_MAX} more`);
-  if (left > 0) lines.push(`${left} did not fit into this answer: ask for fewer, with an argument that narrows it.`);
-  const text = lines.join('\n');
-  return text.length > NOTE_CHARACTERS_MAX ? `${text.slice(0, NOTE_CHARACTERS_MAX)}…` : text;
+/** How much of a table to leave out. @throws Failure bad-argument */
+export function skipOf(row: Verb, submitted: Submitted): number {
+  const values = submitted.get(SKIP_FIELD);
+  if (values === undefined) return 0;
+  const problem = resultFields(row).table ? 'use a whole number from 0 to 999999' : 'this verb answers with no table';
+  if (values.length !== 1 || !/^\d{1,6}$/.test(values[0] ?? '') || !resultFields(row).table)
+    throw new Failure('bad-argument', { field: SKIP_FIELD, problem });
+  return Number(values[0]);
 }
