@@ -31,10 +31,15 @@ export const normalised = (jid: string): string => bareOf(jid) + jid.slice(slash
 export const sameJid = (a: string, b: string): boolean => normalised(a) === normalised(b);
 export const sameBare = (a: string, b: string): boolean => bareOf(a) === bareOf(b);
 
-/** Whether a text can be an address: parts of 1 to 1023 bytes, no blanks, none of what RFC 7622 forbids. */
+/**
+ * Whether a text can be an address: parts of 1 to 1023 bytes, no blanks, none of what RFC 7622 forbids. Its PRECIS profiles are left to
+ * the server, which knows them.
+ */
 export function isJid(text: string): boolean {
   const bare = text.slice(0, slashOf(text));
   const parts = [...bare.split('@'), ...(text.includes('/') ? [resourceOf(text)] : [])];
-  const sized = parts.every((part) => part.length > 0 && Buffer.byteLength(part) <= 1023);
-  return sized && bare.split('@').length <= 2 && !/[\s"&'<>:\p{Cc}]/u.test(bare) && !/\p{Cc}/u.test(text);
+  const isSized = parts.every((part) => part.length > 0 && Buffer.byteLength(part) <= 1023);
+  const isV6 = /@?\[[0-9a-f:.]+\]$/i.test(bare);
+  const name = isV6 ? bare.slice(0, bare.lastIndexOf('[')) : bare;
+  return isSized && bare.split('@').length <= 2 && !/[\s"&'<>:\p{Cc}]/u.test(name) && !/\p{Cc}/u.test(text);
 }

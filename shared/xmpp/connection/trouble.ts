@@ -58,7 +58,7 @@ export function failureOf(error: unknown, service: string, account: string): Fai
     return new Failure('login-refused', { account, problem: said || messageOf(error) }, cause);
   }
   if (name === 'StreamError' && REFUSED[condition]) {
-    return new Failure('login-refused', { account, problem: text ?? REFUSED[condition] }, cause);
+    return new Failure('login-refused', { account, problem: text || REFUSED[condition] }, cause);
   }
   const problem = name === 'StreamError' ? `the stream ended with ${said}` : said || messageOf(error);
   return new Failure('server-unreachable', { service, problem }, cause);

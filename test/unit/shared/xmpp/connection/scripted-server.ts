@@ -37,7 +37,11 @@ export class ScriptedServer {
     this.#server = server;
   }
 
-  static async start(script: Script = {}, handle: (peer: Peer) => void = loginOf(script)): Promise<ScriptedServer> {
+  static async start(
+    script: Script = {},
+    handle: (peer: Peer) => void = loginOf(script),
+    port = 0,
+  ): Promise<ScriptedServer> {
     const server = createServer({ noDelay: true });
     const scripted = new ScriptedServer(script, server);
     server.on('connection', (socket) => {
@@ -46,7 +50,7 @@ export class ScriptedServer {
       handle(peer);
       for (const resolve of scripted.#waiting.splice(0)) resolve(peer);
     });
-    server.listen(0, '127.0.0.1');
+    server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     return scripted;
   }
