@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure } from '#shared/errors.ts';
-import type { Guest } from '#shared/model/guest.ts';
+import { Failure, type FailureCode } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { Verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
@@ -15,6 +14,15 @@ export type HostAt = Site['hosts'][number];
 export const agentAt = (host: HostAt): string => `${host.jid}/agent`;
 
 const TRIES_MAX = 3;
+/** How long a connection that was lost may take to come back. */
+const BACK_MS_MAX = 20_000;
+/** The answer may be lost, the effect not: the same operation id finds out. */
+const LOST: ReadonlySet<FailureCode> = new Set(['no-answer', 'not-connected', 'operation-running']);
+
+export interface AskOptions {
+  confirmed?: boolean;
+  operation?: string;
+}
 
 /** Ask one host. Where the answer is lost, ask again with the same operation id: it has one effect. */
 export async function ask(
@@ -23,29 +31,45 @@ export async function ask(
   verb: string,
   row: Verb,
   args: object,
-  confirmed: boolean,
-  operation: string = randomUUID(),
+  { confirmed = false, operation = randomUUID() }: AskOptions = {},
 ): Promise<Ran> {
   for (let tries = 1; ; tries++) {
     try {
       return await runVerb(entity, agentAt(host), verb, row, args as Record<string, unknown>, { operation, confirmed });
     } catch (error) {
       const failure = unreachable(error, host);
-      const isLost =
-        failure instanceof Failure &&
-        (failure.code === 'no-answer' || failure.code === 'not-connected' || failure.code === 'operation-running');
-      if (!isLost || tries >= TRIES_MAX) throw failure;
-      await delay(500 * tries);
+      if (!(failure instanceof Failure) || !LOST.has(failure.code) || tries >= TRIES_MAX) throw failure;
+      await isBack(entity);
+      await delay(250 * tries);
     }
   }
 }
 
+/** Wait until the connection is there again. @throws Failure not-connected */
+async function isBack(entity: Entity): Promise<void> {
+  if (entity.isOnline) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const off = entity.onStatus(({ status }) => status !== 'offline' && resolve());
+  const timer = setTimeout(() => reject(new Failure('not-connected')), BACK_MS_MAX);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    off();
+  }
+}
+
+const GONE: ReadonlySet<unknown> = new Set([
+  'service-unavailable',
+  'recipient-unavailable',
+  'item-not-found',
+  'remote-server-not-found',
+]);
+
 /** The server answers for an agent that is not there. */
 function unreachable(error: unknown, host: HostAt): unknown {
-  const gone = ['service-unavailable', 'recipient-unavailable', 'item-not-found', 'remote-server-not-found'];
-  if (!(error instanceof Failure) || error.code !== 'peer-refused' || !gone.includes(String(error.details.condition)))
-    return error;
-  return new Failure('host-unreachable', { host: host.name, problem: 'its agent is not connected' });
+  if (!(error instanceof Failure) || error.code !== 'peer-refused' || !GONE.has(error.details.condition)) return error;
+  return new Failure('host-unreachable', { host: host.name, problem: 'its agent is not connected' }, { cause: error });
 }
 
 export interface Asked {
@@ -64,53 +88,43 @@ export const askAll = (
 ): Promise<Asked[]> =>
   Promise.all(
     hosts.map(async (host) =>
-      ask(entity, host, verb, row, args, false).then(
+      ask(entity, host, verb, row, args).then(
         (ran) => ({ host, ran }),
         (failure: unknown) => ({ host, failure }),
       ),
     ),
   );
 
-/** The hosts that have a guest of this name, and those that could not be asked. */
-async function hostsWith(
+const POLL_MS = 200;
+const POLL_MS_MAX = 1_000;
+/** An agent that is started again goes on with its jobs. */
+const AWAY_MS_MAX = 60_000;
+
+/** Watch a job until it ends, or the signal fires; `told` gets each new word of progress. */
+export async function waitForJob(
   entity: Entity,
-  hosts: readonly HostAt[],
-  guest: string,
-): Promise<{ having: HostAt[]; silent: Asked[] }> {
-  const answers = await askAll(entity, hosts, 'guest.list', agentVerbs['guest.list'], { match: guest });
-  const having = answers
-    .filter(({ ran }) => (ran?.value as Guest[] | undefined)?.some((each) => each.name === guest))
-    .map(({ host }) => host);
-  return { having, silent: answers.filter(({ failure }) => failure !== undefined) };
-}
-
-/** The one host that a verb on this guest goes to. @throws Failure guest-not-found, bad-argument, and why a host did not answer */
-export async function hostOf(entity: Entity, hosts: readonly HostAt[], guest: string): Promise<HostAt> {
-  const [only] = hosts;
-  if (hosts.length === 1 && only) return only;
-  const { having, silent } = await hostsWith(entity, hosts, guest);
-  const [first, second] = having;
-  if (first && !second) return first;
-  if (first)
-    throw new Failure('bad-argument', {
-      field: 'guest',
-      problem: `${having.map((host) => host.name).join(' and ')} have a ${guest} each; choose with --host`,
-    });
-  if (silent[0]?.failure) throw silent[0].failure;
-  throw new Failure('guest-not-found', { guest, host: hosts.map((host) => host.name).join(', ') });
-}
-
-/** Watch a job until it ends; `told` gets each new word of progress. */
-export async function waitForJob(entity: Entity, host: HostAt, job: Job, told: (job: Job) => void): Promise<Job> {
-  let latest = job;
-  let said = '';
-  while (latest.state === 'running') {
-    const ran = await ask(entity, host, 'job.info', agentVerbs['job.info'], { job: job.id }, false);
-    latest = ran.value as Job;
-    if (latest.state === 'running' && latest.progress !== said) told(latest);
-    said = latest.progress;
+  host: HostAt,
+  begun: Job,
+  told: (job: Job) => void,
+  signal?: AbortSignal,
+): Promise<Job> {
+  let latest = begun;
+  let pollMs = POLL_MS;
+  let heardAt = performance.now();
+  while (latest.state === 'running' && !signal?.aborted) {
     // Progress has no event of its own on the wire; asking costs one small stanza.
-    if (latest.state === 'running') await delay(200);
+    await delay(pollMs, undefined, signal ? { signal } : {}).catch(() => {});
+    pollMs = Math.min(POLL_MS_MAX, pollMs * 1.2);
+    try {
+      const { value } = await ask(entity, host, 'job.info', agentVerbs['job.info'], { job: begun.id });
+      const job = value as Job;
+      if (job.state === 'running' && job.progress !== latest.progress) told(job);
+      latest = job;
+      heardAt = performance.now();
+    } catch (error) {
+      const isAway = error instanceof Failure && error.code === 'host-unreachable';
+      if (!isAway || performance.now() - heardAt > AWAY_MS_MAX) throw error;
+    }
   }
   return latest;
 }

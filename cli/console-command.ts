@@ -1,24 +1,31 @@
-import { Failure } from '#shared/errors.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
 import type { ConsoleText } from '#shared/model/console.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { parseConsole } from '#shared/xmpp/console.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sameJid } from '#shared/xmpp/jid.ts';
-import { agentAt, ask, type HostAt, hostOf } from './asking.ts';
+import { agentAt, ask, type HostAt } from './asking.ts';
+import { consoleKeys } from './console-keys.ts';
+import { consoleStream } from './console-stream.ts';
 import { EXIT } from './failing.ts';
+import { chosenHosts, hostFor } from './finding.ts';
 import type { Options } from './options.ts';
 import { connect, siteFor } from './site.ts';
 
-const LEAVE = 0x1d; // Ctrl-], as telnet and virsh have it.
-const LEASE_S = 600;
+const PAST_LINES = 200;
+/** How long the agent sends what the guest writes; renewed long before, so that an agent that was started again sends on soon. */
+const LEASE_S = 60;
+const RENEW_MS = 5_000;
+
+const watchRow = agentVerbs['console.watch'];
 
 /** A guest's serial console as a terminal: its past first, then what it writes, and what is typed goes to it. */
 export async function consoleCommand(guest: string, options: Options): Promise<number> {
   const site = await siteFor(options);
+  const hosts = chosenHosts(site.hosts, options.host);
   const entity = await connect(site);
   try {
-    const hosts = site.hosts.filter((host) => options.host === undefined || host.name === options.host);
-    const host = await hostOf(entity, hosts, guest);
+    const host = await hostFor(entity, hosts, watchRow, { guest });
     await attach(entity, host, guest);
     return EXIT.done;
   } finally {
@@ -26,102 +33,92 @@ export async function consoleCommand(guest: string, options: Options): Promise<n
   }
 }
 
-async function attach(entity: Entity, host: HostAt, guest: string): Promise<void> {
-  const left = Promise.withResolvers<void>();
-  // A console that ends badly is told when it is awaited below.
-  left.promise.catch(() => {});
-  let next = 0;
-  let catchingUp: Promise<void> | undefined;
-  const show = (text: Uint8Array | string): void => void process.stdout.write(text);
+const note = (text: string): void => void process.stderr.write(`\r\n[${text}]\r\n`);
 
-  /** What was kept from `next` on: the past at first, later what messages that were lost had. */
-  const catchUp = async (first: boolean): Promise<void> => {
-    const args = first ? { guest, lines: 200 } : { guest, from: next };
-    const { value } = await ask(entity, host, 'console.read', agentVerbs['console.read'], args, false);
-    const { text, next: end } = value as ConsoleText;
-    show(text);
-    next = end;
-  };
+async function attach(entity: Entity, host: HostAt, guest: string): Promise<void> {
+  const stream = consoleStream({
+    read: async (from) => {
+      const args = from === undefined ? { guest, lines: PAST_LINES } : { guest, from };
+      return (await ask(entity, host, 'console.read', agentVerbs['console.read'], args)).value as ConsoleText;
+    },
+    show: (output) => void process.stdout.write(output),
+    note,
+  });
+  const keys = consoleKeys({
+    send: (text) => ask(entity, host, 'console.send', agentVerbs['console.send'], { guest, text, enter: false }),
+    // A guest that is off takes no keys; it may be started again.
+    onRefused: (failure) => note(failure.message),
+  });
+  const watch = (): Promise<unknown> => ask(entity, host, 'console.watch', watchRow, { guest, forS: LEASE_S });
+  const keeping = keepWatching(entity, async () => {
+    // Watch first: what is written between the two comes twice, and is shown once.
+    await watch();
+    await stream.catchUp();
+  });
   const off = entity.onMessage((message) => {
     const chunk = sameJid(message.attrs.from ?? '', agentAt(host)) ? parseConsole(message) : undefined;
-    if (!chunk || chunk.guest !== guest || chunk.next <= next || catchingUp) return;
-    if (chunk.from > next) {
-      catchingUp = catchUp(false)
-        .catch(left.reject)
-        .finally(() => {
-          catchingUp = undefined;
-        });
-      return;
-    }
-    show(chunk.bytes.subarray(next - chunk.from));
-    next = chunk.next;
-  });
-  const watch = (): Promise<unknown> =>
-    ask(entity, host, 'console.watch', agentVerbs['console.watch'], { guest, forS: LEASE_S }, false);
-  const renewal = setInterval(() => void watch().catch(left.reject), (LEASE_S * 1000) / 2);
-  const offStatus = entity.onStatus((status) => {
-    if (status.status === 'online')
-      watch()
-        .then(() => catchUp(false))
-        .catch(left.reject);
+    if (chunk?.guest === guest) stream.chunk(chunk).catch(keeping.failed);
   });
   try {
     await watch();
-    await catchUp(true);
-    process.stderr.write(`[console of ${guest}; Ctrl-] leaves]\r\n`);
-    typing(entity, host, guest, left);
-    await left.promise;
+    await stream.catchUp();
+    note(`console of ${guest}; Ctrl-] leaves`);
+    keeping.begin();
+    await Promise.race([keys.left, keeping.broken]);
   } finally {
     off();
-    offStatus();
-    clearInterval(renewal);
-    if (process.stdin.isTTY) process.stdin.setRawMode(false);
-    process.stdin.pause();
-    await ask(entity, host, 'console.watch', agentVerbs['console.watch'], { guest, on: false }, false).catch(() => {});
+    keeping.end();
+    keys.end();
+    await ask(entity, host, 'console.watch', watchRow, { guest, on: false }).catch(() => {});
     process.stderr.write('\r\n');
   }
 }
 
-/** Keys go in the order in which they were pressed; what is typed while one send is under way goes with the next. */
-function typing(entity: Entity, host: HostAt, guest: string, left: PromiseWithResolvers<void>): void {
-  let waiting = Buffer.alloc(0);
-  let isSending = false;
-  const send = async (): Promise<void> => {
-    isSending = true;
-    try {
-      while (waiting.length > 0) {
-        const bytes = waiting.subarray(0, 1000);
-        waiting = waiting.subarray(1000);
-        await ask(
-          entity,
-          host,
-          'console.send',
-          agentVerbs['console.send'],
-          { guest, text: escaped(bytes), enter: false },
-          false,
-        );
-      }
-    } finally {
-      isSending = false;
-    }
-  };
-  if (process.stdin.isTTY) process.stdin.setRawMode(true);
-  process.stdin.on('data', (bytes: Buffer) => {
-    const leave = process.stdin.isTTY ? bytes.indexOf(LEAVE) : -1;
-    waiting = Buffer.concat([waiting, leave < 0 ? bytes : bytes.subarray(0, leave)]);
-    if (!isSending) send().then(() => leave >= 0 && left.resolve(), left.reject);
-    else if (leave >= 0) left.resolve();
-  });
-  process.stdin.on('end', () => left.resolve());
-  process.on('SIGTERM', () => left.reject(new Failure('not-connected')));
-}
+const AWAY_MS_MAX = 120_000;
 
-/** Bytes as `console.send` takes them: \\xNN for what is not plain text. */
-const escaped = (bytes: Uint8Array): string =>
-  [...bytes]
-    .map((byte) =>
-      byte >= 0x20 && byte < 0x7f && byte !== 0x5c
-        ? String.fromCharCode(byte)
-        : `\\x${byte.toString(16).padStart(2, '0')}`,
-    )
-    .join('');
+/** Renew the lease now and then, and when the connection is there again. An agent that is away is waited for. */
+function keepWatching(entity: Entity, renew: () => Promise<void>) {
+  const broken = Promise.withResolvers<never>();
+  // It is awaited later; until then a rejection is no fault of the program.
+  broken.promise.catch(() => {});
+  let timer: NodeJS.Timeout | undefined;
+  let isAway = false;
+  let heardAt = performance.now();
+
+  const failed = (error: unknown): void => {
+    const mayComeBack = error instanceof Failure && AWAY.has(error.code);
+    if (!mayComeBack || performance.now() - heardAt > AWAY_MS_MAX) broken.reject(error);
+    else if (!isAway) note(`${messageOf(error)} Waiting`);
+    isAway = true;
+  };
+  const again = async (): Promise<void> => {
+    clearTimeout(timer);
+    try {
+      await renew();
+      if (isAway) note('here again');
+      isAway = false;
+      heardAt = performance.now();
+    } catch (error) {
+      failed(error);
+    }
+    clearTimeout(timer);
+    timer = setTimeout(again, isAway ? RENEW_MS / 5 : RENEW_MS);
+  };
+  let off = (): void => {};
+  return {
+    broken: broken.promise,
+    failed,
+    begin(): void {
+      timer = setTimeout(again, RENEW_MS);
+      off = entity.onStatus(({ status }) => {
+        if (status !== 'offline') void again();
+      });
+    },
+    end(): void {
+      clearTimeout(timer);
+      off();
+      timer = undefined;
+    },
+  };
+}
+const AWAY: ReadonlySet<Failure['code']> = new Set(['host-unreachable', 'no-answer', 'not-connected']);

@@ -1,7 +1,7 @@
-import { Failure, type FailureCode } from '#shared/errors.ts';
+import { Failure, type FailureCode, messageOf } from '#shared/errors.ts';
 
 /** Exit codes of `skerry`; docs/cli.md has them for people. */
-export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, refused: 4 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, refused: 4, interrupted: 130 } as const;
 
 const UNREACHABLE: ReadonlySet<FailureCode> = new Set([
   'server-unreachable',
@@ -11,10 +11,12 @@ const UNREACHABLE: ReadonlySet<FailureCode> = new Set([
   'not-connected',
   'no-answer',
   'host-unreachable',
+  'setup-needed',
 ]);
 const USAGE: ReadonlySet<FailureCode> = new Set([
   'bad-argument',
   'verb-unknown',
+  'host-not-found',
   'config-invalid',
   'confirmation-required',
 ]);
@@ -24,4 +26,11 @@ export function exitOf(error: unknown): number {
   if (UNREACHABLE.has(error.code)) return EXIT.unreachable;
   if (USAGE.has(error.code)) return EXIT.usage;
   return error.code === 'not-permitted' ? EXIT.refused : EXIT.failed;
+}
+
+/** Say on stderr what went wrong: in words, or for programs as one line of JSON with the row of the failure table. */
+export function tell(error: unknown, { json }: { json: boolean }, host?: string): void {
+  const text = messageOf(error);
+  if (!json) console.error(host === undefined ? text : `${host}: ${text}`);
+  else console.error(JSON.stringify({ failure: error instanceof Failure ? error.code : 'internal', host, text }));
 }

@@ -1,9 +1,10 @@
-import { Failure, messageOf } from '#shared/errors.ts';
-import { parseWords } from '#shared/verb/grammar.ts';
+import { Failure } from '#shared/errors.ts';
+import { parseWords, type Spoken } from '#shared/verb/grammar.ts';
 import { helpText } from '#shared/verb/help.ts';
+import { nearest } from '#shared/verb/suggest.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { consoleCommand } from './console-command.ts';
-import { EXIT, exitOf } from './failing.ts';
+import { EXIT, exitOf, tell } from './failing.ts';
 import { optionsIn } from './options.ts';
 import { down } from './rig-down.ts';
 import { status } from './rig-status.ts';
@@ -22,22 +23,34 @@ const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small
 ./skerry help NOUN VERB     what it does and takes
 
 Options: --as ROLE (of the rig: admin, operator, viewer), --host HOST, --json, --yes, --no-wait, --operation ID,
---dir FOLDER (of the rig), --config FILE (of a real site; or SKERRY_CONFIG).
+--dir FOLDER (of the rig), --config FILE (of a real site; or SKERRY_CONFIG). Exit codes: 0 done, 1 failed, 2 wrongly asked,
+3 not reached, 4 not permitted. See docs/cli.md.
 `;
 
 async function main(argv: readonly string[]): Promise<number> {
   const [first = 'help', ...rest] = argv;
   if (Object.hasOwn(RIG, first)) return (await RIG[first]?.(rest)) ?? EXIT.failed;
   const { options, words } = optionsIn(argv);
-  if (words.length === 0 || first === '--help' || first === '-h') return help([]);
+  if (words.length === 0 || options.help) return help(words);
   // `console venti` is the terminal, unless a guest is called as a verb of the noun is: those are typed in full.
   if (words[0] === 'console' && words.length === 2 && !Object.hasOwn(agentVerbs, `console.${words[1]}`))
     return consoleCommand(words[1] ?? '', options);
-  const spoken = parseWords(words, agentVerbs);
+  if (Object.hasOwn(RIG, words[0] ?? '')) return main([words[0] ?? '', ...argv.filter((word) => word !== words[0])]);
+  const spoken = spokenIn(words);
   if (spoken.kind === 'help') return help(spoken.topic);
   if (spoken.kind === 'yes')
     throw new Failure('bad-argument', { field: 'yes', problem: 'on the command line, say --yes with the verb itself' });
   return verbCommand(spoken.verb, spoken.args, options);
+}
+
+function spokenIn(words: readonly string[]): Spoken {
+  try {
+    return parseWords(words, agentVerbs);
+  } catch (error) {
+    const [near] = nearest(words[0] ?? '', [...Object.keys(RIG), 'console']);
+    if (!(error instanceof Failure) || error.code !== 'verb-unknown' || near === undefined) throw error;
+    throw new Failure('verb-unknown', { verb: `${words[0]}. Did you mean ${near}?` });
+  }
 }
 
 function help(topic: readonly string[]): number {
@@ -51,10 +64,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+const argv = process.argv.slice(2);
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(argv);
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
-  console.error(messageOf(error));
+  tell(error, { json: argv.includes('--json') });
   process.exitCode = exitOf(error);
 }

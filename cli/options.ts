@@ -1,10 +1,12 @@
 import { Failure } from '#shared/errors.ts';
+import { didYouMean } from '#shared/verb/suggest.ts';
 
 /** What stands before, between or behind the words of a verb. */
 export interface Options {
   json: boolean;
   yes: boolean;
   wait: boolean;
+  help: boolean;
   as: string;
   host?: string;
   dir?: string;
@@ -12,52 +14,45 @@ export interface Options {
   operation?: string;
 }
 
-const FLAGS: Readonly<Record<string, (options: Options) => void>> = {
-  '--json': (options) => {
-    options.json = true;
-  },
-  '--yes': (options) => {
-    options.yes = true;
-  },
-  '--no-wait': (options) => {
-    options.wait = false;
-  },
+const FLAGS: Readonly<Record<string, Partial<Options>>> = {
+  '--json': { json: true },
+  '--yes': { yes: true },
+  '--no-wait': { wait: false },
+  '--help': { help: true },
+  '-h': { help: true },
 };
-const VALUES: Readonly<Record<string, (options: Options, value: string) => void>> = {
-  '--as': (options, value) => {
-    options.as = value;
-  },
-  '--host': (options, value) => {
-    options.host = value;
-  },
-  '--dir': (options, value) => {
-    options.dir = value;
-  },
-  '--config': (options, value) => {
-    options.config = value;
-  },
-  '--operation': (options, value) => {
-    options.operation = value;
-  },
+const VALUES: Readonly<Record<string, 'as' | 'host' | 'dir' | 'config' | 'operation'>> = {
+  '--as': 'as',
+  '--host': 'host',
+  '--dir': 'dir',
+  '--config': 'config',
+  '--operation': 'operation',
 };
+const NAMES = [...Object.keys(FLAGS), ...Object.keys(VALUES)].filter((name) => name.startsWith('--'));
 
 /** Part options from words. `--` ends the options. @throws Failure bad-argument */
 export function optionsIn(argv: readonly string[]): { options: Options; words: string[] } {
-  const options: Options = { json: false, yes: false, wait: true, as: 'admin' };
+  let options: Options = { json: false, yes: false, wait: true, help: false, as: 'admin' };
   const words: string[] = [];
   for (let at = 0; at < argv.length; at++) {
-    const [name = '', inline] = splitOnce(argv[at] ?? '');
-    if (name === '--') return { options, words: [...words, ...argv.slice(at + 1)] };
-    if (Object.hasOwn(FLAGS, name)) FLAGS[name]?.(options);
-    else if (Object.hasOwn(VALUES, name)) VALUES[name]?.(options, inline ?? valueAfter(name, argv[++at]));
-    else if (name.startsWith('--')) {
-      throw new Failure('bad-argument', {
-        field: name,
-        problem: `there is no such option; there are ${[...Object.keys(FLAGS), ...Object.keys(VALUES)].join(', ')}`,
-      });
-    } else words.push(argv[at] ?? '');
+    const word = argv[at] ?? '';
+    const [name, inline] = splitOnce(word);
+    if (word === '--') return { options, words: [...words, ...argv.slice(at + 1)] };
+    const key = Object.hasOwn(VALUES, name) ? VALUES[name] : undefined;
+    if (key) options = { ...options, [key]: inline ?? valueAfter(name, argv[++at]) };
+    else if (Object.hasOwn(FLAGS, word)) options = { ...options, ...FLAGS[word] };
+    else if (Object.hasOwn(FLAGS, name))
+      throw new Failure('bad-argument', { field: name, problem: 'it takes no value' });
+    else words.push(word.startsWith('--') ? argumentIn(name, inline) : word);
   }
   return { options, words };
+}
+
+/** `--force-after=60` is what shells are used to for `forceAfter=60`; a name alone cannot be told from a mistyped option. */
+function argumentIn(name: string, inline: string | undefined): string {
+  if (inline !== undefined) return `${name.slice(2)}=${inline}`;
+  const problem = `there is no such option; there are ${NAMES.join(', ')}.${didYouMean(name, NAMES)} Arguments of a verb are given as name=value`;
+  throw new Failure('bad-argument', { field: name, problem });
 }
 
 const splitOnce = (word: string): [string, string?] => {

@@ -1,46 +1,51 @@
 import { createInterface } from 'node:readline/promises';
-import { Failure, messageOf } from '#shared/errors.ts';
+import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import { readArguments } from '#shared/verb/arguments.ts';
+import { argFields } from '#shared/verb/fields.ts';
 import { jobRow } from '#shared/verb/job-row.ts';
 import { lineOf } from '#shared/verb/say.ts';
 import { rowOf, spokenOf, type Verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import type { Ran } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
-import { ask, askAll, type HostAt, hostOf, waitForJob } from './asking.ts';
-import { EXIT, exitOf } from './failing.ts';
+import { type Asked, ask, askAll, type HostAt, waitForJob } from './asking.ts';
+import { EXIT, exitOf, tell } from './failing.ts';
+import { chosenHosts, hostFor } from './finding.ts';
 import type { Options } from './options.ts';
-import { render } from './render.ts';
+import { paintFor, render } from './render.ts';
 import { connect, siteFor } from './site.ts';
 
-/** Lists are of the whole site; what has no guest and is not a list is of one host. */
-const isFleetWide = (row: Verb): boolean =>
-  row.risk === 'read' && !row.guestArg && !Object.hasOwn(row.args.shape, 'job');
+interface Wanted {
+  verb: string;
+  row: Verb;
+  args: Record<string, unknown>;
+  options: Options;
+}
+
+/** What reads and names neither a guest nor a job is asked of the whole site. */
+export const isFleetWide = (row: Verb): boolean =>
+  row.risk === 'read' && !argFields(row).some(({ choices, required }) => required && choices !== undefined);
 
 /** Carry out a verb on the site. @returns exit code */
 export async function verbCommand(verb: string, args: Record<string, unknown>, options: Options): Promise<number> {
   const row = rowOf(agentVerbs, verb);
   if (!row) throw new Failure('verb-unknown', { verb });
+  const wanted: Wanted = { verb, row, args, options };
   // What is wrong here is wrong there: it is said before anybody is asked.
   readArguments(row, args);
-  await confirmed(verb, row, args, options);
   const site = await siteFor(options);
-  const hosts = site.hosts.filter((host) => options.host === undefined || host.name === options.host);
-  if (hosts.length === 0)
-    throw new Failure('host-not-found', {
-      host: `${options.host}; there are ${site.hosts.map((host) => host.name).join(', ')}`,
-    });
+  const hosts = chosenHosts(site.hosts, options.host);
+  await confirm(wanted);
   const entity = await connect(site);
   try {
-    if (isFleetWide(row)) return await onAll(entity, hosts, verb, row, args, options);
-    return await onOne(entity, await oneHost(entity, hosts, row, args), verb, row, args, options);
+    if (isFleetWide(row)) return await onAll(entity, hosts, wanted);
+    return await onOne(entity, await hostFor(entity, hosts, row, args), wanted);
   } finally {
     await entity.stop();
   }
 }
 
-async function confirmed(verb: string, row: Verb, args: Record<string, unknown>, options: Options): Promise<void> {
+async function confirm({ verb, row, args, options }: Wanted): Promise<void> {
   if (row.risk !== 'destroy' || options.yes) return;
   const what = `${spokenOf(verb)} ${String(args[row.guestArg ?? ''] ?? '')}`.trim();
   if (!process.stdin.isTTY) throw new Failure('confirmation-required', { verb: `${what} (with --yes)` });
@@ -51,86 +56,75 @@ async function confirmed(verb: string, row: Verb, args: Record<string, unknown>,
     throw new Failure('confirmation-required', { verb: `${what} (nothing was done)` });
 }
 
-async function oneHost(
-  entity: Entity,
-  hosts: readonly HostAt[],
-  row: Verb,
-  args: Record<string, unknown>,
-): Promise<HostAt> {
-  const [only] = hosts;
-  if (hosts.length === 1 && only) return only;
-  const guest = row.guestArg === 'guest' ? args.guest : undefined;
-  if (typeof guest === 'string') return hostOf(entity, hosts, guest);
-  throw new Failure('bad-argument', {
-    field: '--host',
-    problem: `say which host: ${hosts.map((host) => host.name).join(', ')}`,
-  });
+const print = ({ verb, row, options }: Wanted, value: unknown): void => {
+  const paint = paintFor(process.stdout, process.env);
+  console.log(options.json ? JSON.stringify(value, null, 2) : render(verb, row, value, paint));
+};
+
+async function onAll(entity: Entity, hosts: readonly HostAt[], wanted: Wanted): Promise<number> {
+  const answers = await askAll(entity, hosts, wanted.verb, wanted.row, wanted.args);
+  printAll(wanted, answers);
+  const silent = answers.filter(({ failure }) => failure !== undefined);
+  for (const { host, failure } of silent) tell(failure, wanted.options, host.name);
+  return silent[0] ? exitOf(silent[0].failure) : EXIT.done;
 }
 
-async function onAll(
-  entity: Entity,
-  hosts: readonly HostAt[],
-  verb: string,
-  row: Verb,
-  args: object,
-  options: Options,
-): Promise<number> {
-  const answers = await askAll(entity, hosts, verb, row, args);
-  const values = answers.flatMap(({ host, ran }) =>
-    ran ? (Array.isArray(ran.value) ? ran.value : [ran.value]).map((value) => ({ host, value })) : [],
+/** One table where the records say their host themselves; else a part for each host. */
+function printAll(wanted: Wanted, answers: readonly Asked[]): void {
+  const { verb, row, options } = wanted;
+  const answered = answers.flatMap(({ host, ran }) => (ran ? [{ host, value: ran.value }] : []));
+  const records = answered.flatMap(({ host, value }) =>
+    (Array.isArray(value) ? value : [value]).map((record) => ({ host: host.name, ...(record as object) })),
   );
-  if (options.json)
-    console.log(
-      JSON.stringify(
-        values.map(({ host, value }) => ({ host: host.name, ...(value as object) })),
-        null,
-        2,
-      ),
+  if (options.json) print(wanted, records);
+  else if (answered.length === 0) return;
+  else if (SAY_THEIR_HOST.has(verb)) print(wanted, records);
+  else if (answers.length === 1) print(wanted, answered[0]?.value);
+  else {
+    const paint = paintFor(process.stdout, process.env);
+    const parts = answered.map(
+      ({ host, value }) => `${paint('head', host.name)}\n${render(verb, row, value, paint).replace(/^/gm, '  ')}`,
     );
-  else if (values.length > 0 || answers.every(({ ran }) => ran)) console.log(textOf(verb, row, answers, values));
-  for (const { host, failure } of answers) if (failure) console.error(`${host.name}: ${messageOf(failure)}`);
-  const failed = answers.find(({ failure }) => failure);
-  return failed ? exitOf(failed.failure) : EXIT.done;
+    console.log(parts.join('\n\n'));
+  }
 }
+const SAY_THEIR_HOST: ReadonlySet<string> = new Set(['guest.list', 'host.list']);
 
-/** One table where the records say their host; else a part for each host. */
-function textOf(
-  verb: string,
-  row: Verb,
-  answers: readonly { host: HostAt; ran?: Ran }[],
-  values: readonly { host: HostAt; value: unknown }[],
-): string {
-  const sayThemselves = verb === 'guest.list' || verb === 'host.list' || answers.length === 1;
-  if (sayThemselves)
-    return render(
-      verb,
-      row,
-      Array.isArray(answers.find(({ ran }) => ran)?.ran?.value) ? values.map(({ value }) => value) : values[0]?.value,
-    );
-  return answers
-    .flatMap(({ host, ran }) => (ran ? [`${host.name}\n${render(verb, row, ran.value).replace(/^/gm, '  ')}`] : []))
-    .join('\n\n');
-}
-
-async function onOne(
-  entity: Entity,
-  host: HostAt,
-  verb: string,
-  row: Verb,
-  args: Record<string, unknown>,
-  options: Options,
-): Promise<number> {
-  const ran = await ask(entity, host, verb, row, args, row.risk === 'destroy', options.operation);
+async function onOne(entity: Entity, host: HostAt, wanted: Wanted): Promise<number> {
+  const { verb, row, args, options } = wanted;
+  const ran = await ask(entity, host, verb, row, args, {
+    confirmed: row.risk === 'destroy',
+    ...(options.operation === undefined ? {} : { operation: options.operation }),
+  });
   if (!ran.isJob) {
-    console.log(options.json ? JSON.stringify(ran.value, null, 2) : render(verb, row, ran.value));
+    print(wanted, ran.value);
     return EXIT.done;
   }
-  const begun = ran.value as Job;
-  if (!options.wait) {
-    console.log(options.json ? JSON.stringify(begun, null, 2) : lineOf(jobRow, { ...begun }));
-    return EXIT.done;
+  return options.wait
+    ? watchJob(entity, host, ran.value as Job, options)
+    : printJob(ran.value as Job, options, EXIT.done);
+}
+
+/** Ctrl-C ends the watching, never the job. */
+async function watchJob(entity: Entity, host: HostAt, begun: Job, options: Options): Promise<number> {
+  const watching = new AbortController();
+  const leave = (): void => watching.abort();
+  process.once('SIGINT', leave);
+  const told = (job: Job): void => console.error(jobLine(job));
+  try {
+    told(begun);
+    const job = await waitForJob(entity, host, begun, told, watching.signal);
+    if (job.state !== 'running') return printJob(job, options, job.state === 'done' ? EXIT.done : EXIT.failed);
+    console.error(`The job goes on: job info ${job.id} --host ${host.name}. To stop it: job cancel ${job.id}.`);
+    return EXIT.interrupted;
+  } finally {
+    process.off('SIGINT', leave);
   }
-  const ended = await waitForJob(entity, host, begun, (job) => console.error(lineOf(jobRow, { ...job })));
-  console.log(options.json ? JSON.stringify(ended, null, 2) : lineOf(jobRow, { ...ended }));
-  return ended.state === 'done' ? EXIT.done : EXIT.failed;
+}
+
+const jobLine = (job: Job): string => lineOf(jobRow, { ...job });
+
+function printJob(job: Job, options: Options, exit: number): number {
+  console.log(options.json ? JSON.stringify(job, null, 2) : jobLine(job));
+  return exit;
 }

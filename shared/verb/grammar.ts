@@ -96,10 +96,15 @@ function argumentsIn(row: Verb, words: readonly string[]): Record<string, unknow
   return args;
 }
 
-/** `memoryMiB`, `memorymib` and `memory-mib` are one name. */
+/** `memoryMiB`, `memorymib`, `memory-mib` and, without the unit, `memory` are one name. */
 function fieldNamed(fields: ReadonlyMap<string, Field>, name: string): Field | undefined {
   const plain = (text: string): string => text.replaceAll('-', '').toLowerCase();
-  return fields.get(name) ?? [...fields.values()].find((field) => plain(field.name) === plain(name));
+  const all = [...fields.values()];
+  return (
+    fields.get(name) ??
+    all.find((field) => plain(field.name) === plain(name)) ??
+    all.find((field) => field.unit !== undefined && plain(field.name) === plain(name + field.unit))
+  );
 }
 
 function give(args: Record<string, unknown>, field: Field, word: string): void {

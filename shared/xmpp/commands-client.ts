@@ -8,8 +8,9 @@ import { nodeOf, type Verb, verbOfNode } from '#shared/verb/verb.ts';
 import { ITEMS_NS } from './disco.ts';
 import type { Entity } from './entity.ts';
 import { FORMS_NS, type Form, type FormField, formElement, parseForm } from './forms.ts';
+import { NEXT_FIELD } from './result-form.ts';
 import { COMMANDS_NS, StanzaError } from './stanza-error.ts';
-import { CONFIRM_FIELD, OPERATION_FIELD } from './verb-form.ts';
+import { CONFIRM_FIELD, OPERATION_FIELD, SKIP_FIELD } from './verb-form.ts';
 
 /** A program's side of commands (XEP-0050): one round trip, and the same operation id when it has to be asked again. */
 export interface RunOptions {
@@ -28,7 +29,7 @@ export interface Ran {
 }
 
 /** Verbs that the peer lets us use. @throws Failure peer-refused, no-answer, not-connected */
-export async function listVerbs(entity: Entity, jid: string): Promise<string[]> {
+export async function listVerbs(entity: Pick<Entity, 'request'>, jid: string): Promise<string[]> {
   const answer = await asked(jid, () =>
     entity.request({ to: jid, type: 'get', child: xml('query', { xmlns: ITEMS_NS, node: COMMANDS_NS }) }),
   );
@@ -36,39 +37,60 @@ export async function listVerbs(entity: Entity, jid: string): Promise<string[]> 
   return items.flatMap((item) => verbOfNode(item.attrs.node ?? '') ?? []);
 }
 
-/** @throws Failure as the peer's row says; peer-refused where it speaks no Skerry; no-answer, not-connected */
+/**
+ * Carry a verb out. A table that does not fit into one answer is asked for in parts, and given as a whole.
+ *
+ * @throws Failure as the peer's row says; peer-refused where it speaks no Skerry; no-answer, not-connected
+ */
 export async function runVerb(
-  entity: Entity,
+  entity: Pick<Entity, 'request'>,
   jid: string,
   verb: string,
   row: Verb,
   args: Readonly<Record<string, unknown>>,
   options: RunOptions = {},
 ): Promise<Ran> {
-  const submit = submitForm(verb, args, options.operation ?? randomUUID(), options.confirmed ?? false);
-  const child = xml('command', { xmlns: COMMANDS_NS, node: nodeOf(verb), action: 'execute' }, formElement(submit));
-  const timeoutMs = options.timeoutMs ?? (row.job ? 30_000 : row.timeoutMs + 5_000);
-  const answer = await asked(jid, () =>
-    entity.request({ to: jid, type: 'set', child, timeoutMs, ...(options.signal ? { signal: options.signal } : {}) }),
-  );
-  return ranOf(answer, jid, row);
+  const { timeoutMs = row.job ? 30_000 : row.timeoutMs + 5_000, signal, confirmed = false } = options;
+  const operation = options.operation ?? randomUUID();
+  const part = async (skip: number): Promise<Ran> => {
+    const form = submitForm(verb, args, { operation, confirmed, skip });
+    const child = xml('command', { xmlns: COMMANDS_NS, node: nodeOf(verb), action: 'execute' }, formElement(form));
+    const answer = await asked(jid, () =>
+      entity.request({ to: jid, type: 'set', child, timeoutMs, ...(signal ? { signal } : {}) }),
+    );
+    return ranOf(answer, jid, row);
+  };
+  const first = await part(0);
+  let latest = first;
+  const records = Array.isArray(first.value) ? [...first.value] : [];
+  for (let next = nextOf(latest); next !== undefined; next = nextOf(latest)) {
+    if (next !== records.length) throw notUnderstood(jid, `the rest begins at ${next}, and ${records.length} were had`);
+    latest = await part(next);
+    records.push(...(latest.value as unknown[]));
+  }
+  return latest === first ? first : { ...first, value: records };
+}
+
+/** Where the rest of a table begins. */
+function nextOf({ form }: Ran): number | undefined {
+  const text = form.fields.find((field) => field.var === NEXT_FIELD)?.values[0];
+  return form.reported && text !== undefined ? Number(text) : undefined;
 }
 
 function submitForm(
   verb: string,
   args: Readonly<Record<string, unknown>>,
-  operation: string,
-  confirmed: boolean,
+  { operation, confirmed, skip }: { operation: string; confirmed: boolean; skip: number },
 ): Form {
   const fields: FormField[] = Object.entries(args).flatMap(([name, value]) =>
     value === undefined ? [] : [{ var: name, values: textsOf(value) }],
   );
-  const confirm: FormField[] = confirmed ? [{ var: CONFIRM_FIELD, values: ['1'] }] : [];
-  return {
-    type: 'submit',
-    formType: nodeOf(verb),
-    fields: [{ var: OPERATION_FIELD, values: [operation] }, ...confirm, ...fields],
-  };
+  const control: FormField[] = [
+    { var: OPERATION_FIELD, values: [operation] },
+    ...(confirmed ? [{ var: CONFIRM_FIELD, values: ['1'] }] : []),
+    ...(skip > 0 ? [{ var: SKIP_FIELD, values: [String(skip)] }] : []),
+  ];
+  return { type: 'submit', formType: nodeOf(verb), fields: [...control, ...fields] };
 }
 
 const textsOf = (value: unknown): string[] =>
@@ -77,22 +99,27 @@ const textsOf = (value: unknown): string[] =>
 function ranOf(answer: Element, jid: string, row: Verb): Ran {
   const command = answer.getChild('command', COMMANDS_NS);
   const x = command?.getChild('x', FORMS_NS);
-  if (!command || !x || command.attrs.status !== 'completed') {
-    throw new Failure('peer-refused', {
-      peer: jid,
-      condition: command?.attrs.status ?? 'nothing',
-      problem: 'a result was due',
-    });
-  }
+  if (!command || !x || command.attrs.status !== 'completed')
+    throw notUnderstood(jid, `the command is ${command?.attrs.status ?? 'not there'}, and a result was due`);
   const form = parseForm(x);
   const note = command.getChildText('note', COMMANDS_NS) ?? '';
-  const isJob = row.job === true;
-  return { form, note, isJob, value: isJob ? Job.parse(recordIn(form.fields, jobRow)) : resultOf(form, row) };
+  return { form, note, isJob: row.job === true, value: valueIn(form, row, jid) };
 }
 
-function resultOf(form: Form, row: Verb): unknown {
+const notUnderstood = (peer: string, problem: string): Failure =>
+  new Failure('peer-refused', { peer, condition: 'what is not understood', problem });
+
+function valueIn(form: Form, row: Verb, jid: string): unknown {
   const { table } = resultFields(row);
-  return row.result.parse(table ? (form.items ?? []).map((item) => recordIn(item, row)) : recordIn(form.fields, row));
+  const schema = row.job ? Job : row.result;
+  const ofJob = row.job ? jobRow : row;
+  const isTable = table && !row.job;
+  const parsed = schema.safeParse(
+    isTable ? (form.items ?? []).map((item) => recordIn(item, ofJob)) : recordIn(form.fields, ofJob),
+  );
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw notUnderstood(jid, `${issue?.path.join('.')}: ${issue?.message}`);
 }
 
 /** A record of the wire, by the fields of the row. What the row does not know is left out, so that an older client reads a newer agent. */
@@ -107,11 +134,11 @@ function fieldIn(field: Field, texts: readonly string[] | undefined): [string, u
   const text = texts.join('\n');
   if (texts.length === 0) return field.required && field.kind === 'text' ? [[field.name, '']] : [];
   if (field.kind === 'boolean') return [[field.name, text === '1' || text === 'true']];
-  return [[field.name, field.kind === 'text' ? text : Number(text)]];
+  return [[field.name, field.kind === 'text' ? text : Number(text || Number.NaN)]];
 }
 
 /** What a peer's error means here. */
-export async function asked<T>(peer: string, request: () => Promise<T>): Promise<T> {
+async function asked<T>(peer: string, request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
