@@ -32,7 +32,7 @@ export async function buildGuest(cache: string, say: (line: string) => void = ()
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(cache, 'making-'));
   try {
-    const packages = await makeImage(work);
+    const packages = await makeImage(work, say);
     const image = { kernel: 'vmlinux', initrd: 'initrd', packages };
     await writeFile(join(work, 'image.json'), `${JSON.stringify(image, null, 2)}\n`);
     // Whoever was faster made the same.
@@ -45,8 +45,8 @@ export async function buildGuest(cache: string, say: (line: string) => void = ()
   return (await readImage(folder)) as GuestImage;
 }
 
-async function makeImage(folder: string): Promise<string[]> {
-  const packages = await unpackPackages([await kernelPackage(), 'busybox-static', 'qemu-guest-agent'], folder);
+async function makeImage(folder: string, say: (line: string) => void): Promise<string[]> {
+  const packages = await unpackPackages([await kernelPackage(say), 'busybox-static', 'qemu-guest-agent'], folder);
   const unpacked = join(folder, 'unpacked');
   const release = /linux-image-(.+-cloud-amd64)_/.exec(packages.join(' '))?.[1] ?? '';
   const [kernel, entries] = await Promise.all([

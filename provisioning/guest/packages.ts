@@ -1,12 +1,21 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, messageOf } from '#shared/errors.ts';
+import { refreshLists } from '../packages.ts';
 import { run } from '../rig/run.ts';
 
 /** The package that Debian's cloud kernel is in at the moment, which its metapackage names. */
-export async function kernelPackage(): Promise<string> {
-  const text = await run(['apt-cache', 'depends', 'linux-image-cloud-amd64']);
-  const name = /Depends: (linux-image-\S+-cloud-amd64)\b/.exec(text)?.[1];
+export async function kernelPackage(say: (line: string) => void): Promise<string> {
+  const look = async () =>
+    /Depends: (linux-image-\S+-cloud-amd64)\b/.exec(
+      await run(['apt-cache', 'depends', 'linux-image-cloud-amd64']).catch(() => ''),
+    )?.[1];
+  let name = await look();
+  if (name === undefined && process.getuid?.() === 0) {
+    say("Fetching the lists of Debian's packages (apt-get update)");
+    await refreshLists();
+    name = await look();
+  }
   if (name === undefined) {
     throw new Failure('setup-needed', { problem: 'apt knows no linux-image-cloud-amd64: run `apt-get update`' });
   }

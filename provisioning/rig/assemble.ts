@@ -11,7 +11,7 @@ import { keepHost, type RunningHost } from './host-part.ts';
 import type { Kept } from './keep.ts';
 import { kvmVerdict } from './kvm.ts';
 import type { Layout } from './layout.ts';
-import { areOnline, ensureHostAccount, ensurePeople, type Person } from './people.ts';
+import { areOnline, ensureHostAccount, ensurePeople, type Person, refusal } from './people.ts';
 import { DOMAIN, HOSTS, type PlannedHost, SERVER_ADDRESS } from './plan.ts';
 import { type RigFile, writeRigFile } from './rig-file.ts';
 import { doorTarget, keepServer, SERVICE, type ServerPart } from './server-part.ts';
@@ -137,6 +137,7 @@ async function raiseAgents(
   hostNames: readonly string[],
   hosts: RunningHosts,
 ): Promise<void> {
+  const refusals: Promise<never>[] = [];
   for (const name of hostNames) {
     const host = hosts.get(name);
     const agent = keepAgent({
@@ -153,10 +154,10 @@ async function raiseAgents(
       say,
     });
     stack.defer(() => agent.stop());
-    await agent.now();
+    refusals.push(refusal(name, await agent.now(), layout));
   }
   const { ejabberd } = await server.ejabberd.now();
-  await areOnline(ejabberd.api, hostNames, layout);
+  await Promise.race([areOnline(ejabberd.api, hostNames, layout), ...refusals]);
   say(`Agents are connected: ${hostNames.join(', ')}`);
 }
 

@@ -6,8 +6,11 @@ import type { EjabberdApi } from '../ejabberd/api.ts';
 import { type Credentials, enrolHost, ensureAccount, randomPassword, writeCredentials } from '../enrol/accounts.ts';
 import type { Layout } from './layout.ts';
 import { DOMAIN, ROLES } from './plan.ts';
+import type { Program } from './program.ts';
 
 const ONLINE_TIMEOUT_MS = 30_000;
+/** sysexits.h */
+const EX_CONFIG = 78;
 
 export interface Person extends Credentials {
   role: string;
@@ -40,19 +43,28 @@ export async function ensureHostAccount(api: EjabberdApi, name: string, file: st
   return enrolled;
 }
 
-/** Wait until each of these hosts has a session with the server. @throws Failure setup-needed naming where to look */
+/** Wait until each of these hosts has a session with the server. @throws Failure setup-needed with what its agent said last */
 export async function areOnline(api: EjabberdApi, hostNames: readonly string[], layout: Layout): Promise<void> {
   const end = performance.now() + ONLINE_TIMEOUT_MS;
   for (;;) {
     const connected = await api('connected_users', {});
     const missing = hostNames.find((name) => !connected.some((jid) => jid.startsWith(`${name}@${DOMAIN}/`)));
     if (missing === undefined) return;
-    if (performance.now() > end) {
-      const log = join(layout.host(missing), 'agent.log');
-      throw new Failure('setup-needed', { problem: `The agent of ${missing} did not connect; ${log} may say why` });
-    }
+    if (performance.now() > end) throw await agentFailure(missing, 'did not connect', layout);
     await delay(50);
   }
+}
+
+/** Rejects when an agent says that its configuration cannot be used: starting it again does not help. */
+export async function refusal(name: string, { ended }: Program, layout: Layout): Promise<never> {
+  if ((await ended) === EX_CONFIG) throw await agentFailure(name, 'cannot work', layout);
+  return new Promise<never>(() => {});
+}
+
+async function agentFailure(name: string, what: string, layout: Layout): Promise<Failure> {
+  const log = join(layout.host(name), 'agent.log');
+  const last = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').at(-1) ?? '';
+  return new Failure('setup-needed', { problem: `The agent of ${name} ${what}: ${last.slice(0, 500)} (${log})` });
 }
 
 async function readCredentials(file: string): Promise<Credentials | undefined> {

@@ -9,7 +9,8 @@ import { areGone, childrenOf, type ProcessId, processId, RIG_MARK, signal } from
 export interface Program {
   /** Itself, not the door that it was sent through. */
   readonly process: ProcessId;
-  readonly ended: Promise<void>;
+  /** With its exit code; null when a signal ended it. */
+  readonly ended: Promise<number | null>;
   /** Ask it to end, and force it when it has not done so in time. */
   stop(timeoutMs: number): Promise<void>;
 }
@@ -36,8 +37,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   });
   // Listened for at once: a program that cannot be started says so in the next tick.
   const closed = once(child, 'close').then(
-    () => {},
-    () => {},
+    ([code]) => code as number | null,
+    () => null,
   );
   await log.close();
   const inner = child.pid === undefined ? undefined : await innerOf(child.pid, machine !== undefined);

@@ -189,6 +189,22 @@ describe('the rig', function () {
     });
   }
 
+  it('works on an existing libvirt in place of hosts of its own', async () => {
+    const uri = `qemu+unix:///system?socket=/proc/${rig.part('host1').pid}/root/run/libvirt/libvirt-sock`;
+    const { rig: other, stop } = await startRig(['--hypervisor', uri]);
+    try {
+      assert.deepEqual(other.hosts, [{ name: 'host1', jid: 'host1@skerry.test' }]);
+      const listed = await other.skerry(['guest', 'list', '--json']);
+      assert.match(listed.stdout, /"fossil"[^]*"venti"/, listed.stderr);
+    } finally {
+      await stop();
+    }
+  });
+
+  it('says what an agent has against its configuration', async () => {
+    await assert.rejects(startRig(['--hypervisor', 'nonsense:///x']), /agent of host1 cannot work: .*nonsense:\/\/\/x/);
+  });
+
   it('leaves guests running when libvirtd is killed', async () => {
     await rig.ensureRunning('host1', 'venti');
     await rig.restartLibvirtd('host1');

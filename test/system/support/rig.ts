@@ -177,8 +177,7 @@ async function rigOf(dir: string): Promise<TestRig> {
     cutLink: (name) => setLink({ init: part('server') }, name, false),
     mendLink: (name) => setLink({ init: part('server') }, name, true),
     async skerry(args) {
-      const [command = '', ...rest] = args;
-      const ran = await execa(process.execPath, [MAIN, command, '--dir', dir, ...rest], {
+      const ran = await execa(process.execPath, [MAIN, ...args, '--dir', dir], {
         reject: false,
         timeout: 120_000,
       });
