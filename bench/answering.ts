@@ -1,7 +1,10 @@
 import xml from '@xmpp/xml';
+import { nodeOf } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { runVerb } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
+import { formElement } from '#shared/xmpp/forms.ts';
+import { COMMANDS_NS } from '#shared/xmpp/stanza-error.ts';
 import { against, type Figure, inTurn, rate } from './figures.ts';
 
 const PEER_NS = 'urn:skerry:bench:1';
@@ -29,15 +32,20 @@ export async function roundTrip(entity: Entity, agent: string, peer: string, rou
 }
 
 /** `guest.list` of 1,000 guests against the same number of bytes in a bare IQ. */
-export async function longList(
-  entity: Entity,
-  agent: string,
-  peer: string,
-  bytes: number,
-  rounds: number,
-): Promise<Figure[]> {
+export async function longList(entity: Entity, agent: string, peer: string, rounds: number): Promise<Figure[]> {
+  const list = () =>
+    entity.request({
+      to: agent,
+      type: 'set',
+      child: xml(
+        'command',
+        { xmlns: COMMANDS_NS, node: nodeOf('guest.list'), action: 'execute' },
+        formElement({ type: 'submit', fields: [] }),
+      ),
+    });
+  const bytes = (await list()).toString().length;
   const times = await inTurn(rounds, {
-    list: async () => void (await runVerb(entity, agent, 'guest.list', agentVerbs['guest.list'], {})),
+    list: async () => void (await list()),
     bare: () => bareIq(entity, peer, bytes),
   });
   return against(

@@ -1,0 +1,27 @@
+/** Every figure beside its floor or its peer, measured in the same run: `npm run bench`. */
+import { answerBare, bareIq, longList, roundTrip, throughput } from './answering.ts';
+import { type Figure, tableOf } from './figures.ts';
+import { benchSite } from './site.ts';
+
+const isQuick = process.argv.includes('--quick');
+const rounds = isQuick ? 300 : 3_000;
+
+const figures: Figure[] = [];
+const empty = await benchSite(0);
+const idleMiB = await empty.agentMemoryMiB();
+await empty.stop();
+
+const site = await benchSite(1_000);
+try {
+  answerBare(site.peer);
+  const peerJid = site.peer.fullJid ?? '';
+  await bareIq(site.asker, peerJid, 0);
+  figures.push(...(await roundTrip(site.asker, site.agentJid, peerJid, rounds)));
+  figures.push(...(await longList(site.asker, site.agentJid, peerJid, Math.ceil(rounds / 30))));
+  figures.push(...(await throughput(site.asker, site.agentJid, peerJid, rounds * 3)));
+  figures.push({ name: "agent's memory, idle, no guests", value: `${idleMiB} MiB` });
+  figures.push({ name: "agent's memory, 1,000 guests, after this", value: `${await site.agentMemoryMiB()} MiB` });
+} finally {
+  await site.stop();
+}
+console.log(tableOf(figures));
