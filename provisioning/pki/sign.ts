@@ -42,9 +42,10 @@ export const signServer = (
   key: string,
   authority: string,
   authorityKey: string,
+  days: number = SERVER_DAYS,
 ): Promise<string> =>
   sign({
-    days: SERVER_DAYS,
+    days,
     subject: { CN: names[0] ?? '' },
     extensions: {
       basicConstraints: 'critical,CA:FALSE',

@@ -1,0 +1,69 @@
+import type { Element } from '@xmpp/xml';
+import { pino } from 'pino';
+import { type Service, xmppClient } from '#shared/xmpp/connection/client.ts';
+import { xmppComponent } from '#shared/xmpp/connection/component.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import type { TestServer } from './server.ts';
+
+const WAIT_MS = 10_000;
+
+/** Somebody with an account of a test server, or a component of it. */
+export interface Person {
+  readonly entity: Entity;
+  get(to: string | undefined, child: Element): Promise<Element>;
+  set(to: string | undefined, child: Element): Promise<Element>;
+  send(stanza: Element): Promise<void>;
+  /** The first message or presence that fits, of those that came already too. */
+  sees(what: string, fits: (stanza: Element) => boolean): Promise<Element>;
+  /** All that came until now. */
+  readonly seen: readonly Element[];
+}
+
+const bugs = {
+  log: pino({ level: process.env.SKERRY_TEST_LOG ?? 'silent' }),
+  onBug(error: unknown): void {
+    throw error;
+  },
+};
+
+/** Log in. */
+export async function person(server: TestServer, name: string, service?: Service): Promise<Person> {
+  const options = { ...server.account(name), resource: 'test', ca: server.ca, ...bugs };
+  return await begin(xmppClient({ ...options, service: service ?? server.xmpp }));
+}
+
+export const component = (server: TestServer, domain: string, secret: string): Promise<Person> =>
+  begin(xmppComponent({ domain, secret, service: { host: '127.0.0.1', port: server.componentPort }, ...bugs }));
+
+async function begin(entity: Entity): Promise<Person> {
+  const seen: Element[] = [];
+  let wake = (): void => {};
+  const keep = (stanza: Element): void => {
+    seen.push(stanza);
+    wake();
+  };
+  entity.onMessage(keep);
+  entity.onPresence(keep);
+  await entity.start();
+  const ask = (type: 'get' | 'set') => (to: string | undefined, child: Element) =>
+    entity.request({ ...(to === undefined ? {} : { to }), type, child });
+  return {
+    entity,
+    seen,
+    get: ask('get'),
+    set: ask('set'),
+    send: (stanza) => entity.send(stanza, 'refuse'),
+    async sees(what, fits) {
+      const limit = AbortSignal.timeout(WAIT_MS);
+      limit.addEventListener('abort', () => wake());
+      for (;;) {
+        const found = seen.find(fits);
+        if (found) return found;
+        if (limit.aborted) throw new Error(`${entity.bareJid} did not see ${what}, but: ${seen.join('\n')}`);
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+  };
+}
