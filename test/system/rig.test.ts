@@ -195,7 +195,7 @@ describe('the rig', function () {
     try {
       assert.deepEqual(other.hosts, [{ name: 'host1', jid: 'host1@skerry.test' }]);
       const listed = await other.skerry(['guest', 'list', '--json']);
-      assert.match(listed.stdout, /"fossil"[^]*"venti"/, listed.stderr);
+      assert.match(listed.stdout, /"fossil"[\s\S]*"venti"/, listed.stderr);
     } finally {
       await stop();
     }
