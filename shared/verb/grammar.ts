@@ -107,6 +107,10 @@ function fieldNamed(fields: ReadonlyMap<string, Field>, name: string): Field | u
   );
 }
 
+/** With its unit, and without. */
+const namesOf = ({ name, unit }: Field): string[] =>
+  unit !== undefined && name.toLowerCase().endsWith(unit.toLowerCase()) ? [name, name.slice(0, -unit.length)] : [name];
+
 function give(args: Record<string, unknown>, field: Field, word: string): void {
   const before = args[field.name];
   if (field.kind === 'list') args[field.name] = [...((before as string[] | undefined) ?? []), word];
@@ -117,7 +121,7 @@ function give(args: Record<string, unknown>, field: Field, word: string): void {
 function tooMany(row: Verb, fields: ReadonlyMap<string, Field>, word: string): string {
   const names = [...fields.keys()];
   if (names.length === 0) return 'this verb takes no arguments';
-  const near = word.includes('=') ? didYouMean(word.split('=')[0] ?? '', names) : '';
+  const near = word.includes('=') ? didYouMean(word.split('=')[0] ?? '', [...fields.values()].flatMap(namesOf)) : '';
   const last = fields.get(row.positional.at(-1) ?? '');
   const isText = last?.kind === 'text' && !last.choices && !last.options;
   const quotes = isText ? ` Put what belongs to ${last.name} in "quotes".` : '';
