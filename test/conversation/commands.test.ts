@@ -1,30 +1,12 @@
 import assert from 'node:assert/strict';
-import type { Element } from '@xmpp/xml';
+import { Failure } from '#shared/errors.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import { scene } from './scene.ts';
+import { guestNamed, scene } from './scene.ts';
+import { command, failsWith, fieldOf, formOf, iq, COMMANDS as NS, submit, valueIn } from './stanzas.ts';
 
-const NS = 'http://jabber.org/protocol/commands';
 const OP = 'op@skerry.test/gajim';
+const ADMIN = 'admin@skerry.test/x';
 const VIEWER = 'viewer@skerry.test/x';
-
-const field = (name: string, value: string): string => `<field var="${name}"><value>${value}</value></field>`;
-const submit = (fields: Record<string, string>): string =>
-  `<x xmlns="jabber:x:data" type="submit">${Object.entries(fields)
-    .map(([name, value]) => field(name, value))
-    .join('')}</x>`;
-const iq = (from: string, verb: string, attributes = '', inner = ''): string =>
-  `<iq type="set" id="1" from="${from}" to="host1@skerry.test/agent"><command xmlns="${NS}" node="urn:skerry:verb:1#${verb}" ${attributes}>${inner}</command></iq>`;
-const command = (reply: Element): Element => {
-  const found = reply.getChild('command', NS);
-  assert.ok(found, `no command in ${reply}`);
-  return found;
-};
-const failsWith = (reply: Element, condition: string, own: string): void => {
-  assert.equal(reply.attrs.type, 'error', String(reply));
-  const error = reply.getChild('error');
-  assert.ok(error?.getChild(condition, 'urn:ietf:params:xml:ns:xmpp-stanzas'), `${condition} was due: ${reply}`);
-  assert.ok(error?.getChild(own, 'urn:skerry:failure:1'), `${own} was due: ${reply}`);
-};
 
 describe('ad-hoc commands (XEP-0050)', () => {
   it('asks with a form, and does it when the form comes back', async () => {
@@ -282,5 +264,211 @@ describe('ad-hoc commands (XEP-0050)', () => {
     const { entity, sessions } = scene();
     for (let n = 0; n < 100; n++) await entity.receives(iq(OP, 'guest.start'));
     assert.equal(sessions.size, 20);
+  });
+
+  it('carries a submit that comes again while it runs out once, and answers both alike', async () => {
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const { entity, calls, sessions } = scene({
+      handlers: {
+        'guest.start': async () => {
+          await held;
+          return guestNamed('venti');
+        },
+      },
+    });
+    const asked = await entity.receives(iq(OP, 'guest.start'));
+    const at = `sessionid="${command(asked).attrs.sessionid}"`;
+    const form = submit({ operation: valueIn(formOf(asked), 'operation') ?? '', guest: 'venti' });
+    const both = [1, 2].map(() => entity.receives(iq(OP, 'guest.start', at, form)));
+    for (const other of [
+      iq(OP, 'guest.start', `action="cancel" ${at}`),
+      iq(OP, 'guest.start', at, submit({ guest: 'x' })),
+    ])
+      failsWith(await entity.receives(other), 'conflict', 'operation-running', 'wait');
+    release();
+    const [first, second] = (await Promise.all(both)).map((reply) => String(command(reply)));
+    assert.equal(first, second);
+    assert.match(first ?? '', /status="completed"/);
+    assert.equal(calls.length, 1);
+    assert.equal(sessions.size, 0);
+    failsWith(await entity.receives(iq(OP, 'guest.start', at, form)), 'not-allowed', 'session-expired', 'cancel');
+    assert.equal(calls.length, 1, 'a replay of what has ended does nothing');
+  });
+
+  it('gives each form an operation id of its own, and a program its own choice', async () => {
+    const { entity, calls } = scene();
+    const ids = new Set<string | undefined>();
+    for (const _ of [1, 2]) ids.add(valueIn(formOf(await entity.receives(iq(OP, 'guest.start'))), 'operation'));
+    assert.equal(ids.size, 2);
+    await entity.receives(iq(OP, 'guest.start', '', submit({ guest: 'venti', operation: 'mine' })));
+    assert.equal(calls[0]?.call.operation, 'mine');
+  });
+
+  it('takes another operation id when arguments are mended that the journal has seen', async () => {
+    const wrong = { count: 0 };
+    const { entity } = scene({
+      handlers: {
+        'guest.define': async () => {
+          if (wrong.count++ === 0) throw new Failure('guest-definition', { problem: 'no such disk' });
+          return guestNamed('web1');
+        },
+      },
+    });
+    const asked = await entity.receives(iq(ADMIN, 'guest.define'));
+    const at = `sessionid="${command(asked).attrs.sessionid}"`;
+    const operation = valueIn(formOf(asked), 'operation') ?? '';
+    const again = await entity.receives(
+      iq(ADMIN, 'guest.define', at, submit({ operation, name: 'web1', disk: ['/a', '/b'], replace: '1' })),
+    );
+    assert.equal(command(again).getChild('note')?.attrs.type, 'error');
+    assert.match(command(again).getChildText('note') ?? '', /no such disk/);
+    const x = formOf(again);
+    assert.deepEqual(
+      fieldOf(x, 'disk')
+        ?.getChildren('value')
+        .map((each) => each.text()),
+      ['/a', '/b'],
+    );
+    assert.equal(valueIn(x, 'replace'), '1');
+    const fresh = valueIn(x, 'operation') ?? '';
+    assert.notEqual(fresh, operation);
+    const done = await entity.receives(iq(ADMIN, 'guest.define', at, submit({ operation: fresh, name: 'web1' })));
+    assert.equal(command(done).attrs.status, 'completed');
+  });
+
+  it('tells a program which argument is missing or wrong', async () => {
+    const { entity, calls } = scene();
+    const reply = await entity.receives(iq(OP, 'guest.start', '', submit({ paused: '1' })));
+    failsWith(reply, 'bad-request', 'bad-argument', 'modify');
+    const { field, problem } = reply.getChild('error')?.getChild('bad-argument')?.attrs ?? {};
+    assert.deepEqual([field, problem], ['guest', 'is missing']);
+    assert.deepEqual(calls, []);
+  });
+
+  it('carries a verb without arguments out at once', async () => {
+    const { entity, calls, sessions } = scene({ handlers: { 'console.list': async () => [] } });
+    const done = command(await entity.receives(iq(VIEWER, 'console.list', 'action="execute"')));
+    assert.equal(done.attrs.status, 'completed');
+    assert.ok(done.attrs.sessionid);
+    assert.equal(calls.length, 1);
+    assert.equal(sessions.size, 0);
+  });
+
+  it('asks about the right guest before it may lose work, and says no to what is wrong first', async () => {
+    const { entity, calls } = scene();
+    const first = command(await entity.receives(iq(OP, 'guest.poweroff')));
+    const at = `sessionid="${first.attrs.sessionid}"`;
+    const wrong = command(
+      await entity.receives(iq(OP, 'guest.poweroff', `action="next" ${at}`, submit({ guest: '' }))),
+    );
+    assert.equal(wrong.getChild('note')?.attrs.type, 'error');
+    const second = await entity.receives(iq(OP, 'guest.poweroff', `action="next" ${at}`, submit({ guest: 'fossil' })));
+    const confirm = fieldOf(formOf(second), 'confirm');
+    assert.match(confirm?.attrs.label ?? '', /fossil/);
+    assert.deepEqual([confirm?.attrs.type, confirm?.getChildText('value')], ['boolean', '0']);
+    const actions = command(second).getChild('actions');
+    assert.equal(actions?.attrs.execute, 'complete');
+    assert.deepEqual(
+      actions?.getChildElements().map((each) => each.name),
+      ['prev', 'complete'],
+    );
+    assert.deepEqual(calls, []);
+  });
+
+  it('refuses to go on for whoever lost the permission meanwhile, and writes it down', async () => {
+    const { entity, calls, audit } = scene();
+    const half = 'half@skerry.test/x';
+    const asked = await entity.receives(iq(half, 'guest.start'));
+    assert.deepEqual(
+      fieldOf(formOf(asked), 'guest')
+        ?.getChildren('option')
+        .map((each) => each.getChildText('value')),
+      ['venti'],
+      'only what it may be used on is offered',
+    );
+    const at = `sessionid="${command(asked).attrs.sessionid}"`;
+    failsWith(
+      await entity.receives(iq(half, 'guest.start', at, submit({ guest: 'fossil' }))),
+      'forbidden',
+      'not-permitted',
+      'auth',
+    );
+    failsWith(
+      await entity.receives(iq(VIEWER, 'guest.start', '', submit({ guest: 'venti' }))),
+      'forbidden',
+      'not-permitted',
+      'auth',
+    );
+    assert.deepEqual(calls, []);
+    assert.equal(audit.filter((record) => record.outcome === 'not-permitted').length, 2);
+  });
+
+  it('does not have what the driver cannot do', async () => {
+    const { entity, calls } = scene({ lacks: ['guest.stats'] });
+    const form = submit({ guest: 'venti' });
+    failsWith(await entity.receives(iq(ADMIN, 'guest.stats', '', form)), 'feature-not-implemented', 'verb-unsupported');
+    assert.deepEqual(calls, []);
+  });
+
+  it('reads the form as XEP-0004 has it, and says what is wrong with any other', async () => {
+    const { entity, calls } = scene();
+    const guest = '<field var="guest"><value>venti</value></field>';
+    const x = (inner: string, type = 'submit'): string => `<x xmlns="jabber:x:data" type="${type}">${inner}</x>`;
+    const wrong: [string, RegExp][] = [
+      [x(guest, 'form'), /of type “form”/],
+      [x(`${guest}${guest}`), /“guest” is there twice/],
+      [x('<field><value>venti</value></field>'), /no var/],
+      [x('<field var="guest"><value><b/>venti</value></field>'), /“guest” is not text/],
+      [x(`${guest}${'<field var="a"/>'.repeat(1)}${x(guest)}`) + x(guest), /more than one form/],
+      [x(Array.from({ length: 201 }, (_, n) => `<field var="f${n}"/>`).join('')), /201 fields; 200 are/],
+      [x(`<field var="guest">${'<value/>'.repeat(10_001)}</field>`), /10001 values; 10000 are/],
+      [x(`<field var="guest"><value>${'v'.repeat(400_001)}</value></field>`), /more than 400000 characters/],
+      [x(`<field var="${'n'.repeat(300)}"/>`), /“n{40}” of a field is too long/],
+      [x(`<field var="FORM_TYPE"><value>urn:skerry:verb:1#guest.delete</value></field>${guest}`), /FORM_TYPE is/],
+    ];
+    for (const [form, problem] of wrong) {
+      const reply = await entity.receives(iq(OP, 'guest.start', '', form));
+      failsWith(reply, 'bad-request', 'bad-payload', 'modify');
+      assert.match(reply.getChild('error')?.getChildText('text') ?? '', problem);
+      assert.ok(reply.getChild('error')?.getChild('bad-payload', NS));
+    }
+    assert.deepEqual(calls, []);
+    const right = x(`<field type="fixed"><value>A heading</value></field>${guest}`);
+    assert.equal(command(await entity.receives(iq(OP, 'guest.start', '', right))).attrs.status, 'completed');
+  });
+
+  it('answers in English, whatever language is asked for, and refuses what is none', async () => {
+    const { entity } = scene();
+    const asked = command(await entity.receives(iq(OP, 'guest.start', 'xml:lang="de-AT"')));
+    assert.equal(asked.attrs['xml:lang'], 'en');
+    failsWith(await entity.receives(iq(OP, 'guest.start', 'xml:lang="?!"')), 'bad-request', 'bad-locale', 'modify');
+  });
+
+  it('ends a session that was left for ten minutes, and not one that is used', async () => {
+    const { entity, clock, sessions } = scene();
+    const begun = async (): Promise<string> =>
+      `sessionid="${command(await entity.receives(iq(OP, 'guest.start'))).attrs.sessionid}"`;
+    const [used, left] = [await begun(), await begun()];
+    for (let minute = 0; minute < 12; minute += 4) {
+      clock.now += 240_000;
+      const again = await entity.receives(iq(OP, 'guest.start', used, submit({ paused: '1' })));
+      assert.equal(command(again).attrs.status, 'executing');
+    }
+    failsWith(
+      await entity.receives(iq(OP, 'guest.start', left, submit({ guest: 'venti' }))),
+      'not-allowed',
+      'session-expired',
+    );
+    assert.equal(sessions.size, 1);
+  });
+
+  it('lets one account push out its own forms only, from wherever it asks', async () => {
+    const { entity, sessions } = scene();
+    const mine = command(await entity.receives(iq(ADMIN, 'guest.start')));
+    for (let n = 0; n < 100; n++) await entity.receives(iq(`op@skerry.test/r${n}`, 'guest.start'));
+    assert.equal(sessions.size, 21);
+    const at = `sessionid="${mine.attrs.sessionid}"`;
+    const done = command(await entity.receives(iq(ADMIN, 'guest.start', at, submit({ guest: 'venti' }))));
+    assert.equal(done.attrs.status, 'completed');
   });
 });

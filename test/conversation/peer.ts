@@ -1,7 +1,8 @@
-import xml, { type Element, Parser } from '@xmpp/xml';
+import { type Element, Parser } from '@xmpp/xml';
 import { Failure } from '#shared/errors.ts';
+import { IqTraffic } from '#shared/xmpp/connection/iq.ts';
 import type { Entity, IqHandler, Status } from '#shared/xmpp/entity.ts';
-import { errorElement, StanzaError } from '#shared/xmpp/stanza-error.ts';
+import { printable } from '#shared/xmpp/stanza-error.ts';
 
 /** XML text to an element, as a stream would parse it. */
 export function parse(text: string): Element {
@@ -18,21 +19,34 @@ export function parse(text: string): Element {
   return found;
 }
 
-/** An Entity with no network: what it is sent goes to its handlers, what it sends is kept. */
+/** An Entity with no network: what it is sent goes to its handlers, what it sends is kept. IQs pass the real IqTraffic. */
 export class FakeEntity implements Entity {
   readonly bareJid = 'host1@skerry.test';
   fullJid: string | undefined = 'host1@skerry.test/agent';
   isOnline = true;
   readonly sent: Element[] = [];
   readonly bugs: unknown[] = [];
-  readonly #handlers = new Map<string, IqHandler>();
+  readonly #answers = new Map<string, (answer: Element) => void>();
+  readonly #iqs: IqTraffic;
   readonly #messages = new Set<(stanza: Element) => void>();
   readonly #presences = new Set<(stanza: Element) => void>();
   readonly #statuses = new Set<(status: Status) => void>();
   #waiting: (() => void)[] = [];
+  #asked = 0;
+
+  constructor() {
+    this.#iqs = new IqTraffic({
+      request: async () => {
+        throw new Failure('not-connected');
+      },
+      answer: async (stanza) => this.#answers.get(stanza.attrs.id ?? '')?.(stanza),
+      ownJid: () => this.fullJid ?? this.bareJid,
+      onBug: (error) => this.bugs.push(error),
+    });
+  }
 
   serve(type: 'get' | 'set', xmlns: string, name: string, handler: IqHandler): void {
-    this.#handlers.set(`${type} ${name} ${xmlns}`, handler);
+    this.#iqs.serve(type, xmlns, name, handler);
   }
   onMessage(listener: (stanza: Element) => void): () => void {
     this.#messages.add(listener);
@@ -56,34 +70,19 @@ export class FakeEntity implements Entity {
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
 
-  /** An IQ comes; what is answered, as a whole stanza. */
+  /** An IQ comes; what is answered, as it reads on the wire. */
   async receives(text: string | Element): Promise<Element> {
     const stanza = typeof text === 'string' ? parse(text) : text;
-    const [child] = stanza.getChildElements();
-    const { from = '', id = '', type } = stanza.attrs;
-    const reply = xml('iq', { to: from, id });
-    const handler = child && this.#handlers.get(`${type} ${child.name} ${child.getNS()}`);
-    const content = await this.#contentOf(handler, stanza, child, from, id);
-    reply.attrs.type = content?.name === 'error' ? 'error' : 'result';
-    if (content) reply.append(content);
-    return reply;
-  }
-
-  async #contentOf(
-    handler: IqHandler | undefined,
-    stanza: Element,
-    child: Element | undefined,
-    from: string,
-    id: string,
-  ) {
-    if (!handler || !child) return errorElement(new StanzaError('cancel', 'service-unavailable'));
-    try {
-      return await handler({ stanza, child, from, to: this.fullJid ?? this.bareJid, id });
-    } catch (error) {
-      if (error instanceof Failure || error instanceof StanzaError) return errorElement(error);
-      this.bugs.push(error);
-      return errorElement(new Failure('internal', { id: 'test' }));
-    }
+    const { id } = stanza.attrs;
+    const { promise, resolve } = Promise.withResolvers<Element>();
+    const own = `asked-${++this.#asked}`;
+    stanza.attrs.id = own;
+    this.#answers.set(own, resolve);
+    this.#iqs.take(stanza);
+    const answer = await promise;
+    this.#answers.delete(own);
+    answer.attrs.id = id ?? '';
+    return parse(printable(answer.toString()));
   }
 
   hears(text: string): void {

@@ -7,12 +7,15 @@ import { type Journal, performer, type Recorded } from '#shared/verb/perform.ts'
 import { mayBy, Policy } from '#shared/verb/policy.ts';
 import type { AuditRecord, Call } from '#shared/verb/request.ts';
 import { type AgentVerbs, agentVerbs } from '#shared/verbs/agent.ts';
+import { serveAbout } from '#shared/xmpp/about.ts';
 import { serveChat } from '#shared/xmpp/chat.ts';
 import { serveCommands } from '#shared/xmpp/commands.ts';
 import { serveDisco } from '#shared/xmpp/disco.ts';
 import { FakeEntity } from './peer.ts';
 
-const guestNamed = (name: string): Guest => ({
+export const IDENTITY = { category: 'automation', type: 'skerry-agent', name: 'host1' };
+
+export const guestNamed = (name: string): Guest => ({
   name,
   state: 'shutoff',
   host: 'host1',
@@ -24,8 +27,10 @@ const guestNamed = (name: string): Guest => ({
   uuid: `uuid-${name}`,
 });
 
+type SceneHandler = (args: never, call: Call) => Promise<unknown>;
+
 /** An agent without a hypervisor: real surfaces, real perform, handlers that count what they do. */
-export function scene(options: { guests?: string[] } = {}) {
+export function scene(options: { guests?: string[]; handlers?: Record<string, SceneHandler>; lacks?: string[] } = {}) {
   const entity = new FakeEntity();
   const effects: string[] = [];
   const audit: AuditRecord[] = [];
@@ -50,7 +55,7 @@ export function scene(options: { guests?: string[] } = {}) {
   const none = async (): Promise<never> => {
     throw new Failure('verb-unsupported', { driver: 'scene', host: 'host1', verb: 'this' });
   };
-  const known = {
+  const known: Record<string, SceneHandler> = {
     'guest.list': async () => [...guests.values()],
     'guest.info': async ({ guest }: { guest: string }) => find(guest),
     'guest.start': async (args: { guest: string }) => {
@@ -69,8 +74,16 @@ export function scene(options: { guests?: string[] } = {}) {
     'guest.shutdown': acting('shutdown'),
     'guest.definition': async ({ guest }: { guest: string }) => ({ name: find(guest).name, definition: '<a>\n</a>' }),
   };
+  const calls: { verb: string; args: unknown; call: Call }[] = [];
   const handlers = Object.fromEntries(
-    Object.keys(agentVerbs).map((verb) => [verb, known[verb as keyof typeof known] ?? none]),
+    Object.keys(agentVerbs).map((verb) => {
+      const handler = { ...known, ...options.handlers }[verb] ?? none;
+      const counted = async (args: never, call: Call): Promise<unknown> => {
+        calls.push({ verb, args, call });
+        return handler(args, call);
+      };
+      return [verb, counted];
+    }),
   ) as unknown as Handlers<AgentVerbs>;
   const policy = Policy.parse({
     grants: [
@@ -81,6 +94,7 @@ export function scene(options: { guests?: string[] } = {}) {
     ],
   });
   const may = mayBy(policy, agentVerbs);
+  const supports = (verb: string): boolean => !options.lacks?.includes(verb);
   const finish: { ends: (job: Job) => void } = {
     ends: (job) => {
       for (const listener of listeners)
@@ -91,7 +105,7 @@ export function scene(options: { guests?: string[] } = {}) {
     table: agentVerbs,
     handlers,
     may,
-    supports: () => true,
+    supports,
     journal,
     jobs: {
       start: (call: Call, _row, args, run) => {
@@ -121,7 +135,7 @@ export function scene(options: { guests?: string[] } = {}) {
   const offer: Offer = {
     table: agentVerbs,
     perform,
-    may,
+    may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
     choices: (kind) => (kind === 'guest' ? [...guests.keys()].toSorted() : []),
     onJob: (listener) => {
       listeners.add(listener);
@@ -137,8 +151,9 @@ export function scene(options: { guests?: string[] } = {}) {
   };
   const { sessions } = serveCommands(deps);
   serveChat(deps);
-  serveDisco({ entity, offer, identity: { category: 'automation', type: 'skerry-agent', name: 'host1' } });
-  return { entity, effects, audit, guests, clock, sessions, jobs, finish, perform };
+  serveDisco({ entity, offer, identity: IDENTITY });
+  serveAbout(entity, { name: 'Skerry agent', version: '0.1.0', now: () => clock.now });
+  return { entity, effects, calls, audit, guests, clock, sessions, jobs, finish, perform };
 }
 
 function memoryJournal(audit: AuditRecord[]): Journal {
