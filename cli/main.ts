@@ -6,13 +6,15 @@ import { agentVerbs } from '#shared/verbs/agent.ts';
 import { consoleCommand } from './console-command.ts';
 import { EXIT, exitOf, tell } from './failing.ts';
 import { optionsIn } from './options.ts';
-import { down } from './rig-down.ts';
-import { status } from './rig-status.ts';
-import { test } from './rig-test.ts';
-import { up } from './rig-up.ts';
 import { verbCommand } from './verb-command.ts';
 
-const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = { up, down, status, test };
+/** Loaded when they are asked for: a verb needs nothing of the rig, and shall not wait for it. */
+const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
+  up: async (argv) => (await import('./rig-up.ts')).up(argv),
+  down: async (argv) => (await import('./rig-down.ts')).down(argv),
+  status: async (argv) => (await import('./rig-status.ts')).status(argv),
+  test: async (argv) => (await import('./rig-test.ts')).test(argv),
+};
 
 const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small site on this machine
 ./skerry status             where it is, its accounts, its parts

@@ -1,22 +1,35 @@
 import { type Field, resultFields } from '#shared/verb/fields.ts';
-import { labelOf, recordsOf, sayRecord, valueText } from '#shared/verb/say.ts';
+import { labelOf, lineOf, recordsOf, sayRecord, valueText } from '#shared/verb/say.ts';
 import type { Verb } from '#shared/verb/verb.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** An answer for a terminal: tables aligned, records a field a line, texts as they are. */
-export function render(verb: string, row: Verb, value: unknown, paint: Paint = PLAIN): string {
+interface Looks {
+  paint?: Paint;
+  /** Put the host before each record of a table. */
+  withHost?: boolean;
+}
+
+/** An answer for a terminal: tables aligned, what a verb changed in a line, else a field a line; texts as they are. */
+export function render(
+  verb: string,
+  row: Verb,
+  value: unknown,
+  { paint = PLAIN, withHost = false }: Looks = {},
+): string {
   const { table, fields, columns } = resultFields(row);
   const records = recordsOf(value);
   const text = fields.find((field) => field.multiline);
   if (!table && text) return String(records[0]?.[text.name] ?? '').replace(/\n$/, '');
-  if (!table) return inertText(sayRecord(row, records[0] ?? {}));
+  if (!table) return inertText((row.risk === 'read' ? sayRecord : lineOf)(row, records[0] ?? {}));
   if (records.length === 0) return verb.endsWith('.list') ? `No ${verb.split('.')[0]}s.` : 'Nothing.';
   const shown = columns ? columns.flatMap((name) => fields.filter((field) => field.name === name)) : fields;
-  return tableText(shown, records, paint);
+  return tableText([...(withHost ? [HOST] : []), ...shown], records, paint);
 }
+type Column = Pick<Field, 'name' | 'label' | 'unit'>;
+const HOST: Column = { name: 'host', label: 'Host' };
 
-function tableText(fields: readonly Field[], records: readonly Fields[], paint: Paint): string {
+function tableText(fields: readonly Column[], records: readonly Fields[], paint: Paint): string {
   const rows = [
     fields.map((field) => labelOf(field)),
     ...records.map((record) => fields.map((field) => cellText(record[field.name]))),

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import { readArguments } from '#shared/verb/arguments.ts';
-import { argFields } from '#shared/verb/fields.ts';
+import { argFields, resultFields } from '#shared/verb/fields.ts';
 import { jobRow } from '#shared/verb/job-row.ts';
 import { lineOf } from '#shared/verb/say.ts';
 import { rowOf, spokenOf, type Verb } from '#shared/verb/verb.ts';
@@ -56,10 +56,10 @@ async function confirm({ verb, row, args, options }: Wanted): Promise<void> {
     throw new Failure('confirmation-required', { verb: `${what} (nothing was done)` });
 }
 
-const print = ({ verb, row, options }: Wanted, value: unknown): void => {
+function print({ verb, row, options }: Wanted, value: unknown, withHost = false): void {
   const paint = paintFor(process.stdout, process.env);
-  console.log(options.json ? JSON.stringify(value, null, 2) : render(verb, row, value, paint));
-};
+  console.log(options.json ? JSON.stringify(value, null, 2) : render(verb, row, value, { paint, withHost }));
+}
 
 async function onAll(entity: Entity, hosts: readonly HostAt[], wanted: Wanted): Promise<number> {
   const answers = await askAll(entity, hosts, wanted.verb, wanted.row, wanted.args);
@@ -69,7 +69,7 @@ async function onAll(entity: Entity, hosts: readonly HostAt[], wanted: Wanted): 
   return silent[0] ? exitOf(silent[0].failure) : EXIT.done;
 }
 
-/** One table where the records say their host themselves; else a part for each host. */
+/** One table of all hosts; what is no table, a part for each host. */
 function printAll(wanted: Wanted, answers: readonly Asked[]): void {
   const { verb, row, options } = wanted;
   const answered = answers.flatMap(({ host, ran }) => (ran ? [{ host, value: ran.value }] : []));
@@ -78,17 +78,20 @@ function printAll(wanted: Wanted, answers: readonly Asked[]): void {
   );
   if (options.json) print(wanted, records);
   else if (answered.length === 0) return;
-  else if (SAY_THEIR_HOST.has(verb)) print(wanted, records);
   else if (answers.length === 1) print(wanted, answered[0]?.value);
+  else if (resultFields(row).table) print(wanted, records, !sayTheirHost(verb, row));
   else {
     const paint = paintFor(process.stdout, process.env);
     const parts = answered.map(
-      ({ host, value }) => `${paint('head', host.name)}\n${render(verb, row, value, paint).replace(/^/gm, '  ')}`,
+      ({ host, value }) => `${paint('head', host.name)}\n${render(verb, row, value, { paint }).replace(/^/gm, '  ')}`,
     );
     console.log(parts.join('\n\n'));
   }
 }
-const SAY_THEIR_HOST: ReadonlySet<string> = new Set(['guest.list', 'host.list']);
+
+/** A guest says its host; a record of a host has it for its name. */
+const sayTheirHost = (verb: string, row: Verb): boolean =>
+  resultFields(row).fields.some(({ name }) => name === 'host' || (name === 'name' && verb.startsWith('host.')));
 
 async function onOne(entity: Entity, host: HostAt, wanted: Wanted): Promise<number> {
   const { verb, row, args, options } = wanted;
