@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { stalePages } from '#cli/docs.ts';
+import { ROOT } from '#cli/rig-options.ts';
+import { parseWords } from '#shared/verb/grammar.ts';
+import { wordsIn } from '#shared/verb/words.ts';
+import { agentVerbs } from '#shared/verbs/agent.ts';
+
+const pagesIn = async (): Promise<string[]> => {
+  const docs = await readdir(join(ROOT, 'docs'), { recursive: true });
+  return [
+    'README.md',
+    'CONTRIBUTING.md',
+    ...docs.filter((file) => file.endsWith('.md')).map((file) => join('docs', file)),
+  ];
+};
+
+describe('docs', function () {
+  this.timeout(30_000);
+
+  it('that are generated are fresh', async () => {
+    assert.deepEqual(await stalePages(), []);
+  });
+
+  it('have no link to a file that is not there', async () => {
+    const broken: string[] = [];
+    for (const page of await pagesIn()) {
+      const text = await readFile(join(ROOT, page), 'utf8');
+      for (const [, target = ''] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+        if (!/^[a-z]+:/.test(target) && !existsSync(resolve(ROOT, dirname(page), target)))
+          broken.push(`${page}: ${target}`);
+      }
+    }
+    assert.deepEqual(broken, []);
+  });
+
+  it('type commands that exist, as they would be typed', async () => {
+    const own = /^\.\/skerry (up|down|status|test|console \S+$)/;
+    for (const page of await pagesIn()) {
+      const text = await readFile(join(ROOT, page), 'utf8');
+      for (const [, line = ''] of text.matchAll(/^ {4}(\.\/skerry [^[\n]*?)(?: {2,}.*)?$/gm)) {
+        if (own.test(line) || line.includes('NOUN')) continue;
+        const words = wordsIn(line)
+          .slice(1)
+          .filter((word) => !word.startsWith('--') && word !== 'site.yaml');
+        assert.doesNotThrow(() => parseWords(words, agentVerbs), `${page}: ${line}`);
+      }
+    }
+  });
+
+  it('say nothing of the machine that they were written on', async () => {
+    for (const page of await pagesIn())
+      assert.doesNotMatch(await readFile(join(ROOT, page), 'utf8'), /\/(home|work|root|tmp)\//, page);
+  });
+});
