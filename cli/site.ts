@@ -3,9 +3,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { readRigFile } from '#provisioning/rig/rig-file.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { xmppClient } from '#shared/xmpp/connection/client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
+import { localpartOf } from '#shared/xmpp/jid.ts';
 import type { Options } from './options.ts';
 import { ROOT } from './rig-options.ts';
 
@@ -18,9 +20,11 @@ export interface Site {
   hosts: readonly { name: string; jid: string }[];
 }
 
+const BareJid = z.string().regex(/^[^@\s/]+@[^@\s/]+$/, 'a bare JID is due, as you@example.org');
+
 /** The configuration of a person's command line on a real site. */
 export const CliConfig = z.strictObject({
-  jid: z.string().meta({ description: 'Bare JID of your account.' }),
+  jid: BareJid.meta({ description: 'Bare JID of your account.' }),
   passwordFile: z
     .string()
     .meta({ description: 'File with the password, that only you can read; relative to this file.' }),
@@ -31,15 +35,7 @@ export const CliConfig = z.strictObject({
     .string()
     .optional()
     .meta({ description: "PEM file of the site's certificate authority; without it, those that Node trusts." }),
-  hosts: z.array(z.string()).min(1).meta({ description: 'Bare JIDs of the hosts.' }),
-});
-
-const RigFile = z.object({
-  domain: z.string(),
-  ca: z.string(),
-  xmpp: z.object({ host: z.string(), port: z.int() }),
-  accounts: z.array(z.object({ jid: z.string(), password: z.string(), role: z.string() })),
-  hosts: z.array(z.object({ name: z.string(), jid: z.string() })),
+  hosts: z.array(BareJid).min(1).meta({ description: 'Bare JIDs of the hosts.' }),
 });
 
 /** From `--config` or SKERRY_CONFIG, else from the rig. @throws Failure config-invalid, setup-needed */
@@ -53,31 +49,29 @@ export async function siteFor(options: Options): Promise<Site> {
 async function fromRig(file: string, role: string): Promise<Site> {
   if (!existsSync(file))
     throw new Failure('setup-needed', {
-      problem: `no rig is up (there is no ${file}): bring one up with ./skerry up, or name a site with --config FILE`,
+      problem: `No rig is up (there is no ${file}): bring one up with ./skerry up, or name a site with --config FILE`,
     });
-  const rig = RigFile.parse(JSON.parse(await readFile(file, 'utf8')));
+  const rig = await readRigFile(file);
   const account = rig.accounts.find((each) => each.role === role || each.jid === role);
   if (!account)
     throw new Failure('bad-argument', {
       field: '--as',
       problem: `there is no ${role}; there are ${rig.accounts.map((each) => each.role).join(', ')}`,
     });
-  return {
-    jid: account.jid,
-    password: account.password,
-    ca: await readFile(rig.ca, 'utf8'),
-    service: rig.xmpp,
-    hosts: rig.hosts,
-  };
+  const { jid, password } = account;
+  return { jid, password, ca: await textIn(rig.ca), service: rig.xmpp, hosts: rig.hosts };
 }
 
-async function fromConfig(file: string): Promise<Site> {
-  const parsed = CliConfig.safeParse(await yamlIn(file));
-  if (!parsed.success)
-    throw new Failure('config-invalid', {
-      file,
-      problem: parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
-    });
+/** The environment goes before the file, so that several people can share one. */
+export async function fromConfig(file: string, env: NodeJS.ProcessEnv = process.env): Promise<Site> {
+  const given = {
+    ...(env.SKERRY_JID ? { jid: env.SKERRY_JID } : {}),
+    ...(env.SKERRY_PASSWORD_FILE ? { passwordFile: resolve(env.SKERRY_PASSWORD_FILE) } : {}),
+  };
+  const read = await yamlIn(file);
+  const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
+  const parsed = CliConfig.safeParse(isObject ? { ...read, ...given } : read);
+  if (!parsed.success) throw new Failure('config-invalid', { file, problem: problemsIn(parsed.error) });
   const { jid, passwordFile, service, ca, hosts } = parsed.data;
   const at = (name: string): string => resolve(dirname(file), name);
   return {
@@ -85,9 +79,12 @@ async function fromConfig(file: string): Promise<Site> {
     service,
     password: await secretIn(at(passwordFile)),
     ...(ca ? { ca: await textIn(at(ca)) } : {}),
-    hosts: hosts.map((host) => ({ name: host.split('@')[0] ?? host, jid: host })),
+    hosts: hosts.map((host) => ({ name: localpartOf(host), jid: host })),
   };
 }
+
+const problemsIn = (error: z.ZodError): string =>
+  error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`).join('; ');
 
 async function yamlIn(file: string): Promise<unknown> {
   try {
@@ -119,7 +116,7 @@ export async function connect(site: Site): Promise<Entity> {
     password: site.password,
     service: site.service,
     log: SILENT,
-    onBug: () => {},
+    onBug: (error) => console.error(error),
     ...(site.ca ? { ca: site.ca } : {}),
   });
   const failed = Promise.withResolvers<never>();

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { FAILURES } from '#shared/errors.ts';
+import { agentVerbs } from '#shared/verbs/agent.ts';
+import { strayVerbs } from './mentions.ts';
+import { PAGES, stalePages } from './pages.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+describe('docs', () => {
+  it('that are made of tables are fresh', () => assert.deepEqual(stalePages(), [], 'make them with npm run docs'));
+
+  it('have every verb and every failure', () => {
+    const verbs = PAGES['docs/verbs.md']?.() ?? '';
+    for (const id of Object.keys(agentVerbs)) assert.ok(verbs.includes(`\n### ${id.replace('.', ' ')}\n`), id);
+    const failures = PAGES['docs/failures.md']?.() ?? '';
+    for (const name of Object.keys(FAILURES)) assert.ok(failures.includes(`\n### ${name}\n`), name);
+  });
+
+  it('mention no verb that does not exist', () => {
+    for (const file of globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT })) {
+      const strays = strayVerbs(readFileSync(`${ROOT}${file}`, 'utf8'), agentVerbs);
+      assert.deepEqual(strays, [], file);
+    }
+  });
+
+  it('link to files that are there', () => {
+    for (const file of globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT })) {
+      const text = readFileSync(`${ROOT}${file}`, 'utf8');
+      for (const [, target = ''] of text.matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)) {
+        const there = new URL(target, `file://${ROOT}${file}`);
+        assert.ok(globSync(fileURLToPath(there)).length > 0, `${file} links to ${target}`);
+      }
+    }
+  });
+
+  it('are found out where they mention what does not exist', () => {
+    const text = [
+      './skerry guest start venti',
+      './skerry --as viewer guest list; ./skerry up --detach',
+      './skerry guest explode venti',
+      'the verb `guest.fly`, the node urn:skerry:verb:1#host.sing, and `guest.start`',
+      'the role `guest.*` and the file `package.json`',
+      './skerry --dir FOLDER dance',
+    ].join('\n');
+    assert.deepEqual(strayVerbs(text, agentVerbs), [
+      { line: 3, said: './skerry guest explode' },
+      { line: 4, said: 'host.sing' },
+      { line: 4, said: 'guest.fly' },
+      { line: 6, said: './skerry dance' },
+    ]);
+  });
+});

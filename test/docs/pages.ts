@@ -1,0 +1,37 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { configReference } from '#agent/config-reference.ts';
+import { failuresPage } from './failures-page.ts';
+import { pageOf } from './markdown.ts';
+import { verbsPage } from './verbs-page.ts';
+
+/** The pages that are made of the tables, by their place in the tree, and what each should hold. */
+export const PAGES: Readonly<Record<string, () => string>> = {
+  'docs/verbs.md': verbsPage,
+  'docs/failures.md': failuresPage,
+  'docs/agent-config.md': () =>
+    pageOf('The configuration of an agent', 'agent/config-schema.ts', [
+      'A YAML file, given by `--config`. Paths in it are relative to it. `--check` reads it and says what is wrong.\nagent/agent.example.yaml is one to begin with; [real-site.md](real-site.md) says how an agent is set up.',
+      configReference().trimEnd(),
+    ]),
+};
+
+const fileOf = (page: string): string => fileURLToPath(new URL(`../../${page}`, import.meta.url));
+
+export function textIn(page: string): string {
+  try {
+    return readFileSync(fileOf(page), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+export const stalePages = (): string[] =>
+  Object.entries(PAGES).flatMap(([page, made]) => (textIn(page) === made() ? [] : [page]));
+
+/** @returns which pages changed */
+export function writePages(): string[] {
+  const stale = stalePages();
+  for (const page of stale) writeFileSync(fileOf(page), PAGES[page]?.() ?? '');
+  return stale;
+}
