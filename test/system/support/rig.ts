@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { after } from 'mocha';
 import { takeDown } from '#provisioning/rig/down.ts';
 import { layoutOf } from '#provisioning/rig/layout.ts';
 import { setLink } from '#provisioning/rig/links.ts';
@@ -63,8 +62,8 @@ export function testRig(): Promise<TestRig> {
   return shared;
 }
 
-// At the top level this belongs to mocha's root suite: after the last test of the run.
-after('take the shared rig down', async function () {
+// At the top level this belongs to mocha's root suite: after the last test of the run. Benches have no mocha.
+globalThis.after?.('take the shared rig down', async function () {
   this.timeout(120_000);
   for (const end of ends) await end();
 });
