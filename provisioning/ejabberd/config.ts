@@ -26,7 +26,12 @@ export function ejabberdConfig(given: EjabberdOptions): string {
     modules: modules(options),
   };
   // Quoted, no text can be read as a number, a boolean or YAML's own signs: libyaml's rules differ from this writer's.
-  return stringify(config, { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN', lineWidth: 0 });
+  return stringify(config, {
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  });
 }
 
 type Parsed = z.output<typeof EjabberdOptions>;

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, chmod, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '#shared/errors.ts';
+import { answering } from './answering.ts';
 import { type EjabberdApi, ejabberdApi } from './api.ts';
 import { ejabberdConfig } from './config.ts';
 import { commandLine, environment } from './erl.ts';
@@ -28,9 +28,7 @@ export interface StartOptions extends EjabberdOptions {
   outside?(socket: string): string;
 }
 
-const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 10_000;
-const ASK_AGAIN_MS = 30;
 const SAID_MAX = 2_000;
 
 /**
@@ -62,7 +60,7 @@ export async function startEjabberd(options: StartOptions): Promise<Ejabberd> {
   };
   const api = ejabberdApi(outsideOf(apiAt, options.outside));
   try {
-    await answering(api, child);
+    await answering(api, () => hasEnded(child));
   } catch (cause) {
     await kill();
     const problem = `ejabberd did not come up: ${(await log.trouble()) ?? (said() || 'it said nothing')}`;
@@ -95,20 +93,8 @@ async function prepare({ prefix: _, outside, ...config }: StartOptions): Promise
 const outsideOf = (at: Address, outside?: (socket: string) => string): Address =>
   'socket' in at && outside ? { socket: outside(at.socket) } : at;
 
-/** It tells nobody when it is ready, so it is asked. Its API is the last of its listeners to come up. */
-async function answering(api: EjabberdApi, child: ChildProcess): Promise<void> {
-  const end = performance.now() + START_MS_MAX;
-  for (;;) {
-    try {
-      await api('status', {});
-      return;
-    } catch (error) {
-      const hasEnded = child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
-      if (hasEnded || performance.now() > end) throw error;
-    }
-    await delay(ASK_AGAIN_MS);
-  }
-}
+const hasEnded = (child: ChildProcess): boolean =>
+  child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 
 async function stopping(child: ChildProcess, ended: Promise<void>): Promise<void> {
   child.kill('SIGTERM');

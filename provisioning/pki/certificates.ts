@@ -31,7 +31,44 @@ export async function ensureCertificates(
   domain: string,
   moreNames: readonly string[] = [],
 ): Promise<Certificates> {
-  const names = [...namesOf(domain), ...moreNames];
+  const names = namesOf(domain, moreNames);
+  const { ca, caKey, server } = filesIn(folder);
+  const made = await staleCertificates(folder, domain, moreNames);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (made.includes(ca)) await writeWhole(ca, await signAuthority(domain, await keyIn(caKey)), 0o644);
+  // A new certificate of the same authority does not make this one stale, one of another does.
+  if (made.includes(server) || (await isStale(server, names, ca))) {
+    await writeWhole(server, await serverWith(names, await readFile(ca, 'utf8'), caKey), 0o600);
+    if (!made.includes(server)) made.push(server);
+  }
+  await chmod(server, 0o600);
+  return { ca, server, made };
+}
+
+/** The files of these certificates that are to be made, or made anew. @throws Failure bad-argument */
+export async function staleCertificates(
+  folder: string,
+  domain: string,
+  moreNames: readonly string[] = [],
+): Promise<string[]> {
+  const names = namesOf(domain, moreNames);
+  const { ca, server } = filesIn(folder);
+  const isAuthorityFresh = isFresh(await certificateIn(ca));
+  const isServerStale = isAuthorityFresh ? await isStale(server, names, ca) : !isFresh(await certificateIn(server));
+  return [...(isAuthorityFresh ? [] : [ca]), ...(isServerStale ? [server] : [])];
+}
+
+const filesIn = (folder: string) => ({
+  ca: join(folder, 'ca.pem'),
+  caKey: join(folder, 'ca.key'),
+  server: join(folder, 'server.pem'),
+});
+
+const isStale = async (server: string, names: readonly string[], ca: string): Promise<boolean> =>
+  !isFor(names, await certificateIn(server), new X509Certificate(await readFile(ca)));
+
+/** The wildcard covers the services too; they are named for clients that know no wildcards. */
+function namesOf(domain: string, moreNames: readonly string[]): string[] {
   for (const name of [domain, ...moreNames]) {
     if (!isIP(name) && !z.hostname().safeParse(name).success)
       throw new Failure('bad-argument', {
@@ -39,30 +76,9 @@ export async function ensureCertificates(
         problem: `${JSON.stringify(name)} cannot be one`,
       });
   }
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const ca = join(folder, 'ca.pem');
-  const caKey = join(folder, 'ca.key');
-  const server = join(folder, 'server.pem');
-  const made: string[] = [];
-  if (!isFresh(await certificateIn(ca))) {
-    await writeWhole(ca, await signAuthority(domain, await keyIn(caKey)), 0o644);
-    made.push(ca);
-  }
-  if (!isFor(names, await certificateIn(server), new X509Certificate(await readFile(ca)))) {
-    await writeWhole(server, await serverWith(names, await readFile(ca, 'utf8'), caKey), 0o600);
-    made.push(server);
-  }
-  await chmod(server, 0o600);
-  return { ca, server, made };
+  const services = ['conference', 'pubsub', 'upload', 'central'].map((service) => `${service}.${domain}`);
+  return [domain, `*.${domain}`, ...services, 'localhost', '127.0.0.1', '::1', ...moreNames];
 }
-
-/** The wildcard covers the services too; they are named for clients that know no wildcards. */
-const namesOf = (domain: string): string[] => [
-  domain,
-  `*.${domain}`,
-  ...['conference', 'pubsub', 'upload', 'central'].map((service) => `${service}.${domain}`),
-  ...['localhost', '127.0.0.1', '::1'],
-];
 
 async function certificateIn(file: string): Promise<X509Certificate | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '');

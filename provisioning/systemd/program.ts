@@ -1,0 +1,41 @@
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Failure, messageOf } from '#shared/errors.ts';
+
+/** Where the clone is that this program is of. */
+export const CLONE = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+type Flags = Readonly<Record<string, { type: 'string' | 'boolean'; multiple?: boolean }>>;
+const COMMON = {
+  root: { type: 'string', default: '/' },
+  check: { type: 'boolean', default: false },
+  uninstall: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** Options of an installer. @throws Failure bad-argument */
+export function optionsOf<F extends Flags>(argv: readonly string[], flags: F) {
+  try {
+    return parseArgs({ args: [...argv], options: { ...COMMON, ...flags }, strict: true }).values;
+  } catch (error) {
+    throw new Failure('bad-argument', { field: 'command line', problem: `${messageOf(error)} (--help says more)` });
+  }
+}
+
+/** Run a program to its exit code: what is expected to fail is told in a line, and without a stack. */
+export async function asProgram(work: () => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await work();
+  } catch (error) {
+    console.error(error instanceof Failure ? error.message : error);
+    process.exitCode = 2;
+  }
+}
+
+/** @throws Failure setup-needed: what is not this machine's can be written by anybody who may */
+export function needRoot(isThisMachine: boolean, isCheck: boolean): void {
+  if (isThisMachine && !isCheck && process.getuid?.() !== 0)
+    throw new Failure('setup-needed', {
+      problem: 'Only root can install on this machine; --root FOLDER or --check needs no root',
+    });
+}

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { cp, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, it } from 'mocha';
+import { readConfig } from '#agent/config.ts';
+import { person } from './support/person.ts';
+import { testServer } from './support/server.ts';
+
+const provisioning = (name: string): string => fileURLToPath(new URL(`../../provisioning/${name}`, import.meta.url));
+
+/** Run an installer to its end, in a tree. */
+async function installer(
+  name: string,
+  args: readonly string[],
+): Promise<{ exitCode: number; lines: string[]; stderr: string }> {
+  const { exitCode = -1, stdout, stderr } = await execa(provisioning(name), args, { reject: false, timeout: 60_000 });
+  return { exitCode, lines: stdout.split('\n').filter(Boolean), stderr };
+}
+
+/** Every file of a tree with its kind, mode, owner and text. */
+async function pictureOf(root: string): Promise<Record<string, string>> {
+  const picture: Record<string, string> = {};
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const { mode, uid, gid } = await lstat(path);
+    const text = entry.isFile() ? await readFile(path, 'latin1') : entry.isSymbolicLink() ? await readlink(path) : '';
+    picture[path.slice(root.length)] = `${mode.toString(8)} ${uid}:${gid} ${text}`;
+  }
+  return picture;
+}
+
+describe('installers, in a tree', () => {
+  let root: string;
+  beforeEach(async function () {
+    // They give files to users.
+    if (process.getuid?.() !== 0) this.skip();
+    root = await mkdtemp(join(tmpdir(), 'skerry-root-'));
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  const isRepeatable = async (name: string, args: readonly string[]): Promise<string[]> => {
+    const before = await pictureOf(root);
+    const checked = await installer(name, [...args, '--check']);
+    assert.equal(checked.exitCode, 1, checked.stderr);
+    assert.deepEqual(await pictureOf(root), before, '--check changes nothing');
+    const first = await installer(name, args);
+    assert.equal(first.exitCode, 0, first.stderr);
+    assert.deepEqual(
+      checked.lines,
+      first.lines.map((line) => `would ${line}`),
+    );
+    const after = await pictureOf(root);
+    const second = await installer(name, args);
+    assert.deepEqual([second.exitCode, second.lines], [0, []], second.stderr);
+    assert.equal((await installer(name, [...args, '--check'])).exitCode, 0);
+    assert.deepEqual(await pictureOf(root), after);
+    return first.lines;
+  };
+
+  describe('install-agent', () => {
+    let args: string[];
+    beforeEach(async () => {
+      const files = join(root, 'root');
+      await mkdir(files);
+      await writeFile(join(files, 'host1.json'), '{"jid":"host1@example.org","password":"Tell-nobody"}');
+      await writeFile(join(files, 'ca.pem'), 'the authority');
+      const account = ['--credentials', join(files, 'host1.json'), '--ca', join(files, 'ca.pem')];
+      args = ['--root', root, ...account, '--service', 'xmpp.example.org', '--admin', 'admin@example.org'];
+    });
+
+    it('installs once, and then finds nothing to do', async () => {
+      const lines = await isRepeatable('install-agent', args);
+      assert.ok(lines.includes('enable skerry-agent.service'));
+      assert.doesNotMatch(lines.join('\n'), /Tell-nobody/);
+    });
+
+    it('writes a configuration that the agent takes, and a unit that systemd takes', async () => {
+      await installer('install-agent', args);
+      const config = readConfig(join(root, 'etc/skerry/agent.yaml'));
+      assert.deepEqual([config.host, config.service.host, config.service.port], ['host1', 'xmpp.example.org', 5222]);
+      assert.equal(config.credentials, join(root, 'etc/skerry/credentials.json'));
+      assert.deepEqual(config.policy.grants, [{ jid: 'admin@example.org', role: 'admin' }]);
+      const unit = join(root, 'etc/systemd/system/skerry-agent.service');
+      const { exitCode, stderr } = await execa('systemd-analyze', ['verify', unit], { reject: false });
+      assert.deepEqual([exitCode, stderr], [0, '']);
+    });
+
+    it('gives the password to the agent alone', async () => {
+      await installer('install-agent', args);
+      const row = (await readFile(join(root, 'etc/passwd'), 'utf8'))
+        .split('\n')
+        .find((line) => line.startsWith('skerry:'));
+      const { mode, uid } = await lstat(join(root, 'etc/skerry/credentials.json'));
+      assert.deepEqual([mode & 0o777, uid], [0o600, Number(row?.split(':')[2])]);
+      assert.match(await readFile(join(root, 'etc/group'), 'utf8'), /^libvirt:.*:skerry$/m);
+    });
+
+    it('mends what somebody changed, and leaves the configuration to its administrator', async () => {
+      await installer('install-agent', args);
+      const config = join(root, 'etc/skerry/agent.yaml');
+      await writeFile(config, '# mine\n');
+      await writeFile(join(root, 'etc/systemd/system/skerry-agent.service'), '[Service]\n');
+      await execa('chmod', ['644', join(root, 'etc/skerry/credentials.json')]);
+      const { lines } = await installer('install-agent', ['--root', root]);
+      assert.deepEqual(lines, ['change /etc/systemd/system/skerry-agent.service']);
+      assert.equal(await readFile(config, 'utf8'), '# mine\n');
+      const again = await installer('install-agent', args);
+      assert.deepEqual(again.lines, ['set the mode of /etc/skerry/credentials.json to 0600']);
+    });
+
+    it('goes again, and leaves what is the administrator’s', async () => {
+      await installer('install-agent', args);
+      const { exitCode } = await installer('install-agent', ['--root', root, '--uninstall']);
+      assert.equal(exitCode, 0);
+      const left = Object.keys(await pictureOf(root));
+      assert.deepEqual(
+        left.filter((path) => /\/(systemd|sysusers\.d)\/.*(skerry|wants\/)/.test(path)),
+        [],
+      );
+      assert.ok(left.includes('/etc/skerry/agent.yaml') && left.includes('/etc/skerry/credentials.json'));
+      assert.deepEqual((await installer('install-agent', ['--root', root, '--uninstall'])).lines, []);
+    });
+
+    it('says what it needs', async () => {
+      for (const [wrong, message] of [
+        [['--root', root], /--credentials FILE, --service HOST\[:PORT\] and --admin JID/],
+        [[...args, '--service', 'a b'], /a b is not like/],
+        [[...args, '--credentials', join(root, 'none.json')], /none\.json.*ENOENT/],
+        [[...args, '--credentials', join(root, 'root/ca.pem')], /jid.*password.*is due/],
+        [['--surprise'], /surprise/],
+      ] as const) {
+        const { exitCode, stderr, lines } = await installer('install-agent', wrong);
+        assert.deepEqual([exitCode, lines], [2, []]);
+        assert.match(stderr, message);
+        assert.doesNotMatch(stderr, /\n {4}at /);
+      }
+    });
+  });
+
+  describe('install-server', () => {
+    let args: string[];
+    beforeEach(async () => {
+      // What Debian's package brings.
+      for (const folder of ['etc/ejabberd', 'etc/default', 'lib/systemd/system', 'var/lib/ejabberd'])
+        await mkdir(join(root, folder), { recursive: true });
+      for (const path of ['etc/ejabberd/ejabberd.yml', 'etc/default/ejabberd', 'lib/systemd/system/ejabberd.service'])
+        await cp(`/${path}`, join(root, path));
+      for (const file of ['passwd', 'group']) {
+        const rows = (await readFile(`/etc/${file}`, 'utf8')).split('\n').filter((row) => row.startsWith('ejabberd:'));
+        await writeFile(join(root, 'etc', file), `${rows.join('\n')}\n`);
+      }
+      args = ['--root', root, '--domain', 'example.org', '--name', 'xmpp.example.org'];
+    });
+
+    it('installs once, and then finds nothing to do', async () => {
+      await isRepeatable('install-server', args);
+    });
+
+    it('keeps what was there, and brings it back', async () => {
+      const picture = await pictureOf(root);
+      await installer('install-server', args);
+      await installer('install-server', [...args, '--name', 'other.example.org']);
+      await installer('install-server', ['--root', root, '--uninstall']);
+      const after = await pictureOf(root);
+      for (const path of ['/etc/default/ejabberd', '/etc/ejabberd/ejabberd.yml'])
+        assert.equal(after[path]?.split(' ').slice(2).join(' '), picture[path]?.split(' ').slice(2).join(' '));
+      assert.ok(!Object.keys(after).some((path) => path.startsWith('/etc/ejabberd/skerry')));
+    });
+
+    it('renews the certificate for another name, and nothing else', async () => {
+      await installer('install-server', args);
+      const { lines } = await installer('install-server', [...args, '--name', '10.0.0.1']);
+      assert.deepEqual(lines, ['make /etc/skerry/pki/server.pem', 'change /etc/ejabberd/skerry.pem']);
+    });
+
+    it('says what it needs', async () => {
+      const without = await installer('install-server', ['--root', root]);
+      assert.match(without.stderr, /--domain DOMAIN is needed/);
+      const wrong = await installer('install-server', [...args, '--listen', 'everywhere']);
+      assert.match(wrong.stderr, /listen\.starttls/);
+      await rm(join(root, 'etc/passwd'));
+      const nobody = await installer('install-server', args);
+      assert.match(nobody.stderr, /no user ejabberd/);
+    });
+  });
+
+  it('enrol-host makes an account that a host logs in with, and takes it away', async () => {
+    const server = await testServer({ accounts: ['alice'] });
+    const file = join(root, 'host7.json');
+    const at = ['--domain', server.domain, '--socket', join(server.folder, 'api.sock')];
+    const enrolled = await installer('enrol-host', ['host7', ...at, '--out', file]);
+    assert.equal(enrolled.exitCode, 0, enrolled.stderr);
+    const { jid, password } = JSON.parse(await readFile(file, 'utf8'));
+    assert.ok(!enrolled.lines.join('\n').includes(password));
+    const known = { ...server, account: () => ({ jid, password }) };
+    await (await person(known, 'host7')).entity.stop();
+    await installer('enrol-host', ['host7', ...at, '--remove']);
+    await assert.rejects(person(known, 'host7'), { code: 'login-refused' });
+    await server.stop();
+  });
+});
