@@ -133,7 +133,8 @@ export async function connect(site: Site): Promise<Entity> {
     throw error instanceof Failure && error.code === 'not-connected' && cause
       ? new Failure('server-unreachable', {
           service: `${site.service.host}:${site.service.port}`,
-          problem: cause.message,
+          // The problem of a status is a whole sentence.
+          problem: cause.message.replace(/^The XMPP server at \S+ cannot be reached: /, ''),
         })
       : error;
   } finally {

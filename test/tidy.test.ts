@@ -1,65 +1,129 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { execa } from 'execa';
-import { ROOT } from '#cli/rig-options.ts';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { climbing, importsOf, misdirected } from './tidy/imports.ts';
+import {
+  banned,
+  defaultExports,
+  LINES_MAX,
+  leftUndone,
+  machinePaths,
+  oddlyNamed,
+  onlyTests,
+  type Rule,
+  type SourceFile,
+  tooLong,
+} from './tidy/rules.ts';
 
-/** Who may not import what: a file, an import, and why. */
-const DIRECTIONS: readonly (readonly [RegExp, RegExp, string])[] = [
-  [
-    /^shared\//,
-    /^#(agent|central|cli|provisioning|test|bench)\//,
-    'shared/ is what both sides mean, and knows neither',
-  ],
-  [/^shared\/model\//, /^#shared\/(verb|verbs|xmpp)\/|^\.\.\/(verb|verbs|xmpp)\//, 'the model stands below the verbs'],
-  [/^agent\/drivers\//, /^@xmpp\/|^#shared\/xmpp\//, 'drivers do not speak XMPP'],
-  [/^agent\//, /^#(cli|central|provisioning|test|bench)\//, 'sides meet only over XMPP'],
-  [/^cli\//, /^#(agent|central|test|bench)\//, 'sides meet only over XMPP'],
-  [/^provisioning\//, /^#(agent|central|cli|test|bench)\//, 'provisioning makes a site; it is no part of one'],
-  [/^(agent|cli|provisioning|bench)\//, /^@xmpp\/(?!xml$)/, 'only shared/xmpp/ knows the library'],
-];
-const NAMES = /^(utils|common|helpers|manager|types|misc)\b/;
-const LINES_MAX = 400;
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-function faultsOf(file: string, text: string): string[] {
-  const faults: string[] = [];
-  const imports = [
-    ...text.matchAll(/^(?:import|export)\b[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm),
-  ].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
-  for (const [who, what, why] of DIRECTIONS) {
-    for (const name of imports) if (who.test(file) && what.test(name)) faults.push(`${file} imports ${name}: ${why}`);
-  }
-  if (NAMES.test(basename(file))) faults.push(`${file}: the name says nothing of what is in it`);
-  const lines = text.split('\n').length;
-  // A test of many rules may be long: it reads from top to bottom.
-  if (lines > LINES_MAX && !file.startsWith('test/'))
-    faults.push(`${file} has ${lines} lines; ${LINES_MAX} are a reason to split it`);
-  if (/^export default/m.test(text) && !file.endsWith('.d.ts')) faults.push(`${file} has a default export`);
-  if (/\b(TODO|FIXME)\b/.test(text) && !file.startsWith('test/tidy')) faults.push(`${file} has something left to do`);
-  return faults;
+/** What git has or would have, as it is in the tree. */
+const FILES: readonly SourceFile[] = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .split('\0')
+  .filter((path) => path !== '' && existsSync(`${ROOT}${path}`))
+  .map((path) => ({ path, text: readFileSync(`${ROOT}${path}`, 'utf8') }));
+
+const isOurs = ({ path }: SourceFile): boolean => /^(shared|agent|cli|provisioning|test|bench)\/.*\.ts$/.test(path);
+/** These files hold what they look for. */
+const isRule = ({ path }: SourceFile): boolean => path.startsWith('test/tidy');
+const SOURCES = FILES.filter(isOurs);
+const DOCS = FILES.filter(({ path }) => path.endsWith('.md'));
+
+const file = (path: string, text = ''): SourceFile => ({ path, text });
+
+/** A rule that finds nothing in the tree, and something in what breaks it. */
+function rule(name: string, check: Rule, files: readonly SourceFile[], broken: readonly SourceFile[]): void {
+  describe(name, () => {
+    it('holds', () => {
+      assert.ok(files.length > 0, 'there are files to look at');
+      assert.deepEqual(check(files), []);
+    });
+    for (const each of broken)
+      it(`is broken by ${each.path}${each.text ? ` with ${JSON.stringify(each.text.slice(0, 60))}` : ''}`, () => {
+        assert.equal(check([each]).length, 1);
+      });
+  });
 }
 
 describe('the tree', () => {
-  it('keeps its directions, names and sizes', async () => {
-    const { stdout } = await execa('git', ['ls-files', '*.ts'], { cwd: ROOT });
-    const faults: string[] = [];
-    for (const file of stdout.split('\n').filter(Boolean))
-      faults.push(...faultsOf(file, await readFile(join(ROOT, file), 'utf8').catch(() => '')));
-    assert.deepEqual(faults, []);
+  rule('imports point one way', misdirected, SOURCES, [
+    file('shared/verb/a.ts', "import { a } from '#agent/main.ts';"),
+    file('shared/xmpp/a.ts', "import type { A } from '../../agent/main.ts';"),
+    file('agent/a.ts', "import { a } from '#cli/main.ts';"),
+    file('cli/a.ts', "import {\n  a,\n  b,\n} from '#agent/config.ts';"),
+    file('cli/a.ts', "const { a } = await import('#agent/config.ts');"),
+    file('provisioning/a.ts', "export { a } from '#agent/config.ts';"),
+    file('shared/model/a.ts', "import '#shared/verb/verb.ts';"),
+    file('shared/verb/a.ts', "import { a } from '#shared/xmpp/chat.ts';"),
+    file('shared/verb/a.ts', "import { a } from '#shared/verbs/guest.ts';"),
+    file('shared/verbs/a.ts', "import { a } from '#shared/xmpp/jid.ts';"),
+    file('agent/drivers/a.ts', "import xml from '@xmpp/xml';"),
+    file('agent/drivers/fake/a.ts', "import { a } from '#shared/verb/perform.ts';"),
+    file('agent/a.ts', "import { client } from '@xmpp/client';"),
+    file('cli/a.ts', "import xml from '@xmpp/xml';"),
+    file('agent/drivers/a.ts', "import { execa } from 'execa';"),
+    file('shared/a.ts', "import { spawn } from 'node:child_process';"),
+  ]);
+
+  it('imports are found however they are written', () => {
+    const text = [
+      "import a from 'a';",
+      "import type { B } from '#shared/b.ts';",
+      "import {\n  c,\n  type D,\n} from './c.ts';",
+      "import 'e';",
+      "export * from '../f.ts';",
+      "await import('#agent/g.ts');",
+      "const words = 'from here to there';",
+    ].join('\n');
+    assert.deepEqual(importsOf(file('cli/x/y.ts', text)), [
+      'a',
+      'shared/b.ts',
+      'cli/x/c.ts',
+      'e',
+      'cli/f.ts',
+      'agent/g.ts',
+    ]);
   });
 
-  const rules: readonly (readonly [string, string, string])[] = [
-    ['a shared file that knows an agent', 'shared/a.ts', "import { x } from '#agent/x.ts';"],
-    ['a model that knows the verbs', 'shared/model/a.ts', "import { x } from '../verb/x.ts';"],
-    ['a driver that speaks XMPP', 'agent/drivers/x/a.ts', "import xml from '@xmpp/xml';"],
-    ['a command line that imports an agent', 'cli/a.ts', "import { x } from '#agent/x.ts';"],
-    ['an agent that reaches past shared/xmpp', 'agent/a.ts', "import { x } from '@xmpp/client-core';"],
-    ['a name that says nothing', 'shared/utils.ts', ''],
-    ['a file that is too long', 'shared/a.ts', 'x\n'.repeat(401)],
-    ['a default export', 'shared/a.ts', 'export default 1;'],
-    ['something left to do', 'shared/a.ts', `// ${'TO'}${'DO'}`],
-  ];
-  for (const [what, file, text] of rules) {
-    it(`would not have ${what}`, () => assert.equal(faultsOf(file, text).length, 1));
-  }
+  rule('folders at the top are named from the root', climbing, SOURCES, [
+    file('cli/a.ts', "import { a } from '../shared/errors.ts';"),
+    file('shared/xmpp/a.ts', "import { a } from '../../agent/main.ts';"),
+  ]);
+  rule('files are about one thing', tooLong, SOURCES, [file('cli/a.ts', 'x\n'.repeat(LINES_MAX + 1))]);
+  rule('names say something', banned, FILES, [
+    file('shared/utils.ts'),
+    file('cli/string-helpers.ts'),
+    file('agent/types.d.ts'),
+    file('test/unit/misc.test.ts'),
+    file('agent/job-manager.ts'),
+  ]);
+  rule('names are in kebab-case', oddlyNamed, SOURCES, [file('cli/mainProgram.ts'), file('cli/main_program.ts')]);
+  rule(
+    'exports have names',
+    defaultExports,
+    SOURCES.filter(({ path }) => !path.endsWith('.d.ts')),
+    [file('cli/a.ts', 'export default 1;'), file('cli/a.ts', 'export { a as default };')],
+  );
+  rule(
+    'nothing is left undone',
+    leftUndone,
+    FILES.filter((each) => !isRule(each) && !each.path.startsWith('package-lock')),
+    [file('cli/a.ts', '// TODO: later'), file('docs/a.md', 'FIXME')],
+  );
+  rule(
+    'all tests run',
+    onlyTests,
+    SOURCES.filter((each) => !isRule(each)),
+    [file('test/a.test.ts', "it.only('a', () => {});")],
+  );
+  rule(
+    'docs and sources name no place of one machine',
+    machinePaths,
+    [...DOCS, ...SOURCES.filter((each) => !isRule(each))],
+    [file('docs/a.md', 'see /root/skerry'), file('cli/a.ts', "const a = '/home/me/a';")],
+  );
 });
