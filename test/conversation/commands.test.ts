@@ -77,6 +77,7 @@ describe('ad-hoc commands (XEP-0050)', () => {
       await entity.receives(iq(OP, 'guest.poweroff', `action="complete" ${at}`, submit({ confirm: '0' }))),
     );
     assert.equal(no.attrs.status, 'executing');
+    assert.match(no.getChildText('note') ?? '', /^Nothing was done/);
     assert.deepEqual(effects, []);
     const yes = command(
       await entity.receives(iq(OP, 'guest.poweroff', `action="complete" ${at}`, submit({ confirm: '1' }))),
@@ -180,6 +181,16 @@ describe('ad-hoc commands (XEP-0050)', () => {
     assert.equal(guest?.getChildText('value'), 'venti');
     await entity.receives(iq(OP, 'guest.start', at, submit({ guest: 'venti', paused: '0' })));
     assert.deepEqual(effects, ['start venti']);
+  });
+
+  it('ends a session whose command failed', async () => {
+    const { entity, sessions } = scene();
+    const asked = command(await entity.receives(iq(OP, 'guest.start')));
+    const at = `sessionid="${asked.attrs.sessionid}"`;
+    const form = submit({ guest: 'nobody' });
+    failsWith(await entity.receives(iq(OP, 'guest.start', at, form)), 'item-not-found', 'guest-not-found', 'cancel');
+    assert.equal(sessions.size, 0);
+    failsWith(await entity.receives(iq(OP, 'guest.start', at, form)), 'not-allowed', 'session-expired');
   });
 
   it('has the error conditions of section 4.4', async () => {
@@ -301,7 +312,14 @@ describe('ad-hoc commands (XEP-0050)', () => {
     for (const _ of [1, 2]) ids.add(valueIn(formOf(await entity.receives(iq(OP, 'guest.start'))), 'operation'));
     assert.equal(ids.size, 2);
     await entity.receives(iq(OP, 'guest.start', '', submit({ guest: 'venti', operation: 'mine' })));
-    assert.equal(calls[0]?.call.operation, 'mine');
+    const asked = await entity.receives(iq(OP, 'guest.start'));
+    const at = `sessionid="${command(asked).attrs.sessionid}"`;
+    const operation = valueIn(formOf(asked), 'operation') ?? '';
+    await entity.receives(iq(OP, 'guest.start', at, submit({ guest: 'fossil', operation })));
+    assert.deepEqual(
+      calls.map(({ call }) => call.operation),
+      ['mine', operation],
+    );
   });
 
   it('takes another operation id when arguments are mended that the journal has seen', async () => {
