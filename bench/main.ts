@@ -25,7 +25,7 @@ try {
 } finally {
   await site.stop();
 }
-// Real guests need root and what the rig needs.
-if (process.getuid?.() === 0) figures.push(...(await onRealGuests(isQuick ? 5 : 20)));
+// Real guests need root and what the rig needs: asked for by --real.
+if (process.argv.includes('--real')) figures.push(...(await onRealGuests(isQuick ? 5 : 20)));
 console.log(tableOf(figures));
 process.exit(0);
