@@ -44,7 +44,8 @@ export function ring(keepBytes: number): Ring {
     slice(from, to = end) {
       const base = end - used;
       const first = Math.max(from, end - Math.min(used, keepBytes));
-      return first >= to ? Buffer.alloc(0) : Buffer.from(data.subarray(first - base, to - base));
+      const last = Math.min(to, end);
+      return first >= last ? Buffer.alloc(0) : Buffer.from(data.subarray(first - base, last - base));
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import { Failure } from '#shared/errors.ts';
-import { type Guest, GuestForm, type GuestState, isActive } from '#shared/model/guest.ts';
+import { type Guest, GuestForm, type GuestState } from '#shared/model/guest.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
@@ -124,13 +124,7 @@ async function define({ driver, inventory, may, host }: GuestDeps, args: DefineA
       field: 'name',
       problem: 'give a name and what the guest shall have, or a definition',
     });
-  // A definition names the guest itself: who may define some guests only is held to those.
-  if (definition !== undefined && !may(call.requester, call.verb, { guest: '' })) {
-    throw new Failure('not-permitted', {
-      requester: call.requester.bareJid,
-      verb: 'guest.define with a definition of their own',
-    });
-  }
+  if (definition !== undefined) requireDefinable({ driver, may }, definition, rest.name, call);
   if (rest.name !== undefined && !replace && inventory.find(rest.name))
     throw new Failure('guest-exists', { guest: rest.name, host });
   const text = definition ?? driver.definitionOf(GuestForm.parse({ ...rest, disks: disk, nics: nic }));
@@ -140,4 +134,23 @@ async function define({ driver, inventory, may, host }: GuestDeps, args: DefineA
   return defined;
 }
 
-export const isUp = (guest: Guest): boolean => isActive(guest.state);
+/**
+ * A definition names the guest itself: who may define some guests only is held to those.
+ *
+ * @throws Failure guest-definition, not-permitted, bad-argument
+ */
+function requireDefinable(
+  { driver, may }: Pick<GuestDeps, 'driver' | 'may'>,
+  definition: string,
+  name: string | undefined,
+  { requester, verb }: Call,
+): void {
+  // A driver that cannot tell the name leaves definitions to those who may define any guest.
+  const defined = driver.nameIn?.(definition) ?? '';
+  if (!may(requester, verb, { guest: defined })) {
+    throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${defined}`.trim() });
+  }
+  if (name !== undefined && driver.nameIn && name !== defined) {
+    throw new Failure('bad-argument', { field: 'name', problem: `the definition is of a guest ${defined}` });
+  }
+}

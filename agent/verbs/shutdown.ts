@@ -18,7 +18,7 @@ const FORCED_MS_MAX = 30_000;
  * A guest that is off already is done. @throws Failure guest-not-stopped
  */
 export async function shutDown(deps: GuestDeps, { guest: name, waitS, forceAfterS }: Args, call: Call): Promise<Guest> {
-  const { inventory, driver } = deps;
+  const { inventory } = deps;
   const guest = inventory.guest(name);
   const limitMs = Math.min(waitS, forceAfterS ?? waitS) * 1000;
   const stopped = whenOff(deps, guest);
@@ -34,7 +34,7 @@ export async function shutDown(deps: GuestDeps, { guest: name, waitS, forceAfter
         waitedS: waitS,
       });
     call.progress(`still up after ${forceAfterS} s: powering it off`);
-    await driver.poweroffGuest(guest.uuid, AbortSignal.any([call.signal, AbortSignal.timeout(FORCED_MS_MAX)]));
+    await force(deps, guest, call);
     return await asItIs(deps, guest, call);
   } finally {
     stopped.off();
@@ -43,19 +43,45 @@ export async function shutDown(deps: GuestDeps, { guest: name, waitS, forceAfter
 
 /** Ask, again and again, until it is off (true) or the time is over (false). */
 async function asking(
-  { driver }: GuestDeps,
+  deps: GuestDeps,
   guest: Guest,
   limitMs: number,
   stopped: Promise<void>,
   call: Call,
 ): Promise<boolean> {
+  const { driver } = deps;
   const begunAt = performance.now();
   for (let again = 1; ; again++) {
-    await driver.shutdownGuest(guest.uuid, { again }, call.signal);
-    call.progress(again === 1 ? 'asked to shut down' : `asked ${again} times`);
+    try {
+      await driver.shutdownGuest(guest.uuid, { again }, call.signal);
+      call.progress(again === 1 ? 'asked to shut down' : `asked ${again} times`);
+    } catch (error) {
+      if (await wentOff(deps, guest, error, call)) return true;
+      // It was asked before; a hypervisor that is away for a moment is no reason to give up.
+      if (again === 1 || !(error instanceof Failure && PASSING.has(error.code))) throw error;
+      call.progress(`could not be asked again: ${error.message}`);
+    }
     const leftMs = limitMs - (performance.now() - begunAt);
     if (await within(stopped, Math.min(leftMs, ASK_AGAIN_MS), call.signal)) return true;
     if (performance.now() - begunAt >= limitMs) return false;
+  }
+}
+
+const PASSING: ReadonlySet<string> = new Set(['host-unreachable', 'host-timeout']);
+
+/** It is not in the state for this any more because it did what was wanted. */
+async function wentOff({ inventory }: GuestDeps, guest: Guest, error: unknown, call: Call): Promise<boolean> {
+  if (!(error instanceof Failure) || (error.code !== 'guest-wrong-state' && error.code !== 'guest-not-found'))
+    return false;
+  const now = await inventory.refresh(guest.uuid, call.signal);
+  return now === undefined || !isActive(now.state);
+}
+
+async function force(deps: GuestDeps, guest: Guest, call: Call): Promise<void> {
+  try {
+    await deps.driver.poweroffGuest(guest.uuid, AbortSignal.any([call.signal, AbortSignal.timeout(FORCED_MS_MAX)]));
+  } catch (error) {
+    if (!(await wentOff(deps, guest, error, call))) throw error;
   }
 }
 
