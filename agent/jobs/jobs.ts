@@ -1,18 +1,32 @@
-import type { DatabaseSync } from 'node:sqlite';
-import { Failure, messageOf } from '#shared/errors.ts';
+/**
+ * Responsibilities: long work that has an id, can be cancelled, outlives the agent, and is told of to whoever asked.
+ *
+ * Theory of operation: a job's handler runs until it ends, is cancelled, or its row's time is over; job-keeper.ts keeps and tells how
+ * it is. When the agent stops, or is killed, its jobs stay `running` in the table; the next run calls their handlers
+ * again with the same arguments, and these go on with the guest as it is then.
+ *
+ * What can go wrong: a handler that does not hear its signal. It is left behind when its time is over or the agent stops. A
+ * cancel waits for it, since only the handler knows what was done by then.
+ */
+import { Failure } from '#shared/errors.ts';
 import type { Job, JobState } from '#shared/model/job.ts';
-import type { Asker } from '#shared/verb/offer.ts';
-import type { Jobs } from '#shared/verb/perform.ts';
-import type { Call, Requester, Surface } from '#shared/verb/request.ts';
+import { auditRecord } from '#shared/verb/audit.ts';
+import type { JobListener } from '#shared/verb/offer.ts';
+import type { Jobs, Recorded } from '#shared/verb/perform-deps.ts';
+import { checkedResult, timedOut, untilCutOff } from '#shared/verb/perform-run.ts';
+import type { Call } from '#shared/verb/request.ts';
 import { rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
-import { writing } from '../journal/database.ts';
+import { jobKeeper, type KeeperDeps, type KeptJob } from './job-keeper.ts';
+import type { LeftJob } from './job-table.ts';
 
-export type JobListener = (job: Job, asker: Asker) => void;
+export type JobsDeps = KeeperDeps;
 
 export interface JobRunner extends Jobs {
+  /** The newest first. */
   list(filter: { state?: JobState; limit: number }): Job[];
-  /** @throws Failure job-not-found, job-ended */
+  /** Stop a job, and wait until it has. @throws Failure job-not-found, job-ended */
   cancel(id: string): Promise<Job>;
+  /** Told of every change of every job. Returns what takes the listener away. */
   onJob(listener: JobListener): () => void;
   /** Go on with what an earlier run of this agent left running. */
   resume(table: VerbTable, handlers: Readonly<Record<string, unknown>>): void;
@@ -20,144 +34,129 @@ export interface JobRunner extends Jobs {
   stop(): Promise<void>;
 }
 
-export interface JobsDeps {
-  database: DatabaseSync;
-  now(): number;
-  onBug(error: unknown, id: string): void;
-}
-
-interface Running {
-  control: AbortController;
+type Work = (call: Call) => Promise<unknown>;
+type JobCall = Omit<Call, 'signal' | 'progress'>;
+interface Task {
+  kept: KeptJob;
+  cancel: AbortController;
   ended: Promise<void>;
 }
-interface Row {
-  n: number;
-  job: string;
-  args: string;
-  requester: string;
-  surface: Surface;
-  operation: string;
-}
 
-/** Why a signal fired: a job that was cancelled ends, one whose agent stops goes on in the next run. */
 const STOPPING = new Error('the agent stops');
 
-/** Jobs: long work that is kept in the database, and is told of to whoever asked. Ids are short: 1, 2, … in base 36. */
-export function jobRunner({ database, now, onBug }: JobsDeps): JobRunner {
-  const listeners = new Set<JobListener>();
-  const running = new Map<string, Running>();
-  const insert = database.prepare(
-    "INSERT INTO jobs (state, job, args, requester, surface, operation) VALUES ('running', '{}', ?, ?, ?, ?)",
-  );
-  const write = database.prepare('UPDATE jobs SET state = ?, job = ? WHERE n = ?');
+export function jobRunner(deps: JobsDeps): JobRunner {
+  const { now, onBug } = deps;
+  const keeper = jobKeeper(deps);
+  const running = new Map<string, Task>();
+  const stopping = new AbortController();
 
-  const keep = (job: Job, asker: Asker): void => {
-    writing(() => write.run(job.state, JSON.stringify(job), Number.parseInt(job.id, 36)));
-    for (const listener of listeners) listener(job, asker);
+  const failureOf = (id: string, error: unknown): Failure => {
+    if (error instanceof Failure) return error;
+    onBug(error, id);
+    return new Failure('internal', { id: `job ${id}` });
   };
 
-  const run = (
-    job: Job,
-    row: Verb,
-    call: Omit<Call, 'signal' | 'progress'>,
-    work: (call: Call) => Promise<unknown>,
-  ): void => {
-    const asker = { requester: call.requester, surface: call.surface };
-    const control = new AbortController();
-    const signal = AbortSignal.any([control.signal, AbortSignal.timeout(row.timeoutMs)]);
-    let latest = job;
-    const progress = (text: string, percent?: number): void => {
-      latest = { ...latest, progress: text, ...(percent === undefined ? {} : { percent }) };
-      keep(latest, asker);
+  const run = (begun: Job, row: Verb, call: JobCall, args: Readonly<Record<string, unknown>>, work: Work): void => {
+    const kept = keeper.keep(begun, call);
+    const cancel = new AbortController();
+    const limit = AbortSignal.timeout(row.timeoutMs);
+    const signal = AbortSignal.any([cancel.signal, stopping.signal, limit]);
+    const leave = AbortSignal.any([stopping.signal, limit]);
+    const finish = (state: JobState, recorded: Recorded, progress: string): void => {
+      const endedAt = now();
+      const outcome = recorded.outcome === 'failed' ? recorded.code : 'done';
+      const times = { beganAt: Date.parse(begun.startedAt), endedAt };
+      const record = { ...auditRecord(call, row, args, recorded, times), job: begun.id };
+      kept.end({ ...kept.job, state, outcome, progress, endedAt: new Date(endedAt).toISOString() }, record);
     };
-    const finish = (state: JobState, outcome: NonNullable<Job['outcome']>, text: string): void => {
-      latest = { ...latest, state, outcome, progress: text, endedAt: new Date(now()).toISOString() };
-      keep(latest, asker);
+    const fail = (error: unknown): void => {
+      if (stopping.signal.aborted && !limit.aborted) return;
+      const isCancelled = cancel.signal.aborted;
+      const failure = isCancelled ? new Failure('job-cancelled', { job: begun.id }) : failureOf(begun.id, error);
+      const { code, details, message } = failure;
+      finish(isCancelled ? 'cancelled' : 'failed', { outcome: 'failed', code, details }, message);
     };
-    const ended = work({ ...call, signal, progress })
-      .then(
-        () => finish('done', 'done', 'done'),
-        (error) => {
-          if (control.signal.reason === STOPPING) return;
-          if (control.signal.aborted) return finish('cancelled', 'job-cancelled', 'cancelled');
-          if (!(error instanceof Failure)) onBug(error, job.id);
-          finish('failed', error instanceof Failure ? error.code : 'internal', messageOf(error));
-        },
-      )
-      .catch((error) => onBug(error, job.id))
-      .finally(() => running.delete(job.id));
-    running.set(job.id, { control, ended });
+    const why = (): Error => (limit.aborted ? timedOut(call.verb, row) : STOPPING);
+    const ended = untilCutOff(begunNow(work, { ...call, signal, progress: kept.progress }), leave, why)
+      .then((value) => checkedResult(call.verb, row, value))
+      .then((value) => finish('done', { outcome: 'done', value }, 'done'), fail)
+      .catch((error) => onBug(error, begun.id))
+      .finally(() => running.delete(begun.id));
+    running.set(begun.id, { kept, cancel, ended });
   };
 
-  const find = (id: string): Job | undefined => {
-    const row = database.prepare('SELECT job FROM jobs WHERE n = ?').get(Number.parseInt(id, 36) || 0) as
-      | { job: string }
-      | undefined;
-    return row && JSON.parse(row.job);
+  /** A job of a newer or older program, that has no such verb here or whose arguments read otherwise. */
+  const giveUp = ({ job, asker, operation }: LeftJob, row: Verb | undefined): void => {
+    const { code, message, details } = new Failure('operation-uncertain', { operation });
+    const times = { beganAt: Date.parse(job.startedAt), endedAt: now() };
+    const record = auditRecord(
+      { ...asker, verb: job.verb, operation },
+      row,
+      {},
+      { outcome: 'failed', code, details },
+      times,
+    );
+    keeper
+      .keep(job, asker)
+      .end(
+        { ...job, state: 'failed', outcome: code, progress: message, endedAt: new Date(times.endedAt).toISOString() },
+        { ...record, job: job.id },
+      );
+  };
+
+  const resumeOne = (left: LeftJob, table: VerbTable, handlers: Readonly<Record<string, unknown>>): void => {
+    const { job, asker, operation } = left;
+    const row = rowOf(table, job.verb);
+    const args = row?.args.safeParse(left.args);
+    if (!row || !args?.success || !Object.hasOwn(handlers, job.verb)) {
+      giveUp(left, row);
+      return;
+    }
+    const handler = handlers[job.verb] as (args: unknown, call: Call) => Promise<unknown>;
+    run(job, row, { ...asker, verb: job.verb, operation }, args.data, (call) => handler(args.data, call));
   };
 
   return {
-    start: (call, row, args, work) => {
-      const { verb, requester, surface, operation } = call;
-      const target = row.guestArg ? String((args as Record<string, unknown>)[row.guestArg] ?? '') : '';
-      const { lastInsertRowid } = writing(() =>
-        insert.run(JSON.stringify(args), JSON.stringify(requester), surface, operation),
-      );
-      const id = Number(lastInsertRowid).toString(36);
-      const job: Job = {
-        id,
-        verb,
-        target,
-        state: 'running',
-        progress: 'begun',
-        requester: requester.bareJid,
-        startedAt: new Date(now()).toISOString(),
-      };
-      keep(job, { requester, surface });
-      run(job, row, { verb, requester, surface, operation }, work);
+    find: keeper.find,
+    list: keeper.list,
+    onJob: keeper.onJob,
+    start: ({ verb, requester, surface, operation }, row, given, work) => {
+      const args = given as Readonly<Record<string, unknown>>;
+      const call: JobCall = { verb, requester, surface, operation };
+      const job = keeper.add((id) => jobOf(id, call, row, args, now()), args, { requester, surface }, operation);
+      // One that comes while the agent stops is left to the next run.
+      if (!stopping.signal.aborted) run(job, row, call, args, work);
       return job;
     },
-    find,
-    list: ({ state, limit }) => {
-      const rows = state
-        ? database.prepare('SELECT job FROM jobs WHERE state = ? ORDER BY n DESC LIMIT ?').all(state, limit)
-        : database.prepare('SELECT job FROM jobs ORDER BY n DESC LIMIT ?').all(limit);
-      return (rows as { job: string }[]).map((row) => JSON.parse(row.job));
-    },
     cancel: async (id) => {
-      const job = find(id);
+      const job = keeper.find(id);
       if (!job) throw new Failure('job-not-found', { job: id });
-      const active = running.get(id);
-      if (!active) throw new Failure('job-ended', { job: id, outcome: job.progress });
-      active.control.abort(new Failure('job-cancelled', { job: id }));
-      await active.ended;
-      return find(id) ?? job;
-    },
-    onJob: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+      const task = running.get(id);
+      if (!task) throw new Failure('job-ended', { job: id, outcome: job.progress });
+      task.cancel.abort(new Failure('job-cancelled', { job: id }));
+      await task.ended;
+      return task.kept.job;
     },
     resume: (table, handlers) => {
-      for (const left of leftRunning(database)) {
-        const job = JSON.parse(left.job) as Job;
-        const row = rowOf(table, job.verb ?? '');
-        const handler = row && (handlers[job.verb] as (args: unknown, call: Call) => Promise<unknown>);
-        if (!row || !handler) continue;
-        const requester = JSON.parse(left.requester) as Requester;
-        run(job, row, { verb: job.verb, requester, surface: left.surface, operation: left.operation }, (call) =>
-          handler(JSON.parse(left.args), call),
-        );
-      }
+      for (const left of keeper.left()) resumeOne(left, table, handlers);
     },
     stop: async () => {
-      const all = [...running.values()];
-      for (const { control } of all) control.abort(STOPPING);
-      await Promise.all(all.map(({ ended }) => ended));
+      stopping.abort(STOPPING);
+      await Promise.all([...running.values()].map(({ ended }) => ended));
+      keeper.flush();
     },
   };
 }
 
-const leftRunning = (database: DatabaseSync): Row[] =>
-  database
-    .prepare("SELECT n, job, args, requester, surface, operation FROM jobs WHERE state = 'running'")
-    .all() as unknown as Row[];
+/** A handler that throws before it waits is one that fails. */
+const begunNow = async (work: Work, call: Call): Promise<unknown> => work(call);
+
+const jobOf = (id: string, call: JobCall, row: Verb, args: Readonly<Record<string, unknown>>, at: number): Job => ({
+  id,
+  verb: call.verb,
+  target: row.guestArg ? String(args[row.guestArg] ?? '') : '',
+  state: 'running',
+  progress: 'begun',
+  requester: call.requester.bareJid,
+  startedAt: new Date(at).toISOString(),
+});

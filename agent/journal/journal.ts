@@ -1,39 +1,31 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '#shared/errors.ts';
-import type { Journal, Recorded } from '#shared/verb/perform.ts';
-import type { AuditRecord, Surface } from '#shared/verb/request.ts';
-import { writing } from './database.ts';
-import type { Facts } from './settle.ts';
+import { auditRecord } from '#shared/verb/audit.ts';
+import type { Journal, Recorded } from '#shared/verb/perform-deps.ts';
+import type { AuditRecord, Request } from '#shared/verb/request.ts';
+import { rowOf, type VerbTable } from '#shared/verb/verb.ts';
+import { agentVerbs } from '#shared/verbs/agent.ts';
+import { auditTrail } from './audit-trail.ts';
+import { inTransaction, writing } from './database.ts';
+import { digestOf, type OpenOperation, operationTable } from './operations.ts';
+import { type Facts, settled, type Verdict } from './settle.ts';
 
-/** An operation that was begun and not ended: the agent was cut off in the middle. */
-export interface OpenOperation {
-  requester: string;
-  id: string;
-  verb: string;
-  args: Record<string, unknown>;
-  surface: Surface;
-  before: Facts;
-  beganAt: string;
-}
+export type { OpenOperation } from './operations.ts';
 
 export interface AgentJournal extends Journal {
   audit(record: AuditRecord): void;
-  /** Write what is still in memory of the audit trail. */
+  /** Write what is still in memory: of the audit trail, and outcomes that found no room. @throws Failure host-space */
   flush(): void;
   open(): OpenOperation[];
-  /** After a crash: record how it ended, or release the id, so that it may be carried out now. */
-  settle(operation: OpenOperation, recorded: Recorded | 'released', at: string): void;
+  /**
+   * After a crash: judge, by how things are now, what became of it. Its outcome is recorded; or the id is released (`not-done`),
+   * so that it may be carried out now.
+   */
+  settle(operation: OpenOperation, now: Facts): { verdict: Verdict; recorded?: Recorded };
+  /** The newest first. */
   auditTrail(limit: number): AuditRecord[];
-  prune(before: string): void;
-}
-
-const AUDIT_BATCH = 200;
-const AUDIT_DELAY_MS = 500;
-
-interface Row {
-  verb: string;
-  args: string;
-  recorded: string | null;
+  /** Forget what ended before then (RFC 3339), and the oldest of more than `kept`. What is under way stays, and so does the audit trail. */
+  prune(before: string, kept?: number): void;
 }
 
 export interface JournalDeps {
@@ -42,116 +34,121 @@ export interface JournalDeps {
   factsOf(verb: string, args: object): Promise<Facts>;
   now(): number;
   onBug(error: unknown): void;
+  /** Tells which arguments are secret; the agent's own unless given. */
+  table?: VerbTable;
 }
+
+interface Unwritten {
+  digest: string;
+  recorded: Recorded;
+  write(): void;
+}
+
+const RETRY_MS = 1_000;
+const KEPT = 200_000;
 
 /**
  * The journal of operations and the audit trail (SQLite).
  *
  * A change is begun, in a transaction that is on the disk, before the hypervisor hears of it, and ended with its outcome in
- * the same transaction as its audit record. Records of reads wait in memory up to half a second.
+ * the same transaction as its audit record. An outcome that finds no room on the disk is kept in memory, answered from there, and
+ * written when there is; should the agent end before, it is found out from the hypervisor as after a crash.
  */
-export function agentJournal({ database, factsOf, now, onBug }: JournalDeps): AgentJournal {
-  const find = database.prepare('SELECT verb, args, recorded FROM operations WHERE requester = ? AND id = ?');
-  const insert = database.prepare(
-    'INSERT INTO operations (requester, id, verb, args, surface, before, began_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
-  );
-  const end = database.prepare('UPDATE operations SET recorded = ?, ended_at = ? WHERE requester = ? AND id = ?');
-  const release = database.prepare('DELETE FROM operations WHERE requester = ? AND id = ? AND recorded IS NULL');
-  const append = database.prepare('INSERT INTO audit (at, record) VALUES (?, ?)');
-  let waiting: AuditRecord[] = [];
+export function agentJournal({ database, factsOf, now, onBug, table = agentVerbs }: JournalDeps): AgentJournal {
+  const operations = operationTable(database);
+  const trail = auditTrail(database, onBug);
+  const unwritten = new Map<string, Unwritten>();
   let timer: NodeJS.Timeout | undefined;
+  const time = (): string => new Date(now()).toISOString();
+  const keyOf = (request: Request): string => `${request.requester.bareJid} ${request.operation}`;
 
-  const inTransaction = (work: () => void): void =>
-    writing(() => {
-      database.exec('BEGIN IMMEDIATE');
-      try {
-        work();
-        database.exec('COMMIT');
-      } catch (error) {
-        database.exec('ROLLBACK');
-        throw error;
-      }
-    });
-  const flush = (): void => {
+  const writeRest = (): void => {
     clearTimeout(timer);
     timer = undefined;
-    const batch = waiting;
-    if (batch.length === 0) return;
-    inTransaction(() => {
-      for (const record of batch) append.run(record.at, JSON.stringify(record));
-    });
-    waiting = [];
-  };
-  const flushLater = (): void => {
-    try {
-      flush();
-    } catch (error) {
-      // The disk may have room again: the records stay until it has, up to a bound.
-      if (waiting.length > 100 * AUDIT_BATCH) waiting = waiting.slice(-AUDIT_BATCH);
-      onBug(error);
+    for (const [key, { write }] of unwritten) {
+      write();
+      unwritten.delete(key);
     }
+  };
+  const retry = (): void => {
+    try {
+      writeRest();
+    } catch (error) {
+      onBug(error);
+      timer = setTimeout(retry, RETRY_MS).unref();
+    }
+  };
+
+  const settle = (operation: OpenOperation, facts: Facts): { verdict: Verdict; recorded?: Recorded } => {
+    const { requester: bareJid, id, verb, surface, before, args, job, beganAt } = operation;
+    const verdict = job === undefined ? settled(verb, before, facts, args) : 'done';
+    if (verdict === 'not-done') {
+      writing(() => operations.release(bareJid, id));
+      return { verdict };
+    }
+    const recorded = recordedOf(verdict, operation, facts);
+    const request = { verb, requester: { bareJid, fullJid: bareJid }, surface, operation: id };
+    const times = { beganAt: Date.parse(beganAt), endedAt: now() };
+    inTransaction(database, () => {
+      operations.end(bareJid, id, recorded, time());
+      trail.append(auditRecord(request, rowOf(table, verb), args, recorded, times));
+    });
+    return { verdict, recorded };
   };
 
   return {
     find: (request, args) => {
-      const row = find.get(request.requester.bareJid, request.operation) as Row | undefined;
-      if (!row) return undefined;
-      if (row.verb !== request.verb || row.args !== JSON.stringify(args))
+      const found = unwritten.get(keyOf(request)) ?? operations.find(request);
+      if (found && found.digest !== digestOf(request.verb, args))
         throw new Failure('operation-mismatch', { operation: request.operation });
-      return row.recorded === null ? undefined : (JSON.parse(row.recorded) as Recorded);
+      return found?.recorded;
     },
-    begin: async (request, args) => {
+    begin: async (request, args, kept) => {
       const before = await factsOf(request.verb, args);
-      const { requester, operation, verb, surface } = request;
-      writing(() =>
-        insert.run(
-          requester.bareJid,
-          operation,
-          verb,
-          JSON.stringify(args),
-          surface,
-          JSON.stringify(before),
-          new Date(now()).toISOString(),
-        ),
-      );
+      const { requester, operation } = request;
+      const left = operations.find(request) && operations.open().find(isOf(requester.bareJid, operation));
+      const { recorded } = left ? settle(left, before) : {};
+      if (!recorded) writing(() => operations.insert(request, args, kept, before, time()));
+      return recorded;
     },
-    end: (request, recorded, audit) =>
-      inTransaction(() => {
-        end.run(JSON.stringify(recorded), new Date(now()).toISOString(), request.requester.bareJid, request.operation);
-        append.run(audit.at, JSON.stringify(audit));
-      }),
-    audit: (record) => {
-      waiting.push(record);
-      if (waiting.length >= AUDIT_BATCH) flushLater();
-      else timer ??= setTimeout(flushLater, AUDIT_DELAY_MS);
+    end: (request, recorded, audit) => {
+      const at = time();
+      const write = (): void =>
+        inTransaction(database, () => {
+          operations.end(request.requester.bareJid, request.operation, recorded, at);
+          trail.append(audit);
+        });
+      try {
+        write();
+      } catch (error) {
+        onBug(error);
+        unwritten.set(keyOf(request), { digest: digestOfStored(request), recorded, write });
+        timer ??= setTimeout(retry, RETRY_MS).unref();
+      }
     },
-    flush,
-    open: () => openOf(database),
-    settle: ({ requester, id }, recorded, at) => {
-      if (recorded === 'released') release.run(requester, id);
-      else end.run(JSON.stringify(recorded), at, requester, id);
+    audit: trail.add,
+    flush: () => {
+      writeRest();
+      trail.flush();
     },
-    auditTrail: (limit) => {
-      flush();
-      const rows = database.prepare('SELECT record FROM audit ORDER BY seq DESC LIMIT ?').all(limit) as {
-        record: string;
-      }[];
-      return rows.map((row) => JSON.parse(row.record));
-    },
-    prune: (before) => {
-      database.prepare('DELETE FROM operations WHERE recorded IS NOT NULL AND began_at < ?').run(before);
-      database
-        .prepare("DELETE FROM jobs WHERE state <> 'running' AND json_extract(job, '$.startedAt') < ?")
-        .run(before);
-    },
+    open: operations.open,
+    settle,
+    auditTrail: trail.read,
+    prune: (before, kept = KEPT) => inTransaction(database, () => operations.prune(before, kept)),
   };
+
+  function digestOfStored(request: Request): string {
+    return operations.find(request)?.digest ?? '';
+  }
 }
 
-function openOf(database: DatabaseSync): OpenOperation[] {
-  const rows = database
-    .prepare(
-      'SELECT requester, id, verb, args, surface, before, began_at AS beganAt FROM operations WHERE recorded IS NULL',
-    )
-    .all() as unknown as (Omit<OpenOperation, 'args' | 'before'> & { args: string; before: string })[];
-  return rows.map((row) => ({ ...row, args: JSON.parse(row.args), before: JSON.parse(row.before) }));
+const isOf =
+  (requester: string, id: string) =>
+  (operation: OpenOperation): boolean =>
+    operation.requester === requester && operation.id === id;
+
+function recordedOf(verdict: 'done' | 'unknown', { id, job, before }: OpenOperation, now: Facts): Recorded {
+  if (job !== undefined) return { outcome: 'job', job };
+  if (verdict === 'done') return { outcome: 'done', value: now.guest ?? before.guest };
+  return { outcome: 'failed', code: 'operation-uncertain', details: { operation: id } };
 }

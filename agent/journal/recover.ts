@@ -1,9 +1,9 @@
-import type { Recorded } from '#shared/verb/perform.ts';
-import type { AgentJournal, OpenOperation } from './journal.ts';
-import { type Facts, settled } from './settle.ts';
+import { messageOf } from '#shared/errors.ts';
+import type { AgentJournal } from './journal.ts';
+import type { Facts } from './settle.ts';
 
 export interface RecoverDeps {
-  journal: Pick<AgentJournal, 'open' | 'settle' | 'audit'>;
+  journal: Pick<AgentJournal, 'open' | 'settle'>;
   factsOf(verb: string, args: object): Promise<Facts>;
   now(): number;
   log: { warn(fields: object, message: string): void };
@@ -11,36 +11,23 @@ export interface RecoverDeps {
 
 /**
  * Find out, from the hypervisor, what became of the operations that an earlier run of this agent had begun and not ended.
- * Runs before anything is obeyed, so that the same id cannot come in between.
+ *
+ * Runs before any change is obeyed. One whose facts cannot be had now stays open: it is judged when its id comes again, and
+ * has no second effect before that.
+ * @returns how many stayed open
  */
-export async function recover({ journal, factsOf, now, log }: RecoverDeps): Promise<void> {
+export async function recover({ journal, factsOf, now, log }: RecoverDeps): Promise<number> {
+  let left = 0;
   for (const operation of journal.open()) {
-    const after = await factsOf(operation.verb, operation.args);
-    const verdict = settled(operation.verb, operation.before, after, operation.args);
-    const at = new Date(now()).toISOString();
-    log.warn({ operation: operation.id, verb: operation.verb, verdict }, 'operation was cut off');
-    const recorded = recordedOf(verdict, operation, after);
-    journal.settle(operation, recorded, at);
-    if (recorded === 'released') continue;
-    journal.audit({
-      at,
-      verb: operation.verb,
-      surface: operation.surface,
-      operation: operation.id,
-      args: operation.args,
-      requester: { bareJid: operation.requester, fullJid: operation.requester },
-      outcome: recorded.outcome === 'failed' ? recorded.code : 'done',
-      tookMs: now() - Date.parse(operation.beganAt),
-    });
+    const { id, verb, requester, beganAt } = operation;
+    const fields = { operation: id, verb, requester, agoMs: now() - Date.parse(beganAt) };
+    try {
+      const { verdict } = journal.settle(operation, await factsOf(verb, operation.args));
+      log.warn({ ...fields, verdict }, 'operation was cut off');
+    } catch (error) {
+      left++;
+      log.warn({ ...fields, problem: messageOf(error) }, 'operation was cut off, and cannot be looked into now');
+    }
   }
-}
-
-function recordedOf(
-  verdict: ReturnType<typeof settled>,
-  operation: OpenOperation,
-  after: Facts,
-): Recorded | 'released' {
-  if (verdict === 'not-done') return 'released';
-  if (verdict === 'done') return { outcome: 'done', value: after.guest ?? operation.before.guest };
-  return { outcome: 'failed', code: 'operation-uncertain', details: { operation: operation.id } };
+  return left;
 }

@@ -15,25 +15,40 @@ export type Verdict = 'done' | 'not-done' | 'unknown';
 type Rule = (before: Facts, now: Facts, args: Readonly<Record<string, unknown>>) => Verdict;
 
 const isUp = ({ guest }: Facts): boolean => guest !== null && isActive(guest.state);
+const isDown = ({ guest }: Facts): boolean => guest !== null && !isActive(guest.state);
+const isPaused = ({ guest }: Facts): boolean => guest?.state === 'paused';
 const when = (done: boolean): Verdict => (done ? 'done' : 'not-done');
 
 /** A rule for each verb that changes something at once. */
 const RULES: Readonly<Record<string, Rule>> = {
-  'guest.start': (before, now) => when(!isUp(before) && isUp(now)),
+  'guest.start': (before, now) => when(isDown(before) && (isUp(now) || hasStoppedSince(before, now))),
   'guest.poweroff': (before, now) => when(isUp(before) && !isUp(now)),
-  'guest.suspend': (before, now) => when(before.guest?.state !== 'paused' && now.guest?.state === 'paused'),
-  'guest.resume': (before, now) => when(before.guest?.state === 'paused' && isUp(now) && now.guest?.state !== 'paused'),
-  'guest.autostart': (_, now, { enabled }) => when(now.guest?.autostart === enabled),
-  'guest.delete': (before, now) => when(before.guest !== null && now.guest === null),
+  'guest.suspend': (before, now) => when(isUp(before) && !isPaused(before) && isPaused(now)),
+  'guest.resume': (before, now) => when(isPaused(before) && isUp(now) && !isPaused(now)),
+  'guest.autostart': (before, now, { enabled }) => when(before.guest !== null && now.guest?.autostart === enabled),
+  // A guest of that name that is another one was defined since.
+  'guest.delete': (before, now) => when(before.guest !== null && before.guest.uuid !== now.guest?.uuid),
   'guest.define': (before, now) => when(now.guest !== null && (before.guest === null || before.digest !== now.digest)),
   // These say what shall be, not what to change: again comes to the same.
   'guest.set': () => 'not-done',
+  // A job that was begun has a row of its own, by which it is told; without one nothing was asked of the guest.
   'guest.shutdown': () => 'not-done',
   'job.cancel': () => 'not-done',
   // A restart and a key press leave nothing that could be looked at.
   'guest.reboot': () => 'unknown',
   'console.send': () => 'unknown',
 };
+
+/**
+ * Whether a guest that was off and is off has run in between: the hypervisor gives another reason why it is off. One that gives
+ * none, or has forgotten it (libvirt after its own restart says `unknown`), tells nothing.
+ */
+function hasStoppedSince(before: Facts, now: Facts): boolean {
+  const { state, reason = 'unknown' } = now.guest ?? {};
+  if (!isDown(now)) return false;
+  if (state === 'crashed' && before.guest?.state !== 'crashed') return true;
+  return reason !== 'unknown' && reason !== before.guest?.reason;
+}
 
 /** Judge by what the hypervisor says now. A verb without a rule is unknown: better no effect than two. */
 export function settled(verb: string, before: Facts, now: Facts, args: Readonly<Record<string, unknown>>): Verdict {

@@ -1,22 +1,55 @@
 import { argFields } from './fields.ts';
+import type { Recorded } from './perform-deps.ts';
+import type { AuditRecord, Request } from './request.ts';
 import type { Verb } from './verb.ts';
 
 const TEXT_MAX = 500;
+const ARGS_MAX = 50;
+const VERB_MAX = 64;
+const OPERATION_MAX = 200;
+const HIDDEN = '***';
 
-/** Arguments as the audit trail keeps them: what is marked secret is not, what is long is cut. */
+/** The record of one request. What came off the wire is cut to what a record may hold. */
+export function auditRecord(
+  request: Omit<Request, 'args' | 'confirmed'>,
+  row: Verb | undefined,
+  args: Readonly<Record<string, unknown>>,
+  recorded: Recorded | { outcome: 'done' },
+  times: { beganAt: number; endedAt: number },
+): AuditRecord {
+  return {
+    at: new Date(times.beganAt).toISOString(),
+    verb: request.verb.slice(0, VERB_MAX),
+    requester: request.requester,
+    surface: request.surface,
+    operation: request.operation.slice(0, OPERATION_MAX),
+    args: auditedArgs(row, args),
+    outcome: recorded.outcome === 'failed' ? recorded.code : 'done',
+    ...(recorded.outcome === 'job' ? { job: recorded.job } : {}),
+    tookMs: times.endedAt - times.beganAt,
+  };
+}
+
+/**
+ * Arguments as the audit trail keeps them: what is marked secret is not, what is long is cut. Nor is what the row does not know:
+ * a mistyped name, or any argument of an unknown verb, may stand before a secret.
+ */
 export function auditedArgs(row: Verb | undefined, args: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const secrets = new Set(
-    row
-      ? argFields(row)
-          .filter((field) => field.secret)
-          .map((field) => field.name)
-      : [],
-  );
+  const open = openFields(row);
   const entries = Object.entries(args)
-    .slice(0, 50)
-    .map(([name, value]) => [name.slice(0, 64), secrets.has(name) ? '***' : cut(value)] as const);
+    .slice(0, ARGS_MAX)
+    .map(([name, value]) => [name.slice(0, VERB_MAX), open.has(name) ? cut(value) : HIDDEN] as const);
   return Object.fromEntries(entries);
 }
+
+/** Arguments as a journal may keep them: whole, but for what is secret. */
+export function withoutSecrets(row: Verb, args: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const open = openFields(row);
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, open.has(name) ? value : HIDDEN]));
+}
+
+const openFields = (row: Verb | undefined): ReadonlySet<string> =>
+  new Set(row ? argFields(row).flatMap((field) => (field.secret ? [] : [field.name])) : []);
 
 function cut(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return value;

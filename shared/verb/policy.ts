@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { bareOf, domainpartOf } from '#shared/xmpp/jid.ts';
+import { bareOf, domainpartOf, isJid } from '#shared/xmpp/jid.ts';
 import type { Requester } from './request.ts';
-import { rowOf, type Verb, type VerbTable } from './verb.ts';
+import type { Verb, VerbTable } from './verb.ts';
 
 const Pattern = z
   .string()
@@ -24,19 +24,23 @@ export type Role = z.infer<typeof Role>;
 /** Who has a role, and on what. */
 export const Grant = z.strictObject({
   role: z.string().meta({ description: 'viewer, operator, admin, or one of `roles`.' }),
-  jid: z.string().min(1).meta({ description: 'A bare JID, or a domain for everybody there.' }),
+  jid: z
+    .string()
+    .refine((jid) => isJid(jid) && !/[/*]/.test(jid), 'a bare JID (ann@example.org) or a domain (example.org) is due')
+    .meta({ description: 'A bare JID, or a domain for everybody there.' }),
   guests: z
     .array(Glob)
     .optional()
     .meta({ description: 'Only these guests, by name; `web*` is a glob. Without it, all.' }),
+  hosts: z.array(Glob).optional().meta({ description: 'Only on these hosts, by name or glob. Without it, all.' }),
 });
 export type Grant = z.infer<typeof Grant>;
 
-export const BUILT_IN_ROLES = {
+export const BUILT_IN_ROLES: Readonly<Record<string, Role>> = {
   viewer: { allow: ['@read'], deny: [] },
   operator: { allow: ['@read', 'guest.*', 'console.*', 'job.*'], deny: ['guest.define', 'guest.delete'] },
   admin: { allow: ['*'], deny: [] },
-} as const satisfies Record<string, Role>;
+};
 
 /** Roles and grants; whoever has none may do nothing. */
 export const Policy = z
@@ -48,14 +52,15 @@ export const Policy = z
     grants: z.array(Grant).default([]).meta({ description: 'Who has which role.' }),
   })
   .check(({ value, issues }) => {
+    for (const name of Object.keys(value.roles)) {
+      if (!Object.hasOwn(BUILT_IN_ROLES, name)) continue;
+      const message = `${name} is built in, and means the same everywhere: give yours another name`;
+      issues.push({ code: 'custom', input: name, path: ['roles', name], message });
+    }
     value.grants.forEach((grant, at) => {
       if (roleNamed(value, grant.role)) return;
-      issues.push({
-        code: 'custom',
-        input: grant.role,
-        path: ['grants', at, 'role'],
-        message: `there is no role ${grant.role}; there are ${roleNames(value).join(', ')}`,
-      });
+      const message = `there is no role ${grant.role}; there are ${roleNames(value).join(', ')}`;
+      issues.push({ code: 'custom', input: grant.role, path: ['grants', at, 'role'], message });
     });
   });
 export type Policy = z.infer<typeof Policy>;
@@ -63,59 +68,105 @@ export type Policy = z.infer<typeof Policy>;
 export interface Target {
   guest?: string;
 }
-/** May this requester use the verb: anywhere at all (no target), or on this guest? Deny by default. */
+/**
+ * May this requester use the verb on this guest? Without a target: on any guest at all. Deny by default.
+ *
+ * A verb that names no guest and answers of many (`guest.list`) is therefore open to whoever may use it on some; its handler leaves
+ * out what `may(requester, 'guest.info', { guest })` refuses. `{ guest: '' }` asks for a guest that is not known: only a grant
+ * on all guests lets it.
+ */
 export type May = (requester: Requester, verb: string, target?: Target) => boolean;
 
-/** The one predicate that lists and that refuses. */
-export function mayBy(policy: Policy, table: VerbTable): May {
-  return (requester, verb, target) => grantsFor(policy, table, requester, verb, target).length > 0;
+/** What one grant of a requester says to one question. */
+export interface Reason {
+  grant: Grant;
+  says: 'allows' | 'role has no such verb' | 'role denies it' | 'other guests' | 'other hosts';
 }
 
-/** The grants that let it; empty where nothing does. For `role who` and for audits. */
-export function grantsFor(
-  policy: Policy,
-  table: VerbTable,
-  requester: Requester,
-  verb: string,
-  target?: Target,
-): readonly Grant[] {
-  const row = rowOf(table, verb);
-  if (!row) return [];
-  return policy.grants.filter(
-    (grant) => isHeldBy(grant, requester) && coversVerb(policy, grant, verb, row) && coversTarget(grant, target),
+export interface PolicyView {
+  may: May;
+  /** Every grant that the requester holds, and what it says; empty for a stranger. For `role who` and for audits. */
+  explain(requester: Requester, verb: string, target?: Target): readonly Reason[];
+}
+
+/** Where the policy is asked. Without a host, grants on certain hosts let nothing. */
+export interface Here {
+  host?: string;
+}
+
+/** The one predicate that lists and that refuses, and why it says what it says. */
+export function policyOf(policy: Policy, table: VerbTable, here: Here = {}): PolicyView {
+  const grants = policy.grants.map((grant) => compiled(grant, roleNamed(policy, grant.role), table, here));
+  const held = new Map<string, CompiledGrant[]>();
+  for (const grant of grants) held.set(grant.holder, [...(held.get(grant.holder) ?? []), grant]);
+
+  const heldBy = (requester: Requester): readonly CompiledGrant[] => {
+    const jid = bareOf(requester.bareJid);
+    // A server's own address is nobody there.
+    if (!jid.includes('@')) return [];
+    return [...(held.get(jid) ?? []), ...(held.get(domainpartOf(jid)) ?? [])];
+  };
+  return {
+    may: (requester, verb, target) => heldBy(requester).some((grant) => grant.says(verb, target) === 'allows'),
+    explain: (requester, verb, target) =>
+      heldBy(requester).map(({ grant, says }) => ({ grant, says: says(verb, target) })),
+  };
+}
+
+export const mayBy = (policy: Policy, table: VerbTable, here: Here = {}): May => policyOf(policy, table, here).may;
+
+interface CompiledGrant {
+  grant: Grant;
+  holder: string;
+  says(verb: string, target?: Target): Reason['says'];
+}
+
+/** The verbs of a role are looked up once: a list of a thousand guests asks a thousand times. */
+function compiled(grant: Grant, role: Role | undefined, table: VerbTable, { host }: Here): CompiledGrant {
+  const verbs = Object.entries(table);
+  const allowed = new Set(verbs.flatMap(([id, row]) => (role?.allow.some(covers(id, row)) ? [id] : [])));
+  const denied = new Set(verbs.flatMap(([id, row]) => (role?.deny.some(covers(id, row)) ? [id] : [])));
+  const isHere = grant.hosts?.some((glob) => host !== undefined && globMatches(glob, host)) ?? true;
+  return {
+    grant,
+    holder: bareOf(grant.jid),
+    says: (verb, target) => {
+      if (!allowed.has(verb)) return 'role has no such verb';
+      if (denied.has(verb)) return 'role denies it';
+      if (!isHere) return 'other hosts';
+      return coversGuest(grant, target) ? 'allows' : 'other guests';
+    },
+  };
+}
+
+const covers =
+  (id: string, row: Verb) =>
+  (pattern: string): boolean =>
+    pattern.startsWith('@') ? pattern === `@${row.risk}` : globMatches(pattern, id);
+
+const coversGuest = ({ guests }: Grant, target?: Target): boolean => {
+  const guest = target?.guest;
+  return guests === undefined || guest === undefined || guests.some((glob) => globMatches(glob, guest));
+};
+
+/** Patterns of the site's roles that no verb here matches: a slip of the pen in `deny` would let what it shall not. */
+export function idlePatterns(policy: Policy, table: VerbTable): readonly { role: string; pattern: string }[] {
+  const verbs = Object.entries(table);
+  return Object.entries(policy.roles).flatMap(([role, { allow, deny }]) =>
+    [...allow, ...deny]
+      .filter((pattern) => !verbs.some(([id, row]) => covers(id, row)(pattern)))
+      .map((pattern) => ({ role, pattern })),
   );
 }
 
-function isHeldBy(grant: Grant, requester: Requester): boolean {
-  const jid = bareOf(requester.bareJid);
-  return grant.jid.includes('@')
-    ? bareOf(grant.jid) === jid
-    : grant.jid.toLowerCase() === domainpartOf(jid) && jid.includes('@');
-}
-
-function coversVerb(policy: Policy, grant: Grant, verb: string, row: Verb): boolean {
-  const role = roleNamed(policy, grant.role);
-  const matches = (pattern: string): boolean =>
-    pattern.startsWith('@') ? pattern === `@${row.risk}` : globMatches(pattern, verb);
-  return role?.allow.some(matches) === true && !role.deny.some(matches);
-}
-
-const coversTarget = (grant: Grant, target?: Target): boolean =>
-  grant.guests === undefined ||
-  target?.guest === undefined ||
-  grant.guests.some((glob) => globMatches(glob, target.guest ?? ''));
-
 function roleNamed(policy: Policy, name: string): Role | undefined {
-  if (Object.hasOwn(policy.roles, name)) return policy.roles[name];
-  return Object.hasOwn(BUILT_IN_ROLES, name)
-    ? ({
-        ...BUILT_IN_ROLES[name as keyof typeof BUILT_IN_ROLES],
-        deny: [...BUILT_IN_ROLES[name as keyof typeof BUILT_IN_ROLES].deny],
-      } as Role)
-    : undefined;
+  if (Object.hasOwn(BUILT_IN_ROLES, name)) return BUILT_IN_ROLES[name];
+  return Object.hasOwn(policy.roles, name) ? policy.roles[name] : undefined;
 }
 
-const roleNames = (policy: Policy): string[] => [...Object.keys(BUILT_IN_ROLES), ...Object.keys(policy.roles)];
+const roleNames = (policy: Policy): string[] => [
+  ...new Set([...Object.keys(BUILT_IN_ROLES), ...Object.keys(policy.roles)]),
+];
 
 /** `*` stands for any run of characters; nothing else is special. */
 export function globMatches(glob: string, text: string): boolean {

@@ -21,6 +21,7 @@ export interface Request {
   operation: string;
   /** The second question of a `destroy` verb was answered with yes. */
   confirmed: boolean;
+  /** Gives the request up. A Failure as its reason becomes the outcome. */
   signal?: AbortSignal;
 }
 
@@ -43,7 +44,10 @@ export interface Call {
   progress(text: string, percent?: number): void;
 }
 
-/** One record of the audit trail: appended, never rewritten, refusals included. Arguments marked secret read `***`. */
+/**
+ * One record of the audit trail: appended, never rewritten, refusals included. Arguments marked secret read `***`. A job has
+ * two: `done` when it was begun, and its outcome when it ended.
+ */
 export interface AuditRecord {
   at: string;
   verb: string;
@@ -52,5 +56,9 @@ export interface AuditRecord {
   operation: string;
   args: Readonly<Record<string, unknown>>;
   outcome: Outcome;
+  /** Of a job: its id. */
+  job?: string;
+  /** Nothing was done: this operation had been asked before, and got the same answer. */
+  replayed?: boolean;
   tookMs: number;
 }

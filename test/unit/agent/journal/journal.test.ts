@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { openDatabase } from '#agent/journal/database.ts';
 import { agentJournal } from '#agent/journal/journal.ts';
 import { recover } from '#agent/journal/recover.ts';
@@ -47,11 +48,16 @@ describe('journal of the agent', () => {
     folder = mkdtempSync(join(tmpdir(), 'skerry-journal-'));
     now = { guest: guest('shutoff') };
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(() => {
+    if (database?.isOpen) database.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-  /** As a new run of the agent finds it: the file as it is, with nothing closed. */
+  /** As a new run of the agent finds it; what the one before held in memory is gone. */
+  let database: DatabaseSync | undefined;
   const opened = () => {
-    const database = openDatabase(join(folder, 'agent.sqlite'));
+    if (database?.isOpen) database.close();
+    database = openDatabase(join(folder, 'agent.sqlite'));
     const journal = agentJournal({ database, factsOf: async () => now, now: () => 0, onBug: assert.fail });
     const judge = () => recover({ journal, factsOf: async () => now, now: () => 0, log: { warn: () => {} } });
     return { database, journal, judge };
@@ -59,7 +65,7 @@ describe('journal of the agent', () => {
 
   it('answers the same id with what was recorded, also in another run', async () => {
     const { journal } = opened();
-    await journal.begin(request('guest.start'), { guest: 'venti' });
+    await journal.begin(request('guest.start'), { guest: 'venti' }, {});
     assert.equal(journal.find(request('guest.start'), { guest: 'venti' }), undefined);
     journal.end(request('guest.start'), { outcome: 'done', value: 7 }, record('guest.start'));
     assert.deepEqual(opened().journal.find(request('guest.start'), { guest: 'venti' }), { outcome: 'done', value: 7 });
@@ -67,7 +73,7 @@ describe('journal of the agent', () => {
 
   it('refuses the id for another verb or other arguments; another account has ids of its own', async () => {
     const { journal } = opened();
-    await journal.begin(request('guest.start'), { guest: 'venti' });
+    await journal.begin(request('guest.start'), { guest: 'venti' }, { guest: 'venti' });
     const refusal = (error: unknown): boolean => error instanceof Failure && error.code === 'operation-mismatch';
     assert.throws(() => journal.find(request('guest.start'), { guest: 'fossil' }), refusal);
     assert.throws(() => journal.find(request('guest.reboot'), { guest: 'venti' }), refusal);
@@ -79,7 +85,7 @@ describe('journal of the agent', () => {
 
   const cutOff = async (verb: string, before: GuestState, after: GuestState) => {
     now = { guest: guest(before) };
-    await opened().journal.begin(request(verb), { guest: 'venti' });
+    await opened().journal.begin(request(verb), { guest: 'venti' }, { guest: 'venti' });
     now = { guest: guest(after) };
     const again = opened();
     await again.judge();
@@ -94,7 +100,7 @@ describe('journal of the agent', () => {
   it('releases the id after a crash before the effect, so that it can be carried out now', async () => {
     assert.equal(await cutOff('guest.start', 'shutoff', 'shutoff'), undefined);
     const { journal } = opened();
-    await journal.begin(request('guest.start'), { guest: 'venti' });
+    await journal.begin(request('guest.start'), { guest: 'venti' }, { guest: 'venti' });
     assert.equal(journal.open().length, 1);
   });
 
@@ -106,7 +112,7 @@ describe('journal of the agent', () => {
   it('puts what was recovered into the audit trail', async () => {
     now = { guest: guest('running') };
     const { journal, judge } = opened();
-    await journal.begin(request('guest.poweroff', 'op-2'), { guest: 'venti' });
+    await journal.begin(request('guest.poweroff', 'op-2'), { guest: 'venti' }, { guest: 'venti' });
     now = { guest: guest('shutoff') };
     await judge();
     assert.equal(journal.auditTrail(10)[0]?.verb, 'guest.poweroff');
@@ -140,10 +146,10 @@ describe('journal of the agent', () => {
     database.exec('PRAGMA max_page_count=20');
     const full = async (): Promise<void> => {
       for (let n = 0; n < 10_000; n++)
-        await journal.begin(request('guest.start', `op-${n}`), { guest: 'x'.repeat(200) });
+        await journal.begin(request('guest.start', `op-${n}`), { guest: 'x'.repeat(200) }, { guest: 'x'.repeat(200) });
     };
     await assert.rejects(full, (error: unknown) => error instanceof Failure && error.code === 'host-space');
     database.exec('PRAGMA max_page_count=100000');
-    await journal.begin(request('guest.start', 'after'), { guest: 'venti' });
+    await journal.begin(request('guest.start', 'after'), { guest: 'venti' }, { guest: 'venti' });
   });
 });

@@ -1,0 +1,68 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Job, JobState } from '#shared/model/job.ts';
+import type { Asker } from '#shared/verb/offer.ts';
+import type { AuditRecord, Surface } from '#shared/verb/request.ts';
+import { inTransaction, writing } from '../journal/database.ts';
+
+/** A job that was running when the agent ended. */
+export interface LeftJob {
+  job: Job;
+  args: unknown;
+  asker: Asker;
+  operation: string;
+}
+
+/** Ids are short, and typed by people: the number of the job in base 36, `1`, `2`, … `z`, `10`. Never used again. */
+const idOf = (n: number): string => n.toString(36);
+const numberOf = (id: string): number => Number.parseInt(id, 36) || 0;
+
+/** The table of jobs. @throws Failure host-space, whatever writes */
+export function jobTable(database: DatabaseSync) {
+  const insert = database.prepare(
+    "INSERT INTO jobs (state, job, args, requester, surface, operation) VALUES ('running', '{}', ?, ?, ?, ?)",
+  );
+  const write = database.prepare('UPDATE jobs SET state = ?, job = ? WHERE n = ?');
+  const audit = database.prepare('INSERT INTO audit (at, record) VALUES (?, ?)');
+  const find = database.prepare('SELECT job FROM jobs WHERE n = ?');
+  const newest = database.prepare('SELECT job FROM jobs ORDER BY n DESC LIMIT ?');
+  const newestIn = database.prepare('SELECT job FROM jobs WHERE state = ? ORDER BY n DESC LIMIT ?');
+  const running = database.prepare(
+    "SELECT job, args, requester, surface, operation FROM jobs WHERE state = 'running' ORDER BY n",
+  );
+  const put = (job: Job): void => {
+    write.run(job.state, JSON.stringify(job), numberOf(job.id));
+  };
+
+  return {
+    add: (jobOf: (id: string) => Job, args: object, { requester, surface }: Asker, operation: string): Job =>
+      inTransaction(database, () => {
+        const { lastInsertRowid } = insert.run(JSON.stringify(args), JSON.stringify(requester), surface, operation);
+        const job = jobOf(idOf(Number(lastInsertRowid)));
+        put(job);
+        return job;
+      }),
+    put: (job: Job): void => writing(() => put(job)),
+    end: (job: Job, record: AuditRecord): void =>
+      inTransaction(database, () => {
+        put(job);
+        audit.run(record.at, JSON.stringify(record));
+      }),
+    find: (id: string): Job | undefined => {
+      const row = find.get(numberOf(id)) as { job: string } | undefined;
+      const job = row && (JSON.parse(row.job) as Job);
+      // `07` is not another way to write `7`.
+      return job?.id === id ? job : undefined;
+    },
+    list: ({ state, limit }: { state?: JobState; limit: number }): Job[] => {
+      const rows = state ? newestIn.all(state, limit) : newest.all(limit);
+      return (rows as { job: string }[]).map((row) => JSON.parse(row.job));
+    },
+    running: (): LeftJob[] =>
+      (running.all() as Record<'job' | 'args' | 'requester' | 'surface' | 'operation', string>[]).map((row) => ({
+        job: JSON.parse(row.job),
+        args: JSON.parse(row.args),
+        asker: { requester: JSON.parse(row.requester), surface: row.surface as Surface },
+        operation: row.operation,
+      })),
+  };
+}

@@ -1,0 +1,65 @@
+import { Failure } from '#shared/errors.ts';
+import type { PerformDeps } from './perform-deps.ts';
+import type { Call, Request } from './request.ts';
+import type { Verb, VerbTable } from './verb.ts';
+
+type AnyHandler = (args: unknown, call: Call) => Promise<unknown>;
+export type RunVerb = (request: Request, row: Verb, args: Record<string, unknown>) => Promise<unknown>;
+
+/**
+ * Call the handler, under the row's time limit, and hold what it answers to the row. For a job: begin it.
+ *
+ * @throws Failure verb-timeout; whatever the handler throws; an Error where the answer is not what the row says
+ */
+export function verbRunner<T extends VerbTable>(deps: Pick<PerformDeps<T>, 'handlers' | 'jobs'>): RunVerb {
+  return async (request, row, args) => {
+    const handler = (deps.handlers as Readonly<Record<string, unknown>>)[request.verb] as AnyHandler;
+    const limit = AbortSignal.timeout(row.timeoutMs);
+    const { verb, requester, surface, operation } = request;
+    const signal = request.signal ? AbortSignal.any([limit, request.signal]) : limit;
+    const call: Call = { verb, requester, surface, operation, signal, progress: () => {} };
+    if (row.job) return deps.jobs.start(call, row, args, (jobCall) => handler(args, jobCall));
+    const cutOff = (): Failure => (limit.aborted ? timedOut(verb, row) : cutOffBy(request));
+    return checkedResult(verb, row, await untilCutOff(handler(args, call), signal, cutOff));
+  };
+}
+
+export const timedOut = (verb: string, row: Verb): Failure =>
+  new Failure('verb-timeout', { verb, timeoutS: row.timeoutMs / 1000 });
+
+/** Why a request was given up by whoever asked: their own failure, or that nobody knows how far it came. */
+export const cutOffBy = ({ signal, operation }: Request): Failure =>
+  signal?.reason instanceof Failure ? signal.reason : new Failure('operation-uncertain', { operation });
+
+/** What a handler answered, which has to be what its row says: everything that is shown derives from the row. */
+export function checkedResult(verb: string, row: Verb, value: unknown): unknown {
+  const checked = row.result.safeParse(value);
+  if (checked.success) return value;
+  throw new Error(`${verb} answered what its row does not allow: ${checked.error.message}`);
+}
+
+/**
+ * Wait for work until the signal fires. A handler that does not hear its signal is left behind; the requester is not. One that
+ * does hear it and throws the signal's own reason means the same.
+ */
+export async function untilCutOff<T>(work: Promise<T>, signal: AbortSignal, cutOff: () => Error): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const late = (): void => reject(cutOff());
+  signal.addEventListener('abort', late, { once: true });
+  if (signal.aborted) late();
+  try {
+    return await Promise.race([work, promise]);
+  } catch (error) {
+    throw signal.aborted && isOf(signal, error) ? cutOff() : error;
+  } finally {
+    signal.removeEventListener('abort', late);
+    work.catch(() => {});
+    promise.catch(() => {});
+  }
+}
+
+const isOf = (signal: AbortSignal, error: unknown): boolean =>
+  error === signal.reason ||
+  (error instanceof Error &&
+    !(error instanceof Failure) &&
+    (error.name === 'AbortError' || error.cause === signal.reason));
