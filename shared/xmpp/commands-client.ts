@@ -64,7 +64,9 @@ export async function runVerb(
   let latest = first;
   const records = Array.isArray(first.value) ? [...first.value] : [];
   for (let next = nextOf(latest); next !== undefined; next = nextOf(latest)) {
-    if (next !== records.length) throw notUnderstood(jid, `the rest begins at ${next}, and ${records.length} were had`);
+    // One that gives nothing new would be asked for ever.
+    if (next !== records.length || (latest.value as unknown[]).length === 0)
+      throw notUnderstood(jid, `the rest begins at ${next}, and ${records.length} were had`);
     latest = await part(next);
     records.push(...(latest.value as unknown[]));
   }
