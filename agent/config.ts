@@ -20,7 +20,7 @@ export function readConfig(file: string): AgentConfig {
       file: `${file}:${lines.linePos(error.pos[0]).line}`,
       problem: error.message.split('\n')[0],
     });
-  const parsed = AgentConfig.safeParse(document.toJS({ maxAliasCount: 0 }));
+  const parsed = AgentConfig.safeParse(plainOf(document, file));
   if (!parsed.success)
     throw new Failure('config-invalid', {
       file,
@@ -30,11 +30,27 @@ export function readConfig(file: string): AgentConfig {
   const at = (path: string): string => resolve(dirname(file), path);
   return {
     ...config,
-    host: config.host ?? HostName.parse(localpartOf(config.jid)),
+    host: config.host ?? hostOf(config.jid, file),
     credentials: at(config.credentials),
     state: at(config.state),
     ...(config.ca ? { ca: at(config.ca) } : {}),
   };
+}
+
+/** Aliases (`*name`) are not taken: they can make a small file large. */
+function plainOf(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    throw new Failure('config-invalid', { file, problem: 'aliases (*name) are not taken here' }, { cause: error });
+  }
+}
+
+function hostOf(jid: string, file: string): string {
+  const parsed = HostName.safeParse(localpartOf(jid));
+  if (parsed.success) return parsed.data;
+  const problem = `the localpart of jid is no name for a host (${parsed.error.issues[0]?.message}): give \`host\``;
+  throw new Failure('config-invalid', { file, problem });
 }
 
 function problemOf(issue: z.core.$ZodIssue, document: ReturnType<typeof parseDocument>, lines: LineCounter): string {
@@ -82,10 +98,11 @@ export function textOf(file: string): string {
   }
 }
 
+/** What a parser says of it could hold the password. */
 function jsonOf(file: string, text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new Failure('config-invalid', { file, problem: messageOf(error) }, { cause: error });
+  } catch {
+    throw new Failure('config-invalid', { file, problem: 'it is not JSON' });
   }
 }

@@ -32,6 +32,7 @@ import { configReference } from './config-reference.ts';
 import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
 import { factsBy } from './facts.ts';
+import { serverTimeMs } from './host/clock.ts';
 import { healthKeeper } from './host/health.ts';
 import { driverFor } from './hypervisor.ts';
 import { type Inventory, inventory as inventoryOf } from './inventory/inventory.ts';
@@ -80,6 +81,7 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
     version,
     now,
     host: config.host,
+    serverTimeMs: () => serverTimeMs(entity),
   });
   const supports = supportedBy(driver);
   const perform = performer<AgentVerbs>({

@@ -1,25 +1,28 @@
-import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { AgentConfig } from '#agent/config.ts';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
+import { authorityFinding } from './certificates.ts';
+import { clockFinding } from './clock.ts';
 import type { HealthKeeper } from './health.ts';
-
-const DAY_MS = 86_400_000;
 
 export interface DoctorDeps {
   config: AgentConfig;
   driver: HypervisorDriver;
   health: HealthKeeper;
   now(): number;
+  /** What the server's clock says. */
+  serverTimeMs(): Promise<number>;
 }
 
 /** Look at all that this agent stands on; each finding says how to mend it. */
 export async function examineHost(deps: DoctorDeps, signal: AbortSignal): Promise<Finding[]> {
   return [
     ...files(deps.config),
-    ...certificate(deps.config, deps.now()),
+    ...authority(deps.config, deps.now()),
+    policy(deps.config),
+    await clockFinding(deps.serverTimeMs, deps.now),
     ...room(deps.health),
     ...(await hypervisor(deps.driver, signal)),
   ];
@@ -37,29 +40,26 @@ function files({ credentials, state }: AgentConfig): Finding[] {
   });
 }
 
-function certificate({ ca }: AgentConfig, now: number): Finding[] {
+function authority({ ca }: AgentConfig, nowMs: number): Finding[] {
   if (ca === undefined) return [{ check: 'certificate authority', verdict: 'ok', found: 'those that Node trusts' }];
+  return [authorityFinding(readIfThere(ca), ca, nowMs)];
+}
+
+/** A file that cannot be read holds nothing: the finding says so. */
+function readIfThere(file: string): string {
   try {
-    const days = Math.floor((Date.parse(new X509Certificate(readFileSync(ca)).validTo) - now) / DAY_MS);
-    const verdict = days < 0 ? 'wrong' : days < 30 ? 'warning' : 'ok';
-    return [
-      {
-        check: 'certificate authority',
-        verdict,
-        found: days < 0 ? 'it has expired' : `valid for ${days} more days`,
-        ...(verdict === 'ok' ? {} : { mend: `put the site's present authority into ${ca}` }),
-      },
-    ];
-  } catch (error) {
-    return [
-      {
-        check: 'certificate authority',
-        verdict: 'wrong',
-        found: messageOf(error),
-        mend: `put the site's authority, in PEM, into ${ca}`,
-      },
-    ];
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
   }
+}
+
+/** Nobody may do anything where nobody has a role. */
+function policy({ policy: { grants } }: AgentConfig): Finding {
+  const check = 'policy';
+  const found = `${grants.length} ${grants.length === 1 ? 'grant' : 'grants'}`;
+  if (grants.length > 0) return { check, verdict: 'ok', found };
+  return { check, verdict: 'warning', found, mend: 'grant somebody a role, in `policy.grants` of the configuration' };
 }
 
 function room(health: HealthKeeper): Finding[] {

@@ -16,6 +16,8 @@ export interface HostDeps {
   health: HealthKeeper;
   version: string;
   now(): number;
+  /** What the server's clock says. */
+  serverTimeMs(): Promise<number>;
 }
 
 export function hostHandlers(deps: HostDeps): Handlers<typeof hostVerbs> {

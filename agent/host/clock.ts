@@ -1,0 +1,36 @@
+import xml from '@xmpp/xml';
+import { messageOf } from '#shared/errors.ts';
+import type { Finding } from '#shared/model/host.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { domainpartOf } from '#shared/xmpp/jid.ts';
+
+const TIME_NS = 'urn:xmpp:time';
+const ANSWER_MS_MAX = 5_000;
+/** Beyond this, certificates and the order of records are in doubt. */
+const SKEW_S_MAX = 30;
+
+/** What the server's clock says, in ms since 1970, as of the middle of the question (XEP-0202). */
+export async function serverTimeMs(entity: Pick<Entity, 'request' | 'bareJid'>): Promise<number> {
+  const to = domainpartOf(entity.bareJid);
+  const child = xml('time', { xmlns: TIME_NS });
+  const answer = await entity.request({ to, type: 'get', child, timeoutMs: ANSWER_MS_MAX });
+  const timeMs = Date.parse(answer.getChild('time', TIME_NS)?.getChildText('utc') ?? '');
+  if (Number.isNaN(timeMs)) throw new Error(`${to} answered without a time`);
+  return timeMs;
+}
+
+/** Compare this host's clock with its server's. */
+export async function clockFinding(askServer: () => Promise<number>, now: () => number): Promise<Finding> {
+  const check = 'clock';
+  const mend = 'set the time by NTP on both, for example with chrony or systemd-timesyncd';
+  try {
+    const beganAtMs = now();
+    const theirsMs = await askServer();
+    const skewS = Math.round(((beganAtMs + now()) / 2 - theirsMs) / 1000);
+    if (Math.abs(skewS) <= SKEW_S_MAX) return { check, verdict: 'ok', found: `within ${SKEW_S_MAX} s of the server's` };
+    const found = `${Math.abs(skewS)} s ${skewS > 0 ? 'ahead of' : 'behind'} the server's`;
+    return { check, verdict: 'wrong', found, mend };
+  } catch (error) {
+    return { check, verdict: 'warning', found: `the server's cannot be asked: ${messageOf(error)}`, mend };
+  }
+}
