@@ -63,7 +63,7 @@ async function asking(
     }
     const leftMs = limitMs - (performance.now() - begunAt);
     if (await within(stopped, Math.min(leftMs, ASK_AGAIN_MS), call.signal)) return true;
-    if (performance.now() - begunAt >= limitMs) return false;
+    if (leftMs <= ASK_AGAIN_MS) return false;
   }
 }
 
