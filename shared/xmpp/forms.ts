@@ -59,9 +59,15 @@ export function formElement(form: Form): Element {
     form.instructions ? xml('instructions', {}, printable(form.instructions)) : undefined,
     ...[...typeField, ...form.fields].map(fieldElement),
     form.reported ? xml('reported', {}, ...form.reported.map(fieldElement)) : undefined,
-    ...(form.items ?? []).map((item) => xml('item', {}, ...item.map(fieldElement))),
+    ...(form.items ?? []).map((item) => xml('item', {}, ...item.map(cellElement))),
   );
 }
+
+/** A field of a row says its name and values; all else is in `reported`. There may be thousands: hence apart. */
+const cellElement = ({ var: name, values }: FormField): Element =>
+  xml('field', { var: name }, ...values.map(valueElement));
+
+const valueElement = (value: string): Element => xml('value', null, printable(value));
 
 function fieldElement(field: FormField): Element {
   return xml(
@@ -69,7 +75,7 @@ function fieldElement(field: FormField): Element {
     { var: field.var, type: field.type, label: field.label },
     field.description ? xml('desc', {}, printable(field.description)) : undefined,
     field.required ? xml('required') : undefined,
-    ...field.values.map((value) => xml('value', {}, printable(value))),
+    ...field.values.map(valueElement),
     ...(field.options ?? []).map(optionElement),
     field.datatype ? validateElement(field) : undefined,
   );

@@ -76,7 +76,7 @@ function formField(field: Field, forWhom: FormFor, filled: Submitted): FormField
     required: field.required,
     values: valuesOf(field, options, filled.get(field.name)),
     ...(options ? { options } : {}),
-    ...validationOf(field, options),
+    ...validationOf(field),
   };
 }
 
@@ -119,8 +119,8 @@ function defaultsOf({ default: value }: Field): readonly string[] {
 }
 
 /** XEP-0122: numbers, with their range. */
-function validationOf(field: Field, options?: readonly string[]): Partial<FormField> {
-  if (options || (field.kind !== 'integer' && field.kind !== 'number')) return {};
+function validationOf(field: Field): Partial<FormField> {
+  if (field.kind !== 'integer' && field.kind !== 'number') return {};
   const { minimum, maximum } = field;
   return {
     datatype: field.kind === 'integer' ? 'xs:integer' : 'xs:decimal',
