@@ -93,7 +93,8 @@ export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
 }
 
 const OFF: readonly GuestState[] = ['shutoff', 'crashed'];
-const ON: readonly GuestState[] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended'];
+/** A guest that has crashed may still have its process, where it is told to keep it. */
+const ON: readonly GuestState[] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended', 'crashed'];
 
 /** A guest in one of these states. Where the inventory says that it is not, the hypervisor is asked before refusing. */
 export async function fresh(

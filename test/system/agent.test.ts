@@ -23,7 +23,7 @@ describe('an agent on a server', function () {
   let presence: PresenceView;
 
   before(async () => {
-    server = await testServer({ accounts: ['host1', 'admin', 'viewer', 'stranger'] });
+    server = await testServer({ accounts: ['host1', 'host2', 'admin', 'viewer', 'stranger'] });
     agent = await testAgent(server, {
       name: 'host1',
       driver: { guests: [{ name: 'venti' }, { name: 'fossil', running: true }, { name: 'secret' }] },
@@ -156,6 +156,31 @@ describe('an agent on a server', function () {
     const again = await presenceOf(admin.entity, agent.jid);
     if (!again.latest) await again.next('the agent', isAvailable);
     assert.equal(((await run('guest.info', { guest: 'secret' })).value as Guest).state, 'running');
+  });
+
+  it('answers while its hypervisor does not, says so, and changes nothing', async () => {
+    const lame = await testAgent(server, {
+      name: 'host2',
+      driver: { kind: 'libvirt', uri: 'qemu+unix:///system?socket=/nonexistent/sock' },
+      policy: { grants: [{ jid: 'admin@skerry.test', role: 'admin' }] },
+    });
+    try {
+      const view = await presenceOf(admin.entity, lame.jid);
+      const online = view.next('the agent, away', (stanza) => stanza.getChildText('show') === 'away');
+      await lame.start();
+      assert.match((await online).getChildText('status') ?? '', /hypervisor does not answer/);
+      const ask = <V extends keyof typeof agentVerbs>(verb: V, args: Record<string, unknown>) =>
+        runVerb(admin.entity, lame.fullJid, verb, agentVerbs[verb], args);
+      assert.equal(((await ask('host.info', {})).value as Host).state, 'degraded');
+      await assert.rejects(ask('guest.list', {}), { code: 'host-unreachable' });
+      await assert.rejects(ask('guest.start', { guest: 'venti' }), { code: 'host-unreachable' });
+      const findings = (await ask('host.doctor', {})).value as { check: string; verdict: string; mend?: string }[];
+      const wrong = findings.filter(({ verdict }) => verdict === 'wrong');
+      assert.ok(wrong.some(({ check, mend }) => check === 'hypervisor' && mend !== undefined));
+      assert.equal(await lame.stop(), 0);
+    } finally {
+      await lame.remove();
+    }
   });
 
   it('refuses a configuration that is wrong, and says what, and where', async () => {

@@ -49,7 +49,7 @@ export async function testAgent(
     credentials: 'account.json',
     service: { host: server.xmpp.host, port: server.xmpp.port },
     ca: server.caFile,
-    driver: { kind: 'fake', bootMs: 0, shutdownMs: 0, stateFile, ...options.driver },
+    driver: driverOf(options.driver, stateFile),
     state: 'state',
     policy: options.policy,
   };
@@ -91,6 +91,10 @@ export async function testAgent(
     },
   };
 }
+
+/** The fake, unless a test names another. */
+const driverOf = (driver: object = {}, stateFile: string): object =>
+  'kind' in driver ? driver : { kind: 'fake', bootMs: 0, shutdownMs: 0, stateFile, ...driver };
 
 /** Somebody's view of the agent's presence, which must be granted. */
 export interface PresenceView {
