@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { MAIN, type TestRig, testRig, until } from './support/rig.ts';
+
+const json = (text: string): Record<string, unknown>[] => JSON.parse(text);
+
+describe('the skerry command, on a real site', function () {
+  this.timeout(180_000);
+  let rig: TestRig;
+  before(async () => {
+    rig = await testRig();
+    await rig.ensureOff('host1', 'venti');
+    await rig.ensureOff('host1', 'fossil');
+  });
+
+  const state = async (guest: string): Promise<string> => (await rig.virsh('host1', ['domstate', guest])).trim();
+
+  it('lists the guests of all hosts in one table, and for programs', async () => {
+    const { exitCode, stdout } = await rig.skerry(['guest', 'list']);
+    assert.equal(exitCode, 0);
+    const [head = '', ...rows] = stdout.split('\n');
+    assert.match(head, /^Name\s+State\s+Host\s/);
+    assert.deepEqual(rows.map((row) => row.split(/\s+/)[0]).sort(), ['cpu1', 'cpu2', 'fossil', 'venti']);
+    const guests = json((await rig.skerry(['guest', 'list', '--json', '--host', 'host2'])).stdout);
+    assert.deepEqual(guests.map(({ name, host }) => [name, host]).sort(), [
+      ['cpu1', 'host2'],
+      ['cpu2', 'host2'],
+    ]);
+  });
+
+  it('starts a guest on whichever host has it, and libvirt has it running', async () => {
+    const { exitCode, stdout } = await rig.skerry(['start', 'venti']);
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /^venti · running/);
+    assert.equal(await state('venti'), 'running');
+  });
+
+  it('says what went wrong, in words and in its exit code', async () => {
+    const wrong: [string[], number, RegExp][] = [
+      [['start', 'venti'], 1, /The guest venti is running; guest.start needs it shutoff/],
+      [['start', 'vneti'], 1, /no guest vneti on host1, host2. Did you mean venti\?/],
+      [['guest', 'strat', 'venti'], 2, /Did you mean start/],
+      [['guest', 'list', 'state=dancing'], 2, /state: /],
+      [['guest', 'list', '--host', 'hots1'], 2, /Did you mean host1/],
+      [['guest', 'list', '--jsno'], 2, /no such option.*Did you mean --json/],
+      [['guest', 'define', 'web1'], 2, /say which host: host1, host2/],
+      [['guest', 'poweroff', 'venti'], 2, /with --yes/],
+      [['guest', 'start', 'fossil', '--as', 'viewer'], 4, /viewer@skerry.test may not guest.start/],
+      [['job', 'info', 'zzz'], 1, /no job zzz/],
+      [['guest', 'list', '--config', '/nowhere.yaml'], 2, /nowhere.yaml/],
+    ];
+    for (const [words, code, text] of wrong) {
+      const { exitCode, stdout, stderr } = await rig.skerry(words);
+      assert.match(stderr, text, words.join(' '));
+      assert.equal(exitCode, code, words.join(' '));
+      assert.equal(stdout, '', words.join(' '));
+    }
+    const { stderr } = await rig.skerry(['start', 'vneti', '--json']);
+    assert.equal((JSON.parse(stderr) as { failure: string }).failure, 'guest-not-found');
+    assert.equal(await state('fossil'), 'shut off');
+  });
+
+  it('says which host does not answer, and gives what the others say', async () => {
+    const agent = rig.part('host2 agent').pid;
+    process.kill(agent, 'SIGSTOP');
+    try {
+      const [listed, alone] = await Promise.all([
+        rig.skerry(['guest', 'list', '--json']),
+        rig.skerry(['guest', 'list', '--host', 'host1']),
+      ]);
+      assert.equal(alone.exitCode, 0);
+      assert.equal(listed.exitCode, 3);
+      assert.deepEqual(
+        json(listed.stdout)
+          .map(({ name }) => name)
+          .sort(),
+        ['fossil', 'venti'],
+      );
+      assert.deepEqual((JSON.parse(listed.stderr) as { host: string }).host, 'host2');
+    } finally {
+      process.kill(agent, 'SIGCONT');
+    }
+  });
+
+  it('carries out once what is asked for twice with one operation id', async () => {
+    await rig.ensureRunning('host1', 'venti');
+    const ask = () => rig.skerry(['guest', 'reboot', 'venti', '--operation', 'cli-once', '--json']);
+    const [first, second] = [await ask(), await ask()];
+    assert.equal(first.exitCode, 0, first.stderr);
+    assert.deepEqual([second.exitCode, second.stdout], [0, first.stdout]);
+    const other = await rig.skerry(['guest', 'reboot', 'fossil', '--host', 'host1', '--operation', 'cli-once']);
+    assert.match(other.stderr, /asked before with another verb, arguments or requester/);
+  });
+
+  it('shows a job until it ends', async () => {
+    await rig.ensureRunning('host1', 'venti');
+    const { exitCode, stdout, stderr } = await rig.skerry(['shutdown', 'venti', '--force-after=60']);
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stdout, /^job \w+ · guest.shutdown venti · done/);
+    assert.match(stderr, /running/);
+    assert.equal(await state('venti'), 'shut off');
+    const id = /^job (\w+)/.exec(stdout)?.[1] ?? '';
+    const info = await rig.skerry(['job', 'info', id, '--json', '--host', 'host1']);
+    assert.equal((JSON.parse(info.stdout) as { state: string }).state, 'done');
+  });
+
+  it('leaves a job alone when its watching is ended', async () => {
+    await rig.virsh('host1', ['start', 'fossil']);
+    const child = spawn(process.execPath, [MAIN, '--dir', rig.dir, 'shutdown', 'fossil', 'waitS=600'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    const closed = once(child, 'close');
+    await until('the job is begun', () => /job \w+/.test(said) || child.exitCode !== null);
+    // A guest whose vCPUs stand still does not shut down: the job has something to wait for.
+    await rig.virsh('host1', ['suspend', 'fossil']);
+    child.kill('SIGINT');
+    assert.deepEqual((await closed)[0], 130, said);
+    const id = /^job (\w+)/m.exec(said)?.[1] ?? '';
+    const job = async () => JSON.parse((await rig.skerry(['job', 'info', id, '--json', '--host', 'host1'])).stdout);
+    assert.equal((await job()).state, 'running');
+    assert.equal((await rig.skerry(['job', 'cancel', id, '--host', 'host1'])).exitCode, 0);
+    assert.equal((await job()).state, 'cancelled');
+    assert.equal((await rig.skerry(['guest', 'poweroff', 'fossil', '--yes'])).exitCode, 0);
+    assert.equal(await state('fossil'), 'shut off');
+  });
+
+  it('is a terminal on a guest’s console, through the death of its agent too', async () => {
+    await rig.ensureRunning('host1', 'venti');
+    // script(1) gives it a terminal of its own.
+    const command = `'${process.execPath}' '${MAIN}' --dir '${rig.dir}' console venti`;
+    const child = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let shown = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      shown += text;
+    });
+    const closed = once(child, 'close');
+    try {
+      const sees = (text: string) => until(`the terminal shows ${text}`, () => shown.includes(text));
+      await sees('venti is up');
+      await sees('Ctrl-] leaves');
+      child.stdin.write('echo sum=$((40+2)) "back\\\\slash"\r');
+      await sees('sum=42 back\\slash');
+      await rig.killAgent('host1');
+      await until(
+        'the next agent answers',
+        async () => (await rig.skerry(['console', 'list', '--host', 'host1'])).exitCode === 0,
+      );
+      child.stdin.write('echo sum=$((50+3))\r');
+      await sees('sum=53');
+      assert.equal(shown.split('sum=42').length, 2, `what was shown is not shown again: ${shown}`);
+      child.stdin.write('\u001d');
+      assert.equal((await closed)[0], 0);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+});
