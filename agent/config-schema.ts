@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { FakeDefinition } from '#agent/drivers/fake/definition.ts';
 import { HostName } from '#shared/model/host.ts';
 import { Policy } from '#shared/verb/policy.ts';
+import { isJid } from '#shared/xmpp/jid.ts';
 
 const Path = z.string().min(1);
 
@@ -61,6 +62,14 @@ export const AgentConfig = z.strictObject({
   ca: Path.optional().meta({
     description: "PEM file of the site's certificate authority; without it, those that Node trusts.",
   }),
+  central: z
+    .string()
+    .refine((jid) => isJid(jid) && !/[@/]/.test(jid), 'the domain of the central agent is due, as central.example.org')
+    .optional()
+    .meta({
+      description:
+        'The central agent that this one reports to, and obeys: the domain of its component. Without it, this agent is on its own.',
+    }),
   driver: DriverConfig.meta({ description: 'What runs the guests.' }),
   state: Path.meta({ description: 'Folder for the journal; mode 0700.' }),
   policy: Policy.default({ roles: {}, grants: [] }).meta({ description: 'Who may do what, here.' }),

@@ -40,8 +40,11 @@ import { type JobRunner, jobRunner } from './jobs/jobs.ts';
 import { openDatabase } from './journal/database.ts';
 import { agentJournal } from './journal/journal.ts';
 import { recover } from './journal/recover.ts';
+import { nextEpoch, settings } from './journal/settings.ts';
 import { servePresence } from './presence.ts';
+import { serveReports } from './reports/serve.ts';
 import { agentHandlers } from './verbs/agent.ts';
+import { hostNow } from './verbs/host.ts';
 import { supportedBy } from './verbs/supported.ts';
 
 const DAY_MS = 86_400_000;
@@ -60,7 +63,12 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
   const factsOf = factsBy({ driver, inventory });
   const journal = agentJournal({ database, factsOf, now, onBug });
   const jobs = jobRunner({ database, now, onBug });
-  const may = mayBy(config.policy, agentVerbs);
+  const kept = settings(database);
+  const epoch = nextEpoch(kept, now());
+  const granted = mayBy(config.policy, agentVerbs);
+  /** Central has asked its own policy on whose behalf it speaks. */
+  const isCentral = (bareJid: string): boolean => bareJid === config.central;
+  const may: May = (requester, verb, target) => isCentral(requester.bareJid) || granted(requester, verb, target);
   const entity = entityOf(config, log, onBug);
   const consoles = consoleKeeper({
     driver,
@@ -105,6 +113,7 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
     may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
     choices: choicesBy(inventory, jobs, may, config.host),
     onJob: jobs.onJob,
+    speaksForOthers: isCentral,
   };
   const identity = { category: 'automation', type: 'skerry-agent', name: config.host };
   serveCommands({ entity, offer, now, newId });
@@ -113,6 +122,19 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
   serveAbout(entity, { name: 'Skerry agent', version, now });
   dropGoneWatchers(entity, consoles);
   const presence = servePresence({ entity, inventory, identity, may, onBug });
+
+  const { central } = config;
+  const reports =
+    central &&
+    serveReports({
+      entity,
+      central,
+      epoch,
+      inventory,
+      jobs,
+      hostNow: () => hostNow({ config, driver, inventory, version }),
+      onBug,
+    });
 
   await inventory.start();
   consoles.start();
@@ -130,6 +152,7 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
   return async () => {
     clearInterval(pruning);
     presence.stop();
+    if (reports) await reports.stop();
     await jobs.stop();
     await entity.stop();
     await consoles.stop();

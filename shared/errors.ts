@@ -62,6 +62,10 @@ export const FAILURES = {
   'host-output': ['cancel', 'internal-server-error', 'The host answered in a form that is not understood: {problem}.'],
   'host-timeout': ['wait', 'remote-server-timeout', 'The host did not answer within {timeoutS} s: {command}.'],
   'host-space': ['wait', 'resource-constraint', 'There is no room left to write: {problem}.'],
+  'host-exists': ['cancel', 'conflict', 'There is a host {host} already.'],
+  // Reports of agents to central.
+  'report-gap': ['cancel', 'unexpected-request', 'The report does not follow the one before: a snapshot is due.'],
+  'report-late': ['cancel', 'conflict', 'The report is of epoch {epoch}, and {newest} has begun.'],
   // The way to the server.
   'server-unreachable': [
     'wait',

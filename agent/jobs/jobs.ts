@@ -22,6 +22,8 @@ import type { LeftJob } from './job-table.ts';
 export type JobsDeps = KeeperDeps;
 
 export interface JobRunner extends Jobs {
+  find(id: string): Job | undefined;
+  start(...asked: Parameters<Jobs['start']>): Job;
   /** The newest first. */
   list(filter: { state?: JobState; limit: number }): Job[];
   /** Stop a job, and wait until it has. @throws Failure job-not-found, job-ended */

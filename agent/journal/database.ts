@@ -19,6 +19,7 @@ const MIGRATIONS: readonly string[] = [
   `ALTER TABLE operations ADD COLUMN digest TEXT;
    ALTER TABLE jobs ADD COLUMN asker TEXT AS (json_extract(requester, '$.bareJid')) VIRTUAL;
    CREATE INDEX jobs_operation ON jobs (asker, operation);`,
+  'CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;',
 ];
 
 /** Tables that are small, and that nothing may be lost of: looked through at every start. */

@@ -29,7 +29,13 @@ export function hostHandlers(deps: HostDeps): Handlers<typeof hostVerbs> {
   };
 }
 
-function hostNow({ config, driver, inventory, version }: HostDeps): Host {
+/** How the host is at this moment. */
+export function hostNow({
+  config,
+  driver,
+  inventory,
+  version,
+}: Pick<HostDeps, 'config' | 'driver' | 'inventory' | 'version'>): Host {
   const { state, host } = inventory;
   // While nothing was ever read there is nothing to count; the state says why.
   const guests = host === undefined ? [] : inventory.guests();

@@ -9,9 +9,12 @@ export const HostName = z
 export const Host = z
   .strictObject({
     name: z.string().meta({ title: 'Name' }),
-    state: z
-      .enum(['up', 'degraded'])
-      .meta({ title: 'State', description: 'degraded: the hypervisor does not answer.' }),
+    state: z.enum(['up', 'degraded', 'unreachable']).meta({
+      title: 'State',
+      description:
+        'degraded: the hypervisor does not answer. unreachable: the agent does not; its guests may run all the same.',
+    }),
+    since: z.string().optional().meta({ title: 'Since', description: 'When it was heard last. RFC 3339.' }),
     guests: z.int().nonnegative().meta({ title: 'Guests' }),
     running: z.int().nonnegative().meta({ title: 'Running' }),
     cpus: z.int().nonnegative().meta({ title: 'CPUs' }),
@@ -22,6 +25,7 @@ export const Host = z
     cpuModel: z.string().optional().meta({ title: 'CPU model' }),
     kernel: z.string().optional().meta({ title: 'Kernel' }),
     version: z.string().meta({ title: 'Skerry version' }),
+    tags: z.array(z.string()).optional().meta({ title: 'Tags' }),
   })
   .meta({
     line: '{name} · {state} · {running} of {guests} guests running · {cpus} CPUs · {memoryMiB} MiB',

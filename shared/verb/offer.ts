@@ -14,6 +14,8 @@ export interface Offer {
   may(requester: Requester, verb: string, target?: { guest?: string }): boolean;
   /** What may be put into a field: the guests, hosts, jobs or verbs that this requester may see. Sorted. */
   choices(kind: Choices, requester: Requester): readonly string[];
+  /** Whether this account may say that it asks on behalf of another: central, to an agent. Nobody, unless given. */
+  speaksForOthers?(bareJid: string): boolean;
   /** Told of every change of every job. Returns what takes the listener away. */
   onJob(listener: JobListener): () => void;
 }

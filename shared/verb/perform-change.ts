@@ -41,20 +41,24 @@ export function changer({ journal, now, run, failureOf }: ChangeDeps) {
         return { outcome: 'failed', code, details };
       },
     );
-    journal.end(request, recorded, auditRecord(request, row, args, recorded, { beganAt, endedAt: now() }));
+    await journal.end(request, recorded, auditRecord(request, row, args, recorded, { beganAt, endedAt: now() }));
     return { recorded, replayed: false };
+  };
+
+  const once = async (request: Request, row: Verb, args: Record<string, unknown>): Promise<Ended> => {
+    const recorded = await journal.find(request, args);
+    if (recorded) return { recorded, replayed: true };
+    return inTurn(row.guestArg ? String(args[row.guestArg] ?? '') : '', () => carryOut(request, row, args));
   };
 
   return async (request: Request, row: Verb, args: Record<string, unknown>): Promise<Ended> => {
     const { requester, operation, verb } = request;
-    const recorded = journal.find(request, args);
-    if (recorded) return { recorded, replayed: true };
     const key = `${requester.bareJid} ${operation}`;
     const asked = JSON.stringify([verb, args]);
     const joined = underWay.get(key);
     if (joined && joined.asked !== asked) throw new Failure('operation-mismatch', { operation });
     if (joined) return { ...(await joined.ended), replayed: true };
-    const ended = inTurn(row.guestArg ? String(args[row.guestArg] ?? '') : '', () => carryOut(request, row, args));
+    const ended = once(request, row, args);
     underWay.set(key, { asked, ended });
     try {
       return await ended;

@@ -14,7 +14,7 @@ export type Recorded =
 /** What is written down of a change: before it acts, and after. An id belongs to the account that gave it. */
 export interface Journal {
   /** @throws Failure operation-mismatch, where this id was used for something else */
-  find(request: Request, args: object): Recorded | undefined;
+  find(request: Request, args: object): Recorded | undefined | Promise<Recorded | undefined>;
   /**
    * Write down, so that it outlives a power cut, that this is about to be done. `kept` are the arguments without secrets.
    * @returns how it ended, where an earlier run of the program was cut off in the middle of it and it turns out to have ended
@@ -22,12 +22,12 @@ export interface Journal {
    */
   begin(request: Request, args: object, kept: object): Promise<Recorded | undefined>;
   /** Never throws: the effect is there. What cannot be written now is kept, and written as soon as it can be. */
-  end(request: Request, recorded: Recorded, audit: AuditRecord): void;
+  end(request: Request, recorded: Recorded, audit: AuditRecord): void | Promise<void>;
 }
 
 export interface Jobs {
-  start(call: Call, row: Verb, args: object, run: (call: Call) => Promise<unknown>): Job;
-  find(id: string): Job | undefined;
+  start(call: Call, row: Verb, args: object, run: (call: Call) => Promise<unknown>): Job | Promise<Job>;
+  find(id: string): Job | undefined | Promise<Job | undefined>;
 }
 
 export interface PerformDeps<T extends VerbTable> {

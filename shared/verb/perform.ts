@@ -45,11 +45,13 @@ export function performer<T extends VerbTable>(deps: PerformDeps<T>): Perform {
     };
     try {
       const admitted = admittedBy(deps, request, row);
-      const ended = await bounded(request.requester.bareJid, () => carriedOut(request, admitted.row, admitted.args));
+      const ended = await bounded(request.requester.behalfOf ?? request.requester.bareJid, () =>
+        carriedOut(request, admitted.row, admitted.args),
+      );
       // The record of a change that was carried out is written together with its outcome.
       const isToAudit = admitted.row.risk === 'read' ? deps.auditReads !== false : ended.replayed;
       if (isToAudit) audit(ended.recorded, admitted.args, ended.replayed);
-      return answerOf(ended, deps.jobs, request);
+      return await answerOf(ended, deps.jobs, request);
     } catch (error) {
       if (error instanceof RecordedFailure) throw error.failure;
       const failure = failureOf(error);
@@ -86,10 +88,14 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
 }
 
 /** The answer that is due. A job lives as long as its operation, so it is there. */
-function answerOf({ recorded, replayed }: Ended, jobs: Pick<Jobs, 'find'>, { operation }: Request): Answer {
+async function answerOf(
+  { recorded, replayed }: Ended,
+  jobs: Pick<Jobs, 'find'>,
+  { operation }: Request,
+): Promise<Answer> {
   if (recorded.outcome === 'failed') throw new RecordedFailure(new Failure(recorded.code, recorded.details));
   if (recorded.outcome === 'done') return { kind: 'result', value: recorded.value, replayed };
-  const job = jobs.find(recorded.job);
+  const job = await jobs.find(recorded.job);
   if (!job) throw new RecordedFailure(new Failure('operation-uncertain', { operation }));
   return { kind: 'job', job, replayed };
 }

@@ -10,10 +10,14 @@ import type { Entity } from './entity.ts';
 import { FORMS_NS, type Form, type FormField, formElement, parseForm } from './forms.ts';
 import { NEXT_FIELD } from './result-form.ts';
 import { COMMANDS_NS, StanzaError } from './stanza-error.ts';
-import { CONFIRM_FIELD, OPERATION_FIELD, SKIP_FIELD } from './verb-form.ts';
+import { BEHALF_FIELD, CONFIRM_FIELD, OPERATION_FIELD, SKIP_FIELD } from './verb-form.ts';
 
 /** A program's side of commands (XEP-0050): one round trip, and the same operation id when it has to be asked again. */
 export interface RunOptions {
+  /** Of a component: which of its JIDs asks. */
+  from?: string;
+  /** Central only: on whose behalf. */
+  behalfOf?: string;
   operation?: string;
   confirmed?: boolean;
   timeoutMs?: number;
@@ -50,13 +54,20 @@ export async function runVerb(
   args: Readonly<Record<string, unknown>>,
   options: RunOptions = {},
 ): Promise<Ran> {
-  const { timeoutMs = row.job ? 30_000 : row.timeoutMs + 5_000, signal, confirmed = false } = options;
+  const { timeoutMs = row.job ? 30_000 : row.timeoutMs + 5_000, signal, confirmed = false, from, behalfOf } = options;
   const operation = options.operation ?? randomUUID();
   const part = async (skip: number): Promise<Ran> => {
-    const form = submitForm(verb, args, { operation, confirmed, skip });
+    const form = submitForm(verb, args, { operation, confirmed, skip, behalfOf });
     const child = xml('command', { xmlns: COMMANDS_NS, node: nodeOf(verb), action: 'execute' }, formElement(form));
     const answer = await asked(jid, () =>
-      entity.request({ to: jid, type: 'set', child, timeoutMs, ...(signal ? { signal } : {}) }),
+      entity.request({
+        to: jid,
+        type: 'set',
+        child,
+        timeoutMs,
+        ...(from ? { from } : {}),
+        ...(signal ? { signal } : {}),
+      }),
     );
     return ranOf(answer, jid, row);
   };
@@ -82,7 +93,12 @@ function nextOf({ form }: Ran): number | undefined {
 function submitForm(
   verb: string,
   args: Readonly<Record<string, unknown>>,
-  { operation, confirmed, skip }: { operation: string; confirmed: boolean; skip: number },
+  {
+    operation,
+    confirmed,
+    skip,
+    behalfOf,
+  }: { operation: string; confirmed: boolean; skip: number; behalfOf?: string | undefined },
 ): Form {
   const fields: FormField[] = Object.entries(args).flatMap(([name, value]) =>
     value === undefined ? [] : [{ var: name, values: textsOf(value) }],
@@ -90,6 +106,7 @@ function submitForm(
   const control: FormField[] = [
     { var: OPERATION_FIELD, values: [operation] },
     ...(confirmed ? [{ var: CONFIRM_FIELD, values: ['1'] }] : []),
+    ...(behalfOf === undefined ? [] : [{ var: BEHALF_FIELD, values: [behalfOf] }]),
     ...(skip > 0 ? [{ var: SKIP_FIELD, values: [String(skip)] }] : []),
   ];
   return { type: 'submit', formType: nodeOf(verb), fields: [...control, ...fields] };

@@ -14,7 +14,7 @@ import type { Element } from '@xmpp/xml';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import { argFields } from '#shared/verb/fields.ts';
 import type { Offer } from '#shared/verb/offer.ts';
-import type { Answer } from '#shared/verb/request.ts';
+import type { Answer, Requester } from '#shared/verb/request.ts';
 import { rowOf, verbOfNode } from '#shared/verb/verb.ts';
 import { type Action, actionOf, checkLocale, commandElement, type Note, type Reply } from './command-element.ts';
 import type { Entity, IqCall } from './entity.ts';
@@ -25,6 +25,7 @@ import { type CommandSessions, commandSessions, type Session } from './sessions.
 import { COMMANDS_NS } from './stanza-error.ts';
 import {
   argumentForm,
+  BEHALF_FIELD,
   CONFIRM_FIELD,
   confirmForm,
   type FormFor,
@@ -79,11 +80,20 @@ function askedOf(offer: Offer, call: IqCall): Asked {
   const node = call.child.attrs.node ?? '';
   const verb = verbOfNode(node) ?? '';
   const row = rowOf(offer.table, verb);
-  const requester = { bareJid: bareOf(call.from), fullJid: call.from };
   if (!row) throw new Failure('verb-unknown', { verb: (verb || node).slice(0, 64) });
   checkLocale(call.stanza, call.child);
   const action = actionOf(call.child);
-  return { node, verb, row, offer, requester, action, submitted: submittedIn(call.child, action, node) };
+  const submitted = submittedIn(call.child, action, node);
+  return { node, verb, row, offer, requester: requesterOf(offer, call.from, submitted), action, submitted };
+}
+
+/** Who asks, by the server's word; and on whose behalf, by central's. @throws Failure not-permitted */
+function requesterOf(offer: Offer, fullJid: string, submitted: Submitted | undefined): Requester {
+  const bareJid = bareOf(fullJid);
+  const behalfOf = submitted?.get(BEHALF_FIELD)?.[0];
+  if (behalfOf === undefined) return { bareJid, fullJid };
+  if (offer.speaksForOthers?.(bareJid)) return { bareJid, fullJid, behalfOf: behalfOf.slice(0, 3071) };
+  throw new Failure('not-permitted', { requester: bareJid, verb: 'ask on behalf of others' });
 }
 
 function submittedIn(command: Element, action: Action, formType: string): Submitted | undefined {
@@ -180,7 +190,14 @@ const perform = (
   operation: string,
   confirmed: boolean,
 ): Promise<Answer> =>
-  offer.perform({ verb, args: wordsOf(row, submitted), requester, surface: 'form', operation, confirmed });
+  offer.perform({
+    verb,
+    args: wordsOf(row, submitted),
+    requester,
+    surface: requester.behalfOf === undefined ? 'form' : 'central',
+    operation,
+    confirmed,
+  });
 
 const askArguments = (asked: Asked, session: Session, note?: Note): Reply =>
   ask(asked, session, { form: argumentForm(asked, session.operation, session.submitted), ...(note ? { note } : {}) });

@@ -12,12 +12,15 @@ export const OPERATION_FIELD = 'operation';
 export const CONFIRM_FIELD = 'confirm';
 /** For verbs that answer with a table: leave out so many records at the start. */
 export const SKIP_FIELD = 'skip';
+/** On whose behalf central asks: a bare JID. */
+export const BEHALF_FIELD = 'behalf-of';
 /** Names that no argument of a verb may have. */
 export const CONTROL_FIELDS: ReadonlySet<string> = new Set([
   FORM_TYPE_FIELD,
   OPERATION_FIELD,
   CONFIRM_FIELD,
   SKIP_FIELD,
+  BEHALF_FIELD,
 ]);
 
 /** More options than this are no help to choose from: the field is then a text. */

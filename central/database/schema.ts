@@ -1,0 +1,122 @@
+/**
+ * The tables of central's database. JSON stands in text columns: SQLite and PostgreSQL read it alike, and only code looks into it.
+ * Times are RFC 3339 in UTC, so that they sort as text.
+ */
+export interface Tables {
+  hosts: HostTable;
+  guests: GuestTable;
+  contacts: ContactTable;
+  subscriptions: SubscriptionTable;
+  operations: OperationTable;
+  jobs: JobTable;
+  audit: AuditTable;
+  schedules: ScheduleTable;
+  policies: PolicyTable;
+  tokens: TokenTable;
+  settings: SettingTable;
+}
+
+export interface HostTable {
+  name: string;
+  /** Bare JID of its account: the only one whose reports count. */
+  jid: string;
+  enrolled_at: string;
+  /** Of the last report that was taken; 0 and 0 before the first. */
+  epoch: number;
+  seq: number;
+  /** When it was heard last. */
+  heard_at: string | null;
+  /** The `host` of its last report; null before the first. */
+  facts: string | null;
+  tags: string;
+  title: string | null;
+  notes: string | null;
+}
+
+export interface GuestTable {
+  host: string;
+  uuid: string;
+  contact: string;
+  /** A Guest, as the host reported it. */
+  record: string;
+}
+
+/** Names of guests at the site. One that was given stays with its guest, also while that is on no host. */
+export interface ContactTable {
+  contact: string;
+  name: string;
+  uuid: string;
+  tags: string;
+  notes: string | null;
+}
+
+/** Who sees the presence of which contact. */
+export interface SubscriptionTable {
+  contact: string;
+  jid: string;
+}
+
+export interface OperationTable {
+  requester: string;
+  id: string;
+  verb: string;
+  digest: string;
+  /** Without secrets. */
+  args: string;
+  surface: string;
+  began_at: string;
+  /** How it ended; null while it is under way. */
+  recorded: string | null;
+  ended_at: string | null;
+}
+
+export interface JobTable {
+  n: number;
+  state: string;
+  job: string;
+  args: string;
+  requester: string;
+  /** Bare JID of the requester. */
+  asker: string;
+  surface: string;
+  operation: string;
+}
+
+export interface AuditTable {
+  seq: number;
+  at: string;
+  record: string;
+  /** SHA-256 over the hash before and this record, in hex. */
+  hash: string;
+}
+
+export interface ScheduleTable {
+  name: string;
+  schedule: string;
+  /** When it is due next; null: never again. */
+  next_at: string | null;
+  /** The last due time that was carried out or passed over. */
+  last_at: string | null;
+  last_outcome: string | null;
+}
+
+export interface PolicyTable {
+  version: number;
+  at: string;
+  by: string;
+  policy: string;
+}
+
+export interface TokenTable {
+  host: string;
+  /** SHA-256 of the token, in hex. */
+  hash: string;
+  by: string;
+  expires_at: string;
+  used_at: string | null;
+}
+
+export interface SettingTable {
+  key: string;
+  value: string;
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { Guest } from './guest.ts';
+import { Host } from './host.ts';
+import { Job } from './job.ts';
+
+/** How a host is, as its agent reports it. Without what the hypervisor tells, as long as it has never answered. */
+export const HostFacts = Host.omit({ name: true, guests: true, running: true, since: true, tags: true })
+  .partial()
+  .required({ state: true, version: true })
+  .extend({
+    /** Why it is degraded. */
+    problem: z.string().optional(),
+  });
+export type HostFacts = z.infer<typeof HostFacts>;
+
+/**
+ * What an agent tells central. It says what is, never only that something changed.
+ *
+ * `epoch` grows with each start of the agent, `seq` by one with each report. `snapshot`: all guests, in as many parts as it takes,
+ * each with a number of its own; guests that are in no part are gone. `change`: these guests are now so, those of `gone` (UUIDs) are no
+ * more; it counts only right after the report with the number before. `alive`: nothing new since `seq`, which is no new number. `blind`: the
+ * hypervisor has not answered since the agent began, so nothing is said of guests; it has no new number either.
+ */
+export const Report = z.strictObject({
+  epoch: z.int().positive(),
+  seq: z.int().nonnegative(),
+  kind: z.enum(['snapshot', 'change', 'alive', 'blind']),
+  /** Of a snapshot: which part, from 0, and whether more are to come. */
+  part: z.int().nonnegative().default(0),
+  more: z.boolean().default(false),
+  host: HostFacts,
+  guests: z.array(Guest).default([]),
+  gone: z.array(z.string()).default([]),
+  /** Jobs that changed. */
+  jobs: z.array(Job).default([]),
+});
+export type Report = z.infer<typeof Report>;
