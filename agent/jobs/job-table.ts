@@ -1,23 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Job, JobState } from '#shared/model/job.ts';
+import type { JobTable, LeftJob } from '#shared/verb/job-keeper.ts';
 import type { Asker } from '#shared/verb/offer.ts';
 import type { AuditRecord, Surface } from '#shared/verb/request.ts';
 import { inTransaction, writing } from '../journal/database.ts';
-
-/** A job that was running when the agent ended. */
-export interface LeftJob {
-  job: Job;
-  args: unknown;
-  asker: Asker;
-  operation: string;
-}
 
 /** Ids are short, and typed by people: the number of the job in base 36, `1`, `2`, … `z`, `10`. Never used again. */
 const idOf = (n: number): string => n.toString(36);
 const numberOf = (id: string): number => Number.parseInt(id, 36) || 0;
 
 /** The table of jobs. @throws Failure host-space, whatever writes */
-export function jobTable(database: DatabaseSync) {
+export function jobTable(database: DatabaseSync): JobTable {
   const insert = database.prepare(
     "INSERT INTO jobs (state, job, args, requester, surface, operation) VALUES ('running', '{}', ?, ?, ?, ?)",
   );

@@ -1,13 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '#shared/errors.ts';
 import { auditRecord } from '#shared/verb/audit.ts';
+import { digestOf } from '#shared/verb/digest.ts';
 import type { Journal, Recorded } from '#shared/verb/perform-deps.ts';
 import type { AuditRecord, Request } from '#shared/verb/request.ts';
 import { rowOf, type VerbTable } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { auditTrail } from './audit-trail.ts';
 import { inTransaction, writing } from './database.ts';
-import { digestOf, type OpenOperation, operationTable } from './operations.ts';
+import { type OpenOperation, operationTable } from './operations.ts';
 import { type Facts, settled, type Verdict } from './settle.ts';
 
 export type { OpenOperation } from './operations.ts';

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { digestOf } from '#shared/verb/digest.ts';
 import type { Recorded } from '#shared/verb/perform-deps.ts';
 import type { Request, Surface } from '#shared/verb/request.ts';
 import type { Facts } from './settle.ts';
@@ -22,12 +22,6 @@ export interface Operation {
   digest: string;
   recorded: Recorded | undefined;
 }
-
-/** What tells one request from another under the same id. */
-export const digestOf = (verb: string, args: object): string =>
-  createHash('sha256')
-    .update(JSON.stringify([verb, args]))
-    .digest('hex');
 
 /** The table of operations; whoever calls sees to the transaction. */
 export function operationTable(database: DatabaseSync) {

@@ -1,10 +1,10 @@
 import xml from '@xmpp/xml';
 import type { Inventory } from '#agent/inventory/inventory.ts';
-import type { JobRunner } from '#agent/jobs/jobs.ts';
 import { systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Host } from '#shared/model/host.ts';
 import type { HostFacts } from '#shared/model/report.ts';
+import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf } from '#shared/xmpp/jid.ts';
 import { REPORT_NS, sendReport } from '#shared/xmpp/report.ts';

@@ -1,10 +1,10 @@
 import type { Handlers } from '#shared/verb/handlers.ts';
+import { jobHandlers } from '#shared/verb/job-handlers.ts';
+import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { AgentVerbs } from '#shared/verbs/agent.ts';
-import type { JobRunner } from '../jobs/jobs.ts';
 import { type ConsoleDeps, consoleHandlers } from './console.ts';
 import { type GuestDeps, guestHandlers } from './guest.ts';
 import { type HostDeps, hostHandlers } from './host.ts';
-import { jobHandlers } from './job.ts';
 
 /** A handler for every verb of an agent. */
 export const agentHandlers = (

@@ -21,7 +21,8 @@ const taken = (known: KnownHost, given: Report) => {
   assert.equal(result.verdict, 'taken');
   return result as Extract<typeof result, { verdict: 'taken' }>;
 };
-const names = (known: KnownHost): string[] => [...known.guests.values()].map(({ name, state }) => `${name} ${state}`).sort();
+const names = (known: KnownHost): string[] =>
+  [...known.guests.values()].map(({ name, state }) => `${name} ${state}`).sort();
 
 describe('a report, folded into what is known', () => {
   const known = taken(UNKNOWN_HOST, report({ seq: 1, kind: 'snapshot', guests: [guest('a'), guest('b')] })).known;

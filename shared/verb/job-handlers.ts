@@ -1,10 +1,10 @@
-import type { JobRunner } from '#agent/jobs/jobs.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
-import type { Handlers } from '#shared/verb/handlers.ts';
-import type { May } from '#shared/verb/policy.ts';
-import type { Requester } from '#shared/verb/request.ts';
 import type { jobVerbs } from '#shared/verbs/job.ts';
+import type { Handlers } from './handlers.ts';
+import type { JobRunner } from './job-runner.ts';
+import type { May } from './policy.ts';
+import type { Requester } from './request.ts';
 
 /** One sees and stops the jobs whose verb one may use on that guest oneself. */
 export function jobHandlers({ jobs, may }: { jobs: JobRunner; may: May }): Handlers<typeof jobVerbs> {

@@ -1,36 +1,34 @@
 /**
- * Responsibilities: long work that has an id, can be cancelled, outlives the agent, and is told of to whoever asked.
+ * Responsibilities: long work that has an id, can be cancelled, outlives the program, and is told of to whoever asked.
  *
  * Theory of operation: a job's handler runs until it ends, is cancelled, or its row's time is over; job-keeper.ts keeps and tells how
- * it is. When the agent stops, or is killed, its jobs stay `running` in the table; the next run calls their handlers
+ * it is. When the program stops, or is killed, its jobs stay `running` in the table; the next run calls their handlers
  * again with the same arguments, and these go on with the guest as it is then.
  *
- * What can go wrong: a handler that does not hear its signal. It is left behind when its time is over or the agent stops. A
+ * What can go wrong: a handler that does not hear its signal. It is left behind when its time is over or the program stops. A
  * cancel waits for it, since only the handler knows what was done by then.
  */
 import { Failure } from '#shared/errors.ts';
 import type { Job, JobState } from '#shared/model/job.ts';
-import { auditRecord } from '#shared/verb/audit.ts';
-import type { JobListener } from '#shared/verb/offer.ts';
-import type { Jobs, Recorded } from '#shared/verb/perform-deps.ts';
-import { checkedResult, timedOut, untilCutOff } from '#shared/verb/perform-run.ts';
-import type { Call } from '#shared/verb/request.ts';
-import { rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
-import { jobKeeper, type KeeperDeps, type KeptJob } from './job-keeper.ts';
-import type { LeftJob } from './job-table.ts';
+import { auditRecord } from './audit.ts';
+import { jobKeeper, type KeeperDeps, type KeptJob, type LeftJob } from './job-keeper.ts';
+import type { JobListener } from './offer.ts';
+import type { Jobs, Recorded } from './perform-deps.ts';
+import { checkedResult, timedOut, untilCutOff } from './perform-run.ts';
+import type { Call } from './request.ts';
+import { rowOf, type Verb, type VerbTable } from './verb.ts';
 
 export type JobsDeps = KeeperDeps;
 
 export interface JobRunner extends Jobs {
   find(id: string): Job | undefined;
-  start(...asked: Parameters<Jobs['start']>): Job;
   /** The newest first. */
   list(filter: { state?: JobState; limit: number }): Job[];
   /** Stop a job, and wait until it has. @throws Failure job-not-found, job-ended */
   cancel(id: string): Promise<Job>;
   /** Told of every change of every job. Returns what takes the listener away. */
   onJob(listener: JobListener): () => void;
-  /** Go on with what an earlier run of this agent left running. */
+  /** Go on with what an earlier run of this program left running. */
   resume(table: VerbTable, handlers: Readonly<Record<string, unknown>>): void;
   /** Stop waiting; the jobs stay running in the database, and the next run goes on with them. */
   stop(): Promise<void>;
@@ -44,7 +42,7 @@ interface Task {
   ended: Promise<void>;
 }
 
-const STOPPING = new Error('the agent stops');
+const STOPPING = new Error('the program stops');
 
 export function jobRunner(deps: JobsDeps): JobRunner {
   const { now, onBug } = deps;
@@ -122,11 +120,11 @@ export function jobRunner(deps: JobsDeps): JobRunner {
     find: keeper.find,
     list: keeper.list,
     onJob: keeper.onJob,
-    start: ({ verb, requester, surface, operation }, row, given, work) => {
+    start: async ({ verb, requester, surface, operation }, row, given, work) => {
       const args = given as Readonly<Record<string, unknown>>;
       const call: JobCall = { verb, requester, surface, operation };
-      const job = keeper.add((id) => jobOf(id, call, row, args, now()), args, { requester, surface }, operation);
-      // One that comes while the agent stops is left to the next run.
+      const job = await keeper.add((id) => jobOf(id, call, row, args, now()), args, { requester, surface }, operation);
+      // One that comes while the program stops is left to the next run.
       if (!stopping.signal.aborted) run(job, row, call, args, work);
       return job;
     },
@@ -145,7 +143,7 @@ export function jobRunner(deps: JobsDeps): JobRunner {
     stop: async () => {
       stopping.abort(STOPPING);
       await Promise.all([...running.values()].map(({ ended }) => ended));
-      keeper.flush();
+      await keeper.flush();
     },
   };
 }

@@ -1,11 +1,30 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { Job, JobState } from '#shared/model/job.ts';
-import type { Asker, JobListener } from '#shared/verb/offer.ts';
-import type { AuditRecord } from '#shared/verb/request.ts';
-import { jobTable, type LeftJob } from './job-table.ts';
+import type { Asker, JobListener } from './offer.ts';
+import type { AuditRecord } from './request.ts';
+
+/** A job that was running when the program ended. */
+export interface LeftJob {
+  job: Job;
+  args: unknown;
+  asker: Asker;
+  operation: string;
+}
+
+/** Where jobs outlive the program. What writes resolves when it is on the disk. @throws Failure host-space, whatever writes */
+export interface JobTable {
+  /** With an id that was never used before. */
+  add(jobOf: (id: string) => Job, args: object, asker: Asker, operation: string): Job | Promise<Job>;
+  put(job: Job): void | Promise<void>;
+  /** How it ended, together with its audit record. */
+  end(job: Job, record: AuditRecord): void | Promise<void>;
+  find(id: string): Job | undefined;
+  /** The newest first. */
+  list(filter: { state?: JobState; limit: number }): Job[];
+  running(): LeftJob[];
+}
 
 export interface KeeperDeps {
-  database: DatabaseSync;
+  table: JobTable;
   now(): number;
   onBug(error: unknown, id: string): void;
   /** How often a job's progress is written and told at most; a second unless given. */
@@ -22,7 +41,7 @@ export interface KeptJob {
 
 export interface JobKeeper {
   /** @throws Failure host-space */
-  add(jobOf: (id: string) => Job, args: object, asker: Asker, operation: string): Job;
+  add(jobOf: (id: string) => Job, args: object, asker: Asker, operation: string): Job | Promise<Job>;
   keep(job: Job, asker: Asker): KeptJob;
   find(id: string): Job | undefined;
   list(filter: { state?: JobState; limit: number }): Job[];
@@ -30,7 +49,7 @@ export interface JobKeeper {
   left(): LeftJob[];
   onJob(listener: JobListener): () => void;
   /** Try once more to write what found no room. */
-  flush(): void;
+  flush(): Promise<void>;
 }
 
 const RETRY_MS = 1_000;
@@ -40,34 +59,33 @@ const TEXT_MAX = 500;
  * Jobs as they are: those that run in memory, all of them in the table. Progress is written and told at most once a second, the
  * end at once. An end that finds no room on the disk stays in memory, is read from there, and is written as soon as it can be.
  */
-export function jobKeeper({ database, now, onBug, progressMs = 1_000 }: KeeperDeps): JobKeeper {
-  const table = jobTable(database);
+export function jobKeeper({ table, now, onBug, progressMs = 1_000 }: KeeperDeps): JobKeeper {
   const listeners = new Set<JobListener>();
   const live = new Map<string, Job>();
-  const unwritten = new Map<string, () => void>();
+  const unwritten = new Map<string, () => void | Promise<void>>();
   let retrying: NodeJS.Timeout | undefined;
 
   const tell = (job: Job, asker: Asker): void => {
-    for (const listener of listeners) attempt(job.id, () => listener(job, asker));
+    for (const listener of listeners) void attempt(job.id, () => listener(job, asker));
   };
-  const attempt = (id: string, work: () => void): boolean => {
+  const attempt = async (id: string, work: () => void | Promise<void>): Promise<boolean> => {
     try {
-      work();
+      await work();
       return true;
     } catch (error) {
       onBug(error, id);
       return false;
     }
   };
-  const flush = (): void => {
+  const writeEnd = async (id: string, write: () => void | Promise<void>): Promise<void> => {
+    const isWritten = await attempt(id, write);
+    if (!isWritten) retrying ??= setTimeout(() => void flush(), RETRY_MS).unref();
+    else if (unwritten.delete(id)) live.delete(id);
+  };
+  const flush = async (): Promise<void> => {
     clearTimeout(retrying);
     retrying = undefined;
-    for (const [id, write] of unwritten) {
-      if (!attempt(id, write)) continue;
-      unwritten.delete(id);
-      live.delete(id);
-    }
-    if (unwritten.size > 0) retrying = setTimeout(flush, RETRY_MS).unref();
+    await Promise.all([...unwritten].map(([id, write]) => writeEnd(id, write)));
   };
 
   const keep = (begun: Job, asker: Asker): KeptJob => {
@@ -78,7 +96,7 @@ export function jobKeeper({ database, now, onBug, progressMs = 1_000 }: KeeperDe
     const publish = (): void => {
       timer = undefined;
       toldAt = now();
-      attempt(job.id, () => table.put(job));
+      void attempt(job.id, () => table.put(job));
       tell(job, asker);
     };
     tell(job, asker);
@@ -102,8 +120,9 @@ export function jobKeeper({ database, now, onBug, progressMs = 1_000 }: KeeperDe
         clearTimeout(timer);
         job = ended;
         live.set(job.id, job);
-        unwritten.set(job.id, () => table.end(ended, record));
-        flush();
+        const write = (): void | Promise<void> => table.end(ended, record);
+        unwritten.set(job.id, write);
+        void writeEnd(job.id, write);
         tell(job, asker);
       },
     };
