@@ -55,6 +55,7 @@ export const FAILURES = {
   'job-not-found': ['cancel', 'item-not-found', 'There is no job {job}.'],
   'job-ended': ['cancel', 'conflict', 'Job {job} has ended: {outcome}.'],
   'job-cancelled': ['cancel', 'not-allowed', 'Job {job} was cancelled.'],
+  'job-failed': ['cancel', 'undefined-condition', 'Job {job} of {host} ended with {outcome}: {problem}.'],
   // Hosts.
   'host-not-found': ['cancel', 'item-not-found', 'There is no host {host}.'],
   'host-unreachable': ['wait', 'recipient-unavailable', 'The host {host} cannot be reached: {problem}.'],

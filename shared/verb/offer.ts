@@ -11,7 +11,7 @@ export interface Offer {
    * Whether this requester may use the verb here at all, or on that guest; and whether it exists here (the driver can do it).
    * What one may not do is not listed, and is refused by this same predicate.
    */
-  may(requester: Requester, verb: string, target?: { guest?: string }): boolean;
+  may(requester: Requester, verb: string, target?: { guest?: string; host?: string }): boolean;
   /** What may be put into a field: the guests, hosts, jobs or verbs that this requester may see. Sorted. */
   choices(kind: Choices, requester: Requester): readonly string[];
   /** Whether this account may say that it asks on behalf of another: central, to an agent. Nobody, unless given. */

@@ -80,6 +80,10 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
   if (typeof guest === 'string' && !deps.may(requester, verb, { guest })) {
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${guest}` });
   }
+  const host = row.hostArg ? args[row.hostArg] : undefined;
+  if (typeof host === 'string' && !deps.may(requester, verb, { host })) {
+    throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${host}` });
+  }
   if (!deps.supports(verb)) throw new Failure('verb-unsupported', { ...deps.here, verb });
   if (row.risk === 'destroy' && !request.confirmed) throw new Failure('confirmation-required', { verb });
   if (operation.length < 1 || operation.length > 200)

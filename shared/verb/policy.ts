@@ -33,6 +33,10 @@ export const Grant = z.strictObject({
     .optional()
     .meta({ description: 'Only these guests, by name; `web*` is a glob. Without it, all.' }),
   hosts: z.array(Glob).optional().meta({ description: 'Only on these hosts, by name or glob. Without it, all.' }),
+  tags: z.array(Glob).optional().meta({
+    description:
+      'Only on guests with one of these tags, by name or glob. Central knows tags; an agent lets nothing by such a grant.',
+  }),
 });
 export type Grant = z.infer<typeof Grant>;
 
@@ -67,6 +71,9 @@ export type Policy = z.infer<typeof Policy>;
 
 export interface Target {
   guest?: string;
+  /** Central says where the guest is, and how it is tagged; an agent is asked for its own host. */
+  host?: string;
+  tags?: readonly string[];
 }
 /**
  * May this requester use the verb on this guest? Without a target: on any guest at all. Deny by default.
@@ -80,7 +87,7 @@ export type May = (requester: Requester, verb: string, target?: Target) => boole
 /** What one grant of a requester says to one question. */
 export interface Reason {
   grant: Grant;
-  says: 'allows' | 'role has no such verb' | 'role denies it' | 'other guests' | 'other hosts';
+  says: 'allows' | 'role has no such verb' | 'role denies it' | 'other guests' | 'other hosts' | 'other tags';
 }
 
 export interface PolicyView {
@@ -89,9 +96,13 @@ export interface PolicyView {
   explain(requester: Requester, verb: string, target?: Target): readonly Reason[];
 }
 
-/** Where the policy is asked. Without a host, grants on certain hosts let nothing. */
+/**
+ * Where the policy is asked. Without a host, grants on certain hosts let nothing. `site`: at central, where a question that names no
+ * host is about any.
+ */
 export interface Here {
   host?: string;
+  site?: boolean;
 }
 
 /** The one predicate that lists and that refuses, and why it says what it says. */
@@ -122,18 +133,18 @@ interface CompiledGrant {
 }
 
 /** The verbs of a role are looked up once: a list of a thousand guests asks a thousand times. */
-function compiled(grant: Grant, role: Role | undefined, table: VerbTable, { host }: Here): CompiledGrant {
+function compiled(grant: Grant, role: Role | undefined, table: VerbTable, here: Here): CompiledGrant {
   const verbs = Object.entries(table);
   const allowed = new Set(verbs.flatMap(([id, row]) => (role?.allow.some(covers(id, row)) ? [id] : [])));
   const denied = new Set(verbs.flatMap(([id, row]) => (role?.deny.some(covers(id, row)) ? [id] : [])));
-  const isHere = grant.hosts?.some((glob) => host !== undefined && globMatches(glob, host)) ?? true;
   return {
     grant,
     holder: bareOf(grant.jid),
     says: (verb, target) => {
       if (!allowed.has(verb)) return 'role has no such verb';
       if (denied.has(verb)) return 'role denies it';
-      if (!isHere) return 'other hosts';
+      if (!coversHost(grant, here, target)) return 'other hosts';
+      if (!coversTags(grant, here, target)) return 'other tags';
       return coversGuest(grant, target) ? 'allows' : 'other guests';
     },
   };
@@ -143,6 +154,19 @@ const covers =
   (id: string, row: Verb) =>
   (pattern: string): boolean =>
     pattern.startsWith('@') ? pattern === `@${row.risk}` : globMatches(pattern, id);
+
+function coversHost({ hosts }: Grant, here: Here, target?: Target): boolean {
+  const host = target?.host ?? here.host;
+  if (hosts === undefined) return true;
+  if (host === undefined) return here.site === true && target?.guest === undefined;
+  return hosts.some((glob) => globMatches(glob, host));
+}
+
+function coversTags({ tags }: Grant, here: Here, target?: Target): boolean {
+  if (tags === undefined) return true;
+  if (target?.guest === undefined) return here.site === true;
+  return tags.some((glob) => target.tags?.some((tag) => globMatches(glob, tag)));
+}
 
 const coversGuest = ({ guests }: Grant, target?: Target): boolean => {
   const guest = target?.guest;

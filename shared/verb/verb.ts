@@ -30,6 +30,8 @@ export interface Verb<Args extends z.ZodObject = z.ZodObject, Result extends z.Z
   job?: boolean;
   /** The argument that names the guest, where there is one: permissions and the guest's own contact look at it. */
   guestArg?: keyof z.infer<Args> & string;
+  /** The argument that names the host, where there is one: permissions look at it. */
+  hostArg?: keyof z.infer<Args> & string;
   /** A call and what it does, for help and docs. */
   example?: string;
 }

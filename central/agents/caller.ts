@@ -1,0 +1,92 @@
+/**
+ * Responsibilities: have a verb carried out by the agent of a host, once, whatever happens on the way.
+ *
+ * Theory of operation: the operation id at the agent is made from the one that central was given, so that asking again, by central or
+ * by whoever asked it, acts once. While the agent does not answer it is asked again, with growing pauses, until the caller's signal.
+ *
+ * What can go wrong: the host cannot be reached. That is said, with what is known; whether a change took effect is then known when the
+ * same operation is asked again.
+ */
+import { createHash } from 'node:crypto';
+import type { SiteHost } from '#central/inventory/site.ts';
+import type { Clock } from '#shared/clock.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import type { Call } from '#shared/verb/request.ts';
+import type { Verb } from '#shared/verb/verb.ts';
+import { type Ran, runVerb } from '#shared/xmpp/commands-client.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+
+export interface CallerDeps {
+  entity: Pick<Entity, 'request' | 'bareJid'>;
+  clock: Clock;
+}
+
+export type AskAgent = (
+  host: SiteHost,
+  verb: string,
+  row: Verb,
+  args: Readonly<Record<string, unknown>>,
+  call: Pick<Call, 'requester' | 'operation' | 'signal'>,
+) => Promise<Ran>;
+
+const ATTEMPT_MS = 20_000;
+const PAUSE_MS = 500;
+const PAUSE_MS_MAX = 8_000;
+/** The answer may have been lost, or never asked for: the same operation again is safe. */
+const ASK_AGAIN: ReadonlySet<string> = new Set(['no-answer', 'not-connected', 'operation-running', 'too-busy']);
+/** What the server answers for an account that is not there at the moment. */
+const ABSENT: ReadonlySet<string> = new Set([
+  'service-unavailable',
+  'recipient-unavailable',
+  'remote-server-not-found',
+]);
+
+/** Longer than this nobody waits for an agent that is not there. */
+const PATIENCE_MS = 20_000;
+
+export function agentCaller({ entity, clock }: CallerDeps): AskAgent {
+  return async (host, verb, row, args, call) => {
+    if (host.reach === 'unreachable') throw unreachable(host, host.problem ?? 'it is not heard');
+    const operation = operationAt(call);
+    const began = clock.now();
+    for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
+      try {
+        return await runVerb(entity, `${host.jid}/agent`, verb, row, args, {
+          from: entity.bareJid,
+          behalfOf: call.requester.bareJid,
+          operation,
+          // Who asked central has said yes to it.
+          confirmed: true,
+          timeoutMs: Math.max(ATTEMPT_MS, row.job ? 0 : row.timeoutMs + 2_000),
+          signal: call.signal,
+        });
+      } catch (error) {
+        if (!mayAskAgain(error)) throw error;
+        if (call.signal.aborted || clock.now() - began + pauseMs > PATIENCE_MS)
+          throw unreachable(host, messageOf(error));
+        await paused(clock, pauseMs, call.signal);
+      }
+    }
+  };
+}
+
+/** Different for each requester, and of a length that any agent takes. */
+const operationAt = ({ requester, operation }: Pick<Call, 'requester' | 'operation'>): string =>
+  createHash('sha256')
+    .update(JSON.stringify([requester.bareJid, operation]))
+    .digest('hex')
+    .slice(0, 40);
+
+const mayAskAgain = (error: unknown): boolean =>
+  error instanceof Failure &&
+  (ASK_AGAIN.has(error.code) || (error.code === 'peer-refused' && ABSENT.has(String(error.details.condition))));
+
+const unreachable = (host: SiteHost, problem: string): Failure =>
+  new Failure('host-unreachable', { host: host.name, problem: problem.replace(/\.$/, '') });
+
+function paused(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const callOff = clock.after(ms, resolve);
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  return promise.finally(callOff);
+}

@@ -1,0 +1,52 @@
+import { isActive } from '#shared/model/guest.ts';
+import type { SiteGuestRecord, SiteHostRecord } from '#shared/model/site.ts';
+import { hostState } from './selector.ts';
+import type { SiteGuest, SiteHost } from './site.ts';
+
+/** A guest as verbs answer it: by its name at the site. */
+export function guestRecord({ contact, guest, host, tags, notes }: SiteGuest): SiteGuestRecord {
+  const isHeard = host.reach === 'heard';
+  return {
+    ...guest,
+    name: contact,
+    host: host.name,
+    ...(tags.length > 0 ? { tags: [...tags] } : {}),
+    ...(notes ? { notes } : {}),
+    ...(isHeard ? {} : { asOf: host.heardAt ?? host.since }),
+  };
+}
+
+export function hostRecord(host: SiteHost): SiteHostRecord {
+  const { facts, guests } = host.known;
+  const states = [...guests.values()].map(({ state }) => state);
+  return {
+    cpus: 0,
+    memoryMiB: 0,
+    driver: 'not known yet',
+    hypervisor: 'not known yet',
+    uri: '',
+    version: '',
+    ...facts,
+    name: host.name,
+    state: hostState(host),
+    guests: states.length,
+    running: states.filter(isActive).length,
+    since: host.since,
+    ...(host.tags.length > 0 ? { tags: [...host.tags] } : {}),
+    ...(host.title ? { title: host.title } : {}),
+    ...(host.notes ? { notes: host.notes } : {}),
+    ...problemOf(host),
+  };
+}
+
+function problemOf({ reach, problem, known, heardAt }: SiteHost): { problem?: string } {
+  const text =
+    reach === 'unreachable'
+      ? problem
+      : known.facts === undefined
+        ? 'its agent has not been heard yet'
+        : reach === 'stale'
+          ? `not heard since central began; this is of ${heardAt ?? 'an earlier time'}`
+          : known.facts.problem;
+  return text === undefined ? {} : { problem: text };
+}

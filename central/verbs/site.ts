@@ -1,0 +1,82 @@
+import type { AskAgent } from '#central/agents/caller.ts';
+import { guestRecord, hostRecord } from '#central/inventory/records.ts';
+import { guestSelector, hostSelector } from '#central/inventory/selector.ts';
+import type { Site } from '#central/inventory/site.ts';
+import { Failure } from '#shared/errors.ts';
+import type { Guest } from '#shared/model/guest.ts';
+import type { Finding, HostHealth } from '#shared/model/host.ts';
+import type { Handlers } from '#shared/verb/handlers.ts';
+import type { May } from '#shared/verb/policy.ts';
+import { didYouMean } from '#shared/verb/suggest.ts';
+import type { placedVerbs, siteGuestVerbs, siteHostVerbs } from '#shared/verbs/fleet.ts';
+import { guestVerbs } from '#shared/verbs/guest.ts';
+import { hostVerbs } from '#shared/verbs/host.ts';
+
+export interface SiteHandlerDeps {
+  site: Site;
+  ask: AskAgent;
+  may: May;
+}
+
+export function siteHostHandlers({ site, ask, may }: SiteHandlerDeps): Handlers<typeof siteHostVerbs> {
+  const at = (name: string) => knownHost(site, name);
+  return {
+    'host.list': async ({ where }, { requester }) =>
+      site
+        .hosts()
+        .filter(hostSelector(where))
+        .filter(({ name }) => may(requester, 'host.info', { host: name }))
+        .map(hostRecord),
+    'host.info': async ({ host }) => hostRecord(at(host)),
+    'host.health': async ({ host, samples }, call) =>
+      (await ask(at(host), 'host.health', hostVerbs['host.health'], { samples }, call)).value as HostHealth[],
+    'host.doctor': async ({ host }, call) =>
+      (await ask(at(host), 'host.doctor', hostVerbs['host.doctor'], {}, call)).value as Finding[],
+    'host.set': async ({ host, ...words }) => {
+      await site.describeHost(at(host).name, given(words));
+      return hostRecord(site.host(host));
+    },
+  };
+}
+
+/** @throws Failure host-not-found, with the names that are like it */
+export function knownHost(site: Site, name: string) {
+  const host = site.findHost(name);
+  if (host) return host;
+  const near = didYouMean(
+    name,
+    site.hosts().map((each) => each.name),
+  );
+  throw new Failure('host-not-found', { host: near ? `${name}.${near}` : name });
+}
+
+export function siteGuestHandlers({ site, may }: SiteHandlerDeps): Handlers<typeof siteGuestVerbs> {
+  return {
+    'guest.list': async ({ where, limit, from }, { requester }) =>
+      site
+        .guests()
+        .filter(guestSelector(where))
+        .filter(({ contact }) => may(requester, 'guest.info', { guest: contact }))
+        .slice(from, from + limit)
+        .map(guestRecord),
+    'guest.info': async ({ guest }) => guestRecord(site.guest(guest)),
+    'guest.tag': async ({ guest, ...words }) => {
+      const { contact } = site.guest(guest);
+      await site.describeGuest(contact, given(words));
+      return guestRecord(site.guest(contact));
+    },
+  };
+}
+
+export function placedHandlers({ site, ask }: SiteHandlerDeps): Handlers<typeof placedVerbs> {
+  return {
+    'guest.define': async ({ host, ...args }, call) =>
+      (await ask(knownHost(site, host), 'guest.define', guestVerbs['guest.define'], args, call)).value as Guest,
+  };
+}
+
+/** What was given, without what was left out. */
+const given = <T extends object>(words: T): { [K in keyof T]?: NonNullable<T[K]> } =>
+  Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };

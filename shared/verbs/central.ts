@@ -1,0 +1,14 @@
+import type { VerbTable } from '#shared/verb/verb.ts';
+import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
+import { jobVerbs } from './job.ts';
+
+/** What central answers on its own JID: the whole site. */
+export const centralVerbs = {
+  ...siteHostVerbs,
+  ...siteGuestVerbs,
+  ...passedGuestVerbs,
+  ...placedVerbs,
+  ...fleetVerbs,
+  ...jobVerbs,
+} satisfies VerbTable;
+export type CentralVerbs = typeof centralVerbs;

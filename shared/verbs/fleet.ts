@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { GuestName, GuestRef } from '#shared/model/guest.ts';
+import { Finding, HostHealth, HostName } from '#shared/model/host.ts';
+import { SiteGuestRecord, SiteHostRecord, Tags, TargetOutcome } from '#shared/model/site.ts';
+import { verb } from '#shared/verb/verb.ts';
+import { consoleVerbs } from './console.ts';
+import { guestVerbs } from './guest.ts';
+import { hostVerbs } from './host.ts';
+
+const where = z.array(z.string().min(1).max(255)).max(20).default([]).meta({
+  title: 'Where',
+  description: 'host:NAME state:STATE tag:TAG name:NAME, with * for any run of characters; all have to hold.',
+});
+const limit = z.int().min(1).max(100_000).default(1_000).meta({ title: 'Limit' });
+const from = z.int().nonnegative().default(0).meta({ title: 'From', description: 'Leave out so many at the start.' });
+const host = HostName;
+const words = {
+  tags: Tags.optional().meta({ title: 'Tags', description: 'In place of those that are there.' }),
+  notes: z.string().max(2000).optional().meta({ title: 'Notes', multiline: true }),
+};
+const hostFailures = ['host-not-found'] as const;
+
+/** Verbs about hosts, as central answers them: the host is an argument. */
+export const siteHostVerbs = {
+  'host.list': verb({
+    summary: 'List the hosts of the site.',
+    risk: 'read',
+    args: z.strictObject({ where }),
+    positional: ['where'],
+    result: z.array(SiteHostRecord),
+    failures: [],
+    timeoutMs: 10_000,
+    example: 'host list state:unreachable',
+  }),
+  'host.info': verb({
+    summary: 'Show what a host is and how it is.',
+    risk: 'read',
+    args: z.strictObject({ host }),
+    positional: ['host'],
+    hostArg: 'host',
+    result: SiteHostRecord,
+    failures: hostFailures,
+    timeoutMs: 10_000,
+    example: 'host info host1',
+  }),
+  'host.health': verb({
+    summary: hostVerbs['host.health'].summary,
+    risk: 'read',
+    args: z.strictObject({ host, samples: hostVerbs['host.health'].args.shape.samples }),
+    positional: ['host', 'samples'],
+    hostArg: 'host',
+    result: z.array(HostHealth),
+    failures: hostFailures,
+    timeoutMs: 20_000,
+    example: 'host health host1 samples=5',
+  }),
+  'host.doctor': verb({
+    summary: hostVerbs['host.doctor'].summary,
+    risk: 'read',
+    args: z.strictObject({ host }),
+    positional: ['host'],
+    hostArg: 'host',
+    result: z.array(Finding),
+    failures: hostFailures,
+    timeoutMs: 60_000,
+    example: 'host doctor host1',
+  }),
+  'host.set': verb({
+    summary: 'Give a host tags, a title, notes.',
+    risk: 'change',
+    args: z.strictObject({
+      host,
+      title: z.string().max(200).optional().meta({ title: 'Title' }),
+      ...words,
+    }),
+    positional: ['host'],
+    hostArg: 'host',
+    result: SiteHostRecord,
+    failures: hostFailures,
+    timeoutMs: 10_000,
+    example: 'host set host1 tags=rack4 title="Left of the door"',
+  }),
+};
+
+/** Verbs about guests that central answers by itself, wherever the guest is. */
+export const siteGuestVerbs = {
+  'guest.list': verb({
+    summary: 'List the guests of the site.',
+    risk: 'read',
+    args: z.strictObject({ where, limit, from }),
+    positional: ['where'],
+    result: z.array(SiteGuestRecord),
+    failures: [],
+    timeoutMs: 20_000,
+    example: 'guest list host:host1 state:running tag:web',
+  }),
+  'guest.info': verb({
+    summary: 'Show what a guest is, how it is, and where.',
+    risk: 'read',
+    args: z.strictObject({ guest: GuestRef }),
+    positional: ['guest'],
+    guestArg: 'guest',
+    result: SiteGuestRecord,
+    failures: ['guest-not-found'],
+    timeoutMs: 10_000,
+    example: 'guest info venti',
+  }),
+  'guest.tag': verb({
+    summary: 'Give a guest tags and notes.',
+    risk: 'change',
+    args: z.strictObject({ guest: GuestRef, ...words }),
+    positional: ['guest', 'tags'],
+    guestArg: 'guest',
+    result: SiteGuestRecord,
+    failures: ['guest-not-found'],
+    timeoutMs: 10_000,
+    example: 'guest tag venti storage grid',
+  }),
+};
+
+const { 'guest.list': _, 'guest.info': __, 'guest.define': define, ...passedOn } = guestVerbs;
+const { 'console.read': read, 'console.send': send } = consoleVerbs;
+
+/** Verbs that central passes on to the agent of the host where the guest is. */
+export const passedGuestVerbs = { ...passedOn, 'console.read': read, 'console.send': send };
+
+/** Verbs that central passes on to the agent of a host that is named. */
+export const placedVerbs = {
+  'guest.define': verb({
+    ...define,
+    summary: 'Define a guest on a host, from XML or from a few facts.',
+    args: define.args.extend({ host, name: GuestName.optional() }),
+    positional: ['name', 'host'],
+    failures: [...define.failures, 'host-not-found'],
+    example: 'guest define web1 host=host1 vcpus=2 memoryMiB=512 disk=/srv/web1.qcow2 nic=bridge=br0',
+    hostArg: 'host',
+  }),
+};
+
+export const fleetVerbs = {
+  'fleet.run': verb({
+    summary: 'Carry a verb out on many guests at once.',
+    details:
+      'The guests are those that `where` selects and that you may use the verb on. So many at once as `parallel` says; the answer is a table with the outcome of each.',
+    risk: 'destroy',
+    args: z.strictObject({
+      verb: z.string().max(64).meta({ title: 'Verb', description: 'Of a guest: guest.start.', choices: 'verb' }),
+      where,
+      args: z
+        .array(z.string().max(1024))
+        .max(20)
+        .default([])
+        .meta({ title: 'Arguments', description: 'NAME=VALUE, one a line, for each guest.' }),
+      parallel: z.int().min(1).max(500).default(50).meta({ title: 'At once' }),
+    }),
+    positional: ['verb', 'where'],
+    result: z.array(TargetOutcome),
+    failures: [],
+    timeoutMs: 600_000,
+    example: 'fleet run guest.start host:host1 state:shutoff',
+  }),
+};
