@@ -13,6 +13,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pino, { type Logger } from 'pino';
 import { systemClock } from '#shared/clock.ts';
+import { textOf } from '#shared/config/file.ts';
+import { configReference } from '#shared/config/reference.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Choices } from '#shared/verb/fields.ts';
 import { type JobRunner, jobRunner } from '#shared/verb/job-runner.ts';
@@ -28,8 +30,7 @@ import { serveCommands } from '#shared/xmpp/commands.ts';
 import { xmppClient } from '#shared/xmpp/connection/client.ts';
 import { serveDisco } from '#shared/xmpp/disco.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
-import { type AgentConfig, readConfig, readPassword, textOf } from './config.ts';
-import { configReference } from './config-reference.ts';
+import { AgentConfig, readConfig, readPassword } from './config.ts';
 import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
 import { factsBy } from './facts.ts';
@@ -113,12 +114,11 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
     perform: gate.perform,
     may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
     choices: choicesBy(inventory, jobs, may, config.host),
-    onJob: jobs.onJob,
     speaksForOthers: isCentral,
   };
   const identity = { category: 'automation', type: 'skerry-agent', name: config.host };
   serveCommands({ entity, offer, now, newId });
-  serveChat({ entity, offer, now, newId, onBug });
+  serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
   serveDisco({ entity, offer, identity });
   serveAbout(entity, { name: 'Skerry agent', version, now });
   dropGoneWatchers(entity, consoles);
@@ -231,7 +231,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { config: { type: 'string' }, check: { type: 'boolean' }, reference: { type: 'boolean' } },
   });
-  if (values.reference) return void process.stdout.write(configReference());
+  if (values.reference) return void process.stdout.write(configReference(AgentConfig));
   if (values.config === undefined)
     throw new Failure('bad-argument', { field: '--config', problem: 'name the configuration file' });
   const config = readConfig(values.config);

@@ -16,8 +16,6 @@ export interface Offer {
   choices(kind: Choices, requester: Requester): readonly string[];
   /** Whether this account may say that it asks on behalf of another: central, to an agent. Nobody, unless given. */
   speaksForOthers?(bareJid: string): boolean;
-  /** Told of every change of every job. Returns what takes the listener away. */
-  onJob(listener: JobListener): () => void;
 }
 
 /** Who is told how a job goes on, and how. */
@@ -27,3 +25,8 @@ export interface Asker {
 }
 
 export type JobListener = (job: Job, asker: Asker) => void;
+
+/** A component has many addresses, each with an offer of its own. @throws Failure guest-not-found, where nobody has that address */
+export type OfferAt = Offer | ((to: string) => Offer);
+
+export const offerFor = (offer: OfferAt, to: string): Offer => (typeof offer === 'function' ? offer(to) : offer);

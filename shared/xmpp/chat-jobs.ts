@@ -13,6 +13,8 @@ export interface ChatJobsDeps {
   send(message: Element, whenOffline: 'keep' | 'drop'): void;
   now(): number;
   newId(): string;
+  /** Of a component: its own address. */
+  from?: string | undefined;
 }
 
 export const jobLine = (job: Job): string => lineOf(jobRow, { ...job });
@@ -39,6 +41,6 @@ export function chatJobs(deps: ChatJobsDeps): JobListener {
     const isOver = job.state !== 'running';
     if (isOver) told.delete(job.id);
     else if (!isMilestone(job)) return;
-    deps.send(messageTo(requester.bareJid, deps.newId(), jobLine(job)), isOver ? 'keep' : 'drop');
+    deps.send(messageTo(requester.bareJid, deps.newId(), jobLine(job), undefined, deps.from), isOver ? 'keep' : 'drop');
   };
 }

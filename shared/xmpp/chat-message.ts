@@ -16,6 +16,8 @@ const ORIGIN_NS = 'urn:xmpp:sid:0';
 /** What a person said, of all that a message may hold. */
 export interface Said {
   body: string;
+  /** The address that it was sent to. */
+  to: string;
   /** Unique for its sender, by their own word; undefined where they gave none. */
   key: string | undefined;
   requester: Requester;
@@ -48,6 +50,7 @@ export function saidIn(stanza: Element, own: string): Said | undefined {
   const requester = { bareJid: bareOf(from), fullJid: from };
   return {
     body,
+    to: stanza.attrs.to ?? own,
     key: keyOf(requester.bareJid, stanza.getChild('origin-id', ORIGIN_NS)?.attrs.id || id, body),
     requester,
     thread: stanza.getChildText('thread'),
@@ -66,16 +69,22 @@ const keyOf = (sender: string, id: string | undefined, body: string): string | u
         .slice(0, 32)
     : undefined;
 
-export const messageTo = (to: string, id: string, body: string, thread?: string | null): Element =>
+/** @param from only of a component, which has to say which of its addresses speaks */
+export const messageTo = (to: string, id: string, body: string, thread?: string | null, from?: string): Element =>
   xml(
     'message',
-    { to, type: 'chat', id },
+    { to, type: 'chat', id, ...(from === undefined ? {} : { from }) },
     xml('body', {}, printable(body)),
     thread ? xml('thread', {}, thread) : undefined,
   );
 
-export const receiptTo = (to: string, id: string): Element =>
-  xml('message', { to, type: 'chat' }, xml('received', { xmlns: RECEIPTS_NS, id }), xml('store', { xmlns: HINTS_NS }));
+export const receiptTo = (to: string, id: string, from?: string): Element =>
+  xml(
+    'message',
+    { to, type: 'chat', ...(from === undefined ? {} : { from }) },
+    xml('received', { xmlns: RECEIPTS_NS, id }),
+    xml('store', { xmlns: HINTS_NS }),
+  );
 
 /** A long answer in parts, cut between lines where there are any; the first so many of them. */
 export function partsOf(text: string): string[] {

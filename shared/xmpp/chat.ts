@@ -13,7 +13,7 @@
 import { Failure } from '#shared/errors.ts';
 import { parseWords, type Spoken } from '#shared/verb/grammar.ts';
 import { helpText } from '#shared/verb/help.ts';
-import type { Offer } from '#shared/verb/offer.ts';
+import { type JobListener, type Offer, type OfferAt, offerFor } from '#shared/verb/offer.ts';
 import type { Answer, Requester } from '#shared/verb/request.ts';
 import { sayResult } from '#shared/verb/say.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
@@ -24,10 +24,13 @@ import { type ChatCodes, chatCodes } from './chat-codes.ts';
 import { chatJobs, jobLine } from './chat-jobs.ts';
 import { messageTo, partsOf, receiptTo, type Said, saidIn } from './chat-message.ts';
 import type { Entity } from './entity.ts';
+import { bareOf } from './jid.ts';
 
 export interface ChatDeps {
   entity: Pick<Entity, 'onMessage' | 'send' | 'bareJid'>;
-  offer: Offer;
+  offer: OfferAt;
+  /** Told of every change of every job. */
+  onJob(listener: JobListener): () => void;
   now(): number;
   newId(): string;
   onBug(error: unknown, id: string): void;
@@ -48,7 +51,7 @@ const TEXTS = {
 
 /** Answer chat on this entity. Returns what ends it. */
 export function serveChat(deps: ChatDeps): () => void {
-  const { entity, offer, now, newId, onBug } = deps;
+  const { entity, now, newId, onBug } = deps;
   const chat = chatter(deps);
   const bug = (error: unknown): void => onBug(error, newId().slice(0, 8));
   const offMessages = entity.onMessage((stanza) => {
@@ -58,7 +61,7 @@ export function serveChat(deps: ChatDeps): () => void {
   const send = (message: Parameters<Entity['send']>[0], whenOffline: 'keep' | 'drop'): void => {
     entity.send(message, whenOffline).catch(bug);
   };
-  const offJobs = offer.onJob(chatJobs({ send, now, newId }));
+  const offJobs = deps.onJob(chatJobs({ send, now, newId, from: isComponent(entity) ? entity.bareJid : undefined }));
   return () => {
     offMessages();
     offJobs();
@@ -66,7 +69,7 @@ export function serveChat(deps: ChatDeps): () => void {
 }
 
 function chatter(deps: ChatDeps): (said: Said) => Promise<void> {
-  const { entity, offer, now, newId } = deps;
+  const { entity, now, newId } = deps;
   const codes = chatCodes(now);
   const bounds = chatBounds(now);
   const strangers = new Set<string>();
@@ -74,11 +77,13 @@ function chatter(deps: ChatDeps): (said: Said) => Promise<void> {
 
   const answer = async (said: Said, text: string): Promise<void> => {
     for (const part of partsOf(text))
-      await entity.send(messageTo(said.requester.fullJid, newId(), part, said.thread), 'keep');
+      await entity.send(messageTo(said.requester.fullJid, newId(), part, said.thread, speaker(entity, said)), 'keep');
   };
 
   return async (said) => {
     const { bareJid, fullJid } = said.requester;
+    const offer = offerOr(deps.offer, said.to);
+    if (offer instanceof Failure) return answer(said, offer.message);
     const table = tableFor(offer, said.requester);
     if (Object.keys(table).length === 0) {
       const refusal = `${bareJid} has no role here. An administrator can grant one.`;
@@ -86,7 +91,7 @@ function chatter(deps: ChatDeps): (said: Said) => Promise<void> {
     }
     const admitted = bounds.admit(bareJid);
     if (admitted !== 'go') return admitted === 'tell' ? answer(said, TEXTS.tooFast) : undefined;
-    if (said.receiptFor) await entity.send(receiptTo(fullJid, said.receiptFor), 'drop');
+    if (said.receiptFor) await entity.send(receiptTo(fullJid, said.receiptFor, speaker(entity, said)), 'drop');
     // Without an id there is nothing to know a repeat by.
     if (said.key && !isNew(seen, said.key, SEEN_MAX)) return;
     if (said.isCorrection) return answer(said, TEXTS.correction);
@@ -94,7 +99,7 @@ function chatter(deps: ChatDeps): (said: Said) => Promise<void> {
     const spoken = understand(said.body, table, offer.table);
     if (!(spoken instanceof Failure)) {
       bounds.understood(bareJid);
-      return answer(said, await reply(deps, codes, said, spoken, table));
+      return answer(said, await reply({ ...deps, offer }, codes, said, spoken, table));
     }
     const confused = bounds.confused(bareJid);
     if (confused !== 'ignore') await answer(said, confused === 'tell' ? TEXTS.silence : spoken.message);
@@ -130,9 +135,26 @@ function spokenIn(body: string, table: VerbTable): Spoken | Failure {
   }
 }
 
-async function reply(deps: ChatDeps, codes: ChatCodes, said: Said, spoken: Spoken, table: VerbTable): Promise<string> {
+const isComponent = ({ bareJid }: Pick<Entity, 'bareJid'>): boolean => !bareJid.includes('@');
+
+/** A component answers from the address that was spoken to. */
+const speaker = (entity: Pick<Entity, 'bareJid'>, said: Said): string | undefined =>
+  isComponent(entity) ? bareOf(said.to) : undefined;
+
+function offerOr(offer: OfferAt, to: string): Offer | Failure {
+  try {
+    return offerFor(offer, to);
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+}
+
+type ReplyDeps = Pick<ChatDeps, 'newId'> & { offer: Offer };
+
+async function reply(deps: ReplyDeps, codes: ChatCodes, said: Said, spoken: Spoken, table: VerbTable): Promise<string> {
   if (spoken.kind === 'help') return helpText(spoken.topic, table);
-  const asked = spoken.kind === 'yes' ? codes.take(spoken.code, said.requester.bareJid) : spoken;
+  const asked = spoken.kind === 'yes' ? codes.take(spoken.code, holderOf(said)) : spoken;
   if (!asked) return TEXTS.noCode;
   const { verb, args } = asked;
   try {
@@ -150,10 +172,13 @@ async function reply(deps: ChatDeps, codes: ChatCodes, said: Said, spoken: Spoke
     if (error.code !== 'confirmation-required') return error.message + hintFor(error, deps.offer, said.requester);
     const row = rowOf(deps.offer.table, verb);
     const target = row?.guestArg ? ` ${String(args[row.guestArg] ?? '')}` : '';
-    const code = codes.give(said.requester.bareJid, verb, args);
+    const code = codes.give(holderOf(said), verb, args);
     return `${spokenOf(verb)}${target} may lose work or data. Say yes ${code} within two minutes to go on.`;
   }
 }
+
+/** A code holds where it was given. */
+const holderOf = ({ requester, to }: Said): string => `${requester.bareJid} ${bareOf(to)}`;
 
 function sayAnswer({ table }: Offer, verb: string, answer: Answer): string {
   const text =

@@ -13,7 +13,7 @@
 import type { Element } from '@xmpp/xml';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import { argFields } from '#shared/verb/fields.ts';
-import type { Offer } from '#shared/verb/offer.ts';
+import { type Offer, type OfferAt, offerFor } from '#shared/verb/offer.ts';
 import type { Answer, Requester } from '#shared/verb/request.ts';
 import { rowOf, verbOfNode } from '#shared/verb/verb.ts';
 import { type Action, actionOf, checkLocale, commandElement, type Note, type Reply } from './command-element.ts';
@@ -36,7 +36,7 @@ import {
 
 export interface CommandsDeps {
   entity: Pick<Entity, 'serve'>;
-  offer: Offer;
+  offer: OfferAt;
   now(): number;
   /** Not to be guessed: session ids are made by it. */
   newId(): string;
@@ -48,6 +48,8 @@ interface Context extends CommandsDeps {
 
 interface Asked extends FormFor {
   node: string;
+  /** A session belongs to the address that it was begun at. */
+  place: string;
   action: Action;
   /** The form that came with it. */
   submitted: Submitted | undefined;
@@ -65,12 +67,12 @@ export function serveCommands(deps: CommandsDeps): { sessions: CommandSessions }
   const sessions = commandSessions(deps.now, deps.newId);
   const context = { ...deps, sessions };
   deps.entity.serve('set', COMMANDS_NS, 'command', async (call) => {
-    const asked = askedOf(deps.offer, call);
+    const asked = askedOf(offerFor(deps.offer, call.to), call);
     const { sessionid } = call.child.attrs;
     const reply =
       sessionid === undefined
         ? begin(context, asked)
-        : goOn(context, asked, sessions.take(sessionid, call.from, asked.node));
+        : goOn(context, asked, sessions.take(sessionid, call.from, asked.place));
     return commandElement(await reply);
   });
   return { sessions };
@@ -84,7 +86,8 @@ function askedOf(offer: Offer, call: IqCall): Asked {
   checkLocale(call.stanza, call.child);
   const action = actionOf(call.child);
   const submitted = submittedIn(call.child, action, node);
-  return { node, verb, row, offer, requester: requesterOf(offer, call.from, submitted), action, submitted };
+  const place = `${bareOf(call.to)} ${node}`;
+  return { node, place, verb, row, offer, requester: requesterOf(offer, call.from, submitted), action, submitted };
 }
 
 /** Who asks, by the server's word; and on whose behalf, by central's. @throws Failure not-permitted */
@@ -112,7 +115,7 @@ async function begin(context: Context, asked: Asked): Promise<Reply> {
   // Whatever is carried out, perform refuses by the same predicate, and writes down that it did.
   const { offer, requester, verb } = asked;
   if (!offer.may(requester, verb)) throw new Failure('not-permitted', { requester: requester.bareJid, verb });
-  const session = context.sessions.begin(requester.fullJid, asked.node);
+  const session = context.sessions.begin(requester.fullJid, asked.place);
   return hasFields ? askArguments(asked, session) : carryOut(context, asked, session, false);
 }
 

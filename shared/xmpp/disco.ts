@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import xml, { type Element } from '@xmpp/xml';
 import { Failure } from '#shared/errors.ts';
-import type { Offer } from '#shared/verb/offer.ts';
+import { type Offer, type OfferAt, offerFor } from '#shared/verb/offer.ts';
 import type { Requester } from '#shared/verb/request.ts';
 import { nodeOf, rowOf, spokenOf, verbOfNode } from '#shared/verb/verb.ts';
 import type { Entity, IqCall } from './entity.ts';
@@ -38,13 +38,24 @@ export const FEATURES: readonly string[] = [
 
 export interface DiscoDeps {
   entity: Pick<Entity, 'serve'>;
-  offer: Offer;
-  identity: Identity;
+  offer: OfferAt;
+  identity: Identity | ((to: string) => Identity);
+  /** What else is here (disco#items without a node), for whoever asks. */
+  itemsAt?(to: string, requester: Requester): readonly { jid: string; name: string }[];
 }
 
-export function serveDisco({ entity, offer, identity }: DiscoDeps): void {
-  entity.serve('get', INFO_NS, 'query', (call) => info(call, offer, identity));
-  entity.serve('get', ITEMS_NS, 'query', (call) => items(call, offer));
+export function serveDisco({ entity, offer, identity, itemsAt }: DiscoDeps): void {
+  const identityAt = (to: string): Identity => (typeof identity === 'function' ? identity(to) : identity);
+  entity.serve('get', INFO_NS, 'query', (call) => info(call, offerFor(offer, call.to), identityAt(call.to)));
+  entity.serve('get', ITEMS_NS, 'query', (call) =>
+    call.child.attrs.node === undefined
+      ? xml(
+          'query',
+          { xmlns: ITEMS_NS },
+          ...(itemsAt?.(call.to, requesterOf(call)) ?? []).map((item) => xml('item', { ...item })),
+        )
+      : items(call, offerFor(offer, call.to)),
+  );
 }
 
 const requesterOf = ({ from }: IqCall): Requester => ({ bareJid: bareOf(from), fullJid: from });
@@ -59,8 +70,7 @@ function info(call: IqCall, offer: Offer, identity: Identity): Element {
 }
 
 function items(call: IqCall, offer: Offer): Element {
-  const { node } = call.child.attrs;
-  if (node === undefined) return xml('query', { xmlns: ITEMS_NS });
+  const { node = '' } = call.child.attrs;
   if (node !== COMMANDS_NS) {
     permittedAt(call, node, offer);
     return xml('query', { xmlns: ITEMS_NS, node });

@@ -137,10 +137,6 @@ export function scene(options: { guests?: string[]; handlers?: Record<string, Sc
     perform,
     may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
     choices: (kind) => (kind === 'guest' ? [...guests.keys()].toSorted() : []),
-    onJob: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
   };
   const deps = {
     entity,
@@ -150,7 +146,13 @@ export function scene(options: { guests?: string[]; handlers?: Record<string, Sc
     onBug: (error: unknown) => entity.bugs.push(error),
   };
   const { sessions } = serveCommands(deps);
-  serveChat(deps);
+  serveChat({
+    ...deps,
+    onJob: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  });
   serveDisco({ entity, offer, identity: IDENTITY });
   serveAbout(entity, { name: 'Skerry agent', version: '0.1.0', now: () => clock.now });
   return { entity, effects, calls, audit, guests, clock, sessions, jobs, finish, perform };

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { configReference } from '#agent/config-reference.ts';
+import { AgentConfig } from '#agent/config.ts';
+import { configReference } from '#shared/config/reference.ts';
 import { failuresPage } from './failures-page.ts';
 import { pageOf } from './markdown.ts';
 import { verbsPage } from './verbs-page.ts';
@@ -12,7 +13,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'docs/agent-config.md': () =>
     pageOf('The configuration of an agent', 'agent/config-schema.ts', [
       'A YAML file, given by `--config`. Paths in it are relative to it. `--check` reads it and says what is wrong.\nagent/agent.example.yaml is one to begin with; [real-site.md](real-site.md) says how an agent is set up.',
-      configReference().trimEnd(),
+      configReference(AgentConfig).trimEnd(),
     ]),
 };
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, describe, it } from 'mocha';
-import { readConfig, readPassword } from '#agent/config.ts';
-import { configReference } from '#agent/config-reference.ts';
+import { AgentConfig, readConfig, readPassword } from '#agent/config.ts';
+import { configReference } from '#shared/config/reference.ts';
 import { Failure } from '#shared/errors.ts';
 
 const EXAMPLE = fileURLToPath(new URL('../../../agent/agent.example.yaml', import.meta.url));
@@ -94,7 +94,7 @@ describe("the agent's configuration", () => {
   });
 
   it('describes every key', () => {
-    const rows = configReference().split('\n').slice(2, -1);
+    const rows = configReference(AgentConfig).split('\n').slice(2, -1);
     assert.ok(rows.length > 25);
     for (const row of rows) assert.ok((row.split(' | ')[1] ?? '').length > 5, `a description: ${row}`);
   });

@@ -39,7 +39,6 @@ const offering = (guests: readonly string[], may: Offer['may'] = () => true): Of
   perform: async () => ({ kind: 'result', value: {}, replayed: false }),
   may,
   choices: (kind) => (kind === 'guest' ? guests : []),
-  onJob: () => () => {},
 });
 const fieldsOf = (offer: Offer, filled?: Map<string, string[]>): Record<string, FormField> =>
   Object.fromEntries(

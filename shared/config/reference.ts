@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { AgentConfig } from './config-schema.ts';
 
 interface JsonSchema {
   type?: string;
@@ -17,12 +16,14 @@ interface JsonSchema {
   anyOf?: JsonSchema[];
 }
 
-const schemaOf = (): JsonSchema =>
-  z.toJSONSchema(AgentConfig, { io: 'input', reused: 'inline', unrepresentable: 'any' }) as JsonSchema;
+const schemaOf = (config: z.ZodType): JsonSchema =>
+  z.toJSONSchema(config, { io: 'input', reused: 'inline', unrepresentable: 'any' }) as JsonSchema;
 
 /** Every key, as the rows of a table in Markdown: docs/agent-config.md is made of it. */
-export function configReference(): string {
-  const rows = rowsOf(schemaOf(), '').map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`);
+export function configReference(config: z.ZodType): string {
+  const rows = rowsOf(schemaOf(config), '').map(
+    (row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`,
+  );
   return ['| key | what | kind | default |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
 }
 
@@ -68,8 +69,8 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /** The keys that can stand at a path, where the schema says it in one way. */
-export function keysAt(path: readonly PropertyKey[]): string[] {
-  let schema: JsonSchema | undefined = schemaOf();
+export function keysAt(config: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let schema: JsonSchema | undefined = schemaOf(config);
   for (const step of path) schema = typeof step === 'string' ? schema?.properties?.[step] : schema?.items;
   return Object.keys(schema?.properties ?? {});
 }
