@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { systemClock } from '#shared/clock.ts';
+import { messageOf } from '#shared/errors.ts';
+import type { Handlers } from '#shared/verb/handlers.ts';
+import { jobHandlers } from '#shared/verb/job-handlers.ts';
+import { type JobRunner, jobRunner } from '#shared/verb/job-runner.ts';
+import { performer } from '#shared/verb/perform.ts';
+import { policyOf } from '#shared/verb/policy.ts';
+import type { Perform } from '#shared/verb/request.ts';
+import { type CentralVerbs, centralVerbs } from '#shared/verbs/central.ts';
+import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
+import { serveAbout } from '#shared/xmpp/about.ts';
+import { serveChat } from '#shared/xmpp/chat.ts';
+import { serveCommands } from '#shared/xmpp/commands.ts';
+import { xmppComponent } from '#shared/xmpp/connection/component.ts';
+import { serveDisco } from '#shared/xmpp/disco.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { localpartOf } from '#shared/xmpp/jid.ts';
+import { serveReports } from '#shared/xmpp/report.ts';
+import { agentCaller } from './agents/caller.ts';
+import { type JobFeed, jobFeed } from './agents/job-feed.ts';
+import { vigil } from './agents/vigil.ts';
+import { auditTrail } from './audit/trail.ts';
+import { type CentralConfig, readSecret, siteDomain } from './config.ts';
+import { GUEST_IDENTITY, serveContacts } from './contacts/presence.ts';
+import { subscriptions } from './contacts/subscriptions.ts';
+import { openDatabase } from './database/open.ts';
+import { groupWriter } from './database/writer.ts';
+import { Site } from './inventory/site.ts';
+import { inventoryStore, loadInventory } from './inventory/store.ts';
+import { centralJobTable } from './journal/job-table.ts';
+import { centralJournal } from './journal/journal.ts';
+import { maySite, offersOf } from './offers.ts';
+import { fleetHandlers } from './verbs/fleet.ts';
+import { passedHandlers } from './verbs/passed.ts';
+import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Start central; resolves when it has read what it keeps. The server is waited for. @returns what stops it */
+export async function startCentral(config: CentralConfig, log: Logger): Promise<() => Promise<void>> {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const now = Date.now;
+  const newId = randomUUID;
+  const onBug = (error: unknown, id = 'none'): void => log.error({ err: error, id }, 'fault of central');
+  mkdirSync(config.state, { recursive: true, mode: 0o700 });
+
+  const kept = await openKept(config, now, onBug);
+  const { site, jobs, journal, trail, database, writer } = kept;
+  for (const name of config.hosts)
+    if (!site.findHost(name)) await site.enrol(name, `${name}@${siteDomain(config.jid)}`);
+  const entity = xmppComponent({ domain: config.jid, secret: readSecret(config), service: config.service, log, onBug });
+  const may = maySite(site, policyOf(config.policy, centralVerbs, { site: true }).may);
+  const feed = jobFeed();
+  const handlers = centralHandlers({ site, jobs, may, entity, feed, perform: (request) => perform(request) });
+  const perform: Perform = performer<CentralVerbs>({
+    table: centralVerbs,
+    handlers,
+    may,
+    supports: () => true,
+    journal,
+    jobs,
+    audit: trail.add,
+    onBug,
+    now,
+    newId,
+    here: { driver: 'site', host: config.jid },
+    limits: config.limits,
+  });
+  const offer = offersOf({ site, table: centralVerbs, perform, may, jobs });
+  const identity = { category: 'automation', type: 'skerry-central', name: 'Skerry' };
+
+  serveReports(entity, async (from, report) => {
+    await site.take(from, report);
+    const host = site.hostByJid(from);
+    if (host) feed.heard(host.name, report.jobs);
+  });
+  serveCommands({ entity, offer, now, newId });
+  const endChat = serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
+  serveDisco({
+    entity,
+    offer,
+    identity: (to) => (localpartOf(to) === '' ? identity : GUEST_IDENTITY),
+    itemsAt: (to, requester) => (localpartOf(to) === '' ? guestItems(site, entity.bareJid, may, requester) : []),
+  });
+  serveAbout(entity, { name: 'Skerry central', version, now });
+  const watch = vigil({ entity, site, clock: systemClock, onBug });
+  const contacts = serveContacts({
+    entity,
+    site,
+    subscriptions: await subscriptions(database, writer),
+    may,
+    identity,
+    onOwnPresence: watch.onPresence,
+    onBug,
+  });
+  jobs.resume(centralVerbs, handlers);
+  const prune = (): void => void journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString()).catch(onBug);
+  prune();
+  const pruning = setInterval(prune, DAY_MS);
+  entity.start().catch((error) => log.error({ problem: messageOf(error) }, 'the server does not take us'));
+
+  return async () => {
+    clearInterval(pruning);
+    watch.stop();
+    contacts.stop();
+    endChat();
+    await jobs.stop();
+    await entity.stop();
+    await kept.close();
+  };
+}
+
+/** All that outlives the process. */
+async function openKept(config: CentralConfig, now: () => number, onBug: (error: unknown) => void) {
+  const database = await openDatabase(config.database ?? join(config.state, 'central.sqlite'), onBug);
+  const writer = groupWriter(database);
+  const trail = auditTrail(database, writer, onBug);
+  const site = new Site({ loaded: await loadInventory(database), store: inventoryStore(writer), now, onBug });
+  const journal = centralJournal(database, writer, trail, now, onBug);
+  const jobs = jobRunner({ table: await centralJobTable(database, writer, trail), now, onBug });
+  return {
+    database,
+    writer,
+    trail,
+    site,
+    journal,
+    jobs,
+    close: async () => {
+      await journal.flush();
+      await trail.flush();
+      await writer.settled();
+      await database.destroy();
+    },
+  };
+}
+
+interface HandlerDeps {
+  site: Site;
+  jobs: JobRunner;
+  may: ReturnType<typeof maySite>;
+  entity: Entity;
+  feed: JobFeed;
+  perform: Perform;
+}
+
+function centralHandlers({ site, jobs, may, entity, feed, perform }: HandlerDeps): Handlers<CentralVerbs> {
+  const ask = agentCaller({ entity, clock: systemClock });
+  const deps = { site, ask, may };
+  return {
+    // The agent's answer is held to its row, which perform checks: no type is lost that was there.
+    ...(passedHandlers({ site, ask, feed }, passedGuestVerbs) as unknown as Handlers<typeof passedGuestVerbs>),
+    ...siteHostHandlers(deps),
+    ...siteGuestHandlers(deps),
+    ...placedHandlers(deps),
+    ...fleetHandlers({ site, may, table: centralVerbs, perform }),
+    ...jobHandlers({ jobs, may }),
+  };
+}
+
+const ITEMS_MAX = 500;
+
+const guestItems = (
+  site: Site,
+  domain: string,
+  may: ReturnType<typeof maySite>,
+  requester: Parameters<ReturnType<typeof maySite>>[0],
+) =>
+  site
+    .guests()
+    .filter(({ contact }) => may(requester, 'guest.info', { guest: contact }))
+    .slice(0, ITEMS_MAX)
+    .map(({ contact, host }) => ({ jid: `${contact}@${domain}/${host.name}`, name: contact }));

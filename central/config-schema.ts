@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { HostName } from '#shared/model/host.ts';
+import { Policy } from '#shared/verb/policy.ts';
+import { isJid } from '#shared/xmpp/jid.ts';
+
+const Path = z.string().min(1);
+const BareJid = z
+  .string()
+  .refine((jid) => isJid(jid) && /^[^@/]+@[^@/]+$/.test(jid), 'a bare JID is due, as ann@example.org');
+
+/** Central's configuration: a YAML file. Paths in it are relative to it. */
+export const CentralConfig = z.strictObject({
+  jid: z
+    .string()
+    .refine((jid) => isJid(jid) && !/[@/]/.test(jid), 'the domain of the component is due, as central.example.org')
+    .meta({ description: "Domain of central's component: guests are `GUEST@` this." }),
+  secret: Path.meta({
+    description:
+      "File with the component's secret, which the XMPP server has too: JSON with `jid` and `secret`, mode 0600.",
+  }),
+  service: z
+    .strictObject({
+      host: z.string().min(1).meta({ description: 'Name or address of the XMPP server, as seen from here.' }),
+      port: z.int().min(1).max(65_535).default(5275).meta({ description: 'Its port for components.' }),
+    })
+    .meta({
+      description: 'Where central dials. XEP-0114 speaks in the clear: loopback, or a network that nobody else is in.',
+    }),
+  state: Path.meta({ description: 'Folder for what central keeps; mode 0700.' }),
+  database: z
+    .string()
+    .optional()
+    .meta({ description: '`postgres://user:password@host/database`; without it, SQLite in `state`.' }),
+  hosts: z
+    .array(HostName)
+    .default([])
+    .meta({ description: 'Hosts whose accounts were made otherwise: each reports as `NAME@` the domain of the site.' }),
+  policy: Policy.default({ roles: {}, grants: [] }).meta({
+    description: 'Who may do what. These grants always hold; those that are made by verbs come to them.',
+  }),
+  rosters: z
+    .array(BareJid)
+    .default([])
+    .meta({ description: 'People whose contacts central keeps filled with the guests that they may see.' }),
+  room: BareJid.optional().meta({ description: 'Room where events are told and commands are taken.' }),
+  metrics: z
+    .strictObject({
+      host: z.string().default('127.0.0.1').meta({ description: 'Address to listen on.' }),
+      port: z.int().min(0).max(65_535).meta({ description: 'Port; 0: one that is free, which is logged.' }),
+    })
+    .optional()
+    .meta({ description: 'Where Prometheus finds figures.' }),
+  log: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .meta({ description: 'What is logged, as JSON lines on stdout.' }),
+  keepDays: z
+    .int()
+    .min(1)
+    .max(3650)
+    .default(90)
+    .meta({ description: 'How long ended operations are kept; the audit trail stays.' }),
+  limits: z
+    .strictObject({
+      underWay: z.int().min(1).default(4_096).meta({ description: 'Requests under way at once, in all.' }),
+      underWayEach: z.int().min(1).default(1_024).meta({ description: 'Requests under way at once, of one account.' }),
+    })
+    .default({ underWay: 4_096, underWayEach: 1_024 })
+    .meta({ description: 'Bounds.' }),
+});
+export type CentralConfig = z.infer<typeof CentralConfig>;

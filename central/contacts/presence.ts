@@ -1,0 +1,119 @@
+/**
+ * Responsibilities: every guest as a contact: who may see it may subscribe to it, and sees how it is.
+ *
+ * Theory of operation: a component has no roster at the server, so central keeps who subscribed to whom, answers probes, and sends each
+ * change to each subscriber (RFC 6121 sections 3 and 4). The resource is the host: a guest that moves is unavailable there, and available
+ * here.
+ *
+ * What can go wrong: a role is taken away. Then the subscription ends, and the contact is told to be gone, at the next change or probe.
+ */
+
+import xml, { type Element } from '@xmpp/xml';
+import type { Site, SiteChange, SiteGuest } from '#central/inventory/site.ts';
+import type { May } from '#shared/verb/policy.ts';
+import { capsElement, type Identity } from '#shared/xmpp/disco.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { bareOf, localpartOf } from '#shared/xmpp/jid.ts';
+import { guestPresence, isUnreachable } from './status.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+export interface ContactsDeps {
+  entity: Entity;
+  site: Site;
+  subscriptions: Subscriptions;
+  may: May;
+  identity: Identity;
+  /** Presence that came for central itself: of agents. */
+  onOwnPresence(stanza: Element): void;
+  onBug(error: unknown): void;
+}
+
+/** What all guests can do is the same: a client asks once, and knows it of all. */
+export const GUEST_IDENTITY: Identity = { category: 'automation', type: 'skerry-guest', name: 'Skerry guest' };
+
+export function serveContacts(deps: ContactsDeps): { stop(): void } {
+  const { entity, site, subscriptions, may, onBug } = deps;
+  const domain = entity.bareJid;
+  const send = (stanza: Element): void => void entity.send(stanza, 'drop').catch(onBug);
+  const kept = (work: Promise<void>): void => void work.catch(onBug);
+  const requesterOf = (jid: string) => ({ bareJid: bareOf(jid), fullJid: jid });
+  const maySee = (jid: string, contact: string): boolean => may(requesterOf(jid), 'guest.info', { guest: contact });
+  const presenceOf = (guest: SiteGuest, to: string): Element => {
+    const presence = guestPresence(guest, domain);
+    presence.attrs.to = to;
+    if (presence.attrs.type === undefined) presence.append(capsElement(GUEST_IDENTITY));
+    return presence;
+  };
+
+  const onSubscribe = (contact: string, jid: string): void => {
+    const from = `${contact}@${domain}`;
+    const guest = site.find(contact);
+    const allowed = guest !== undefined && maySee(jid, contact);
+    send(xml('presence', { from, to: jid, type: allowed ? 'subscribed' : 'unsubscribed' }));
+    if (!guest || !allowed) return;
+    kept(subscriptions.add(contact, jid));
+    send(presenceOf(guest, jid));
+  };
+  const onUnsubscribe = (contact: string, jid: string): void => {
+    kept(subscriptions.remove(contact, jid));
+    send(xml('presence', { from: `${contact}@${domain}`, to: jid, type: 'unsubscribed' }));
+  };
+  const onProbe = (contact: string, jid: string): void => {
+    const guest = site.find(contact);
+    if (!guest || !subscriptions.has(contact, jid)) {
+      send(xml('presence', { from: `${contact}@${domain}`, to: jid, type: 'unsubscribed' }));
+    } else tellOne(guest, jid);
+  };
+  const tellOne = (guest: SiteGuest, jid: string): void => {
+    if (maySee(jid, guest.contact)) send(presenceOf(guest, jid));
+    else onUnsubscribe(guest.contact, jid);
+  };
+
+  const onPresence = (stanza: Element): void => {
+    const { from = '', to = '', type } = stanza.attrs;
+    const contact = localpartOf(to);
+    const jid = bareOf(from);
+    if (contact === '') {
+      if (type === 'subscribe') onSubscribeToCentral(jid);
+      else if (type === 'probe') send(ownPresence(deps, jid));
+      else deps.onOwnPresence(stanza);
+    } else if (type === 'subscribe') onSubscribe(contact, jid);
+    else if (type === 'unsubscribe') onUnsubscribe(contact, jid);
+    else if (type === 'probe') onProbe(contact, jid);
+  };
+  const onSubscribeToCentral = (jid: string): void => {
+    const allowed = may(requesterOf(jid), 'host.list');
+    send(xml('presence', { from: domain, to: jid, type: allowed ? 'subscribed' : 'unsubscribed' }));
+    if (allowed) send(ownPresence(deps, jid));
+  };
+
+  const onChange = (change: SiteChange): void => {
+    if (change.what !== 'guest') return;
+    const { contact, before, after } = change;
+    const watchers = subscriptions.of(contact);
+    if (watchers.size === 0) return;
+    const isElsewhere = before !== undefined && before.host.name !== after?.host.name && !isUnreachable(before);
+    const isSame =
+      before && after && guestPresence(before, domain).toString() === guestPresence(after, domain).toString();
+    if (isSame) return;
+    for (const jid of watchers) {
+      if (isElsewhere)
+        send(xml('presence', { from: `${contact}@${domain}/${before.host.name}`, to: jid, type: 'unavailable' }));
+      if (after) tellOne(after, jid);
+    }
+  };
+
+  const offs = [entity.onPresence(onPresence), site.onChange(onChange)];
+  return {
+    stop: () => {
+      for (const off of offs) off();
+    },
+  };
+}
+
+const ownPresence = ({ entity, site, identity }: ContactsDeps, to: string): Element => {
+  const hosts = site.hosts();
+  const heard = hosts.filter(({ reach }) => reach === 'heard').length;
+  const status = `${heard} of ${hosts.length} hosts heard · ${site.contacts().length} guests`;
+  return xml('presence', { from: entity.bareJid, to }, xml('status', {}, status), capsElement(identity));
+};
