@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { systemClock } from '#shared/clock.ts';
+import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import { jobHandlers } from '#shared/verb/job-handlers.ts';
@@ -26,6 +27,7 @@ import { vigil } from './agents/vigil.ts';
 import { auditTrail } from './audit/trail.ts';
 import { type CentralConfig, readSecret, siteDomain } from './config.ts';
 import { GUEST_IDENTITY, serveContacts } from './contacts/presence.ts';
+import { serveRosters } from './contacts/rosters.ts';
 import { subscriptions } from './contacts/subscriptions.ts';
 import { openDatabase } from './database/open.ts';
 import { groupWriter } from './database/writer.ts';
@@ -88,15 +90,28 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   });
   serveAbout(entity, { name: 'Skerry central', version, now });
   const watch = vigil({ entity, site, clock: systemClock, onBug });
+  const watchers = await subscriptions(database, writer);
   const contacts = serveContacts({
     entity,
     site,
-    subscriptions: await subscriptions(database, writer),
+    subscriptions: watchers,
     may,
     identity,
     onOwnPresence: watch.onPresence,
     onBug,
   });
+  const rosters =
+    config.ejabberd &&
+    serveRosters({
+      entity,
+      api: ejabberdApi(config.ejabberd),
+      site,
+      subscriptions: watchers,
+      may,
+      people: () => config.rosters,
+      greet: contacts.greet,
+      log,
+    });
   jobs.resume(centralVerbs, handlers);
   const prune = (): void => void journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString()).catch(onBug);
   prune();
@@ -107,6 +122,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     clearInterval(pruning);
     watch.stop();
     contacts.stop();
+    rosters?.stop();
     endChat();
     await jobs.stop();
     await entity.stop();

@@ -26,6 +26,12 @@ export const CentralConfig = z.strictObject({
     .meta({
       description: 'Where central dials. XEP-0114 speaks in the clear: loopback, or a network that nobody else is in.',
     }),
+  ejabberd: z
+    .strictObject({ socket: Path.meta({ description: "UNIX socket of ejabberd's API." }) })
+    .optional()
+    .meta({
+      description: 'Needed to make accounts for hosts, and to fill rosters.',
+    }),
   state: Path.meta({ description: 'Folder for what central keeps; mode 0700.' }),
   database: z
     .string()

@@ -1,6 +1,6 @@
+import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
 import { answering } from './ejabberd/answering.ts';
-import { ejabberdApi } from './ejabberd/api.ts';
 import { ensureAccount } from './enrol/accounts.ts';
 import { bringAbout } from './systemd/changes.ts';
 import { groundAt } from './systemd/ground.ts';

@@ -31,7 +31,13 @@ export interface ContactsDeps {
 /** What all guests can do is the same: a client asks once, and knows it of all. */
 export const GUEST_IDENTITY: Identity = { category: 'automation', type: 'skerry-guest', name: 'Skerry guest' };
 
-export function serveContacts(deps: ContactsDeps): { stop(): void } {
+export interface Contacts {
+  /** Tell one who sees this guest how it is. */
+  greet(contact: string, jid: string): void;
+  stop(): void;
+}
+
+export function serveContacts(deps: ContactsDeps): Contacts {
   const { entity, site, subscriptions, may, onBug } = deps;
   const domain = entity.bareJid;
   const send = (stanza: Element): void => void entity.send(stanza, 'drop').catch(onBug);
@@ -105,6 +111,7 @@ export function serveContacts(deps: ContactsDeps): { stop(): void } {
 
   const offs = [entity.onPresence(onPresence), site.onChange(onChange)];
   return {
+    greet: onProbe,
     stop: () => {
       for (const off of offs) off();
     },

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EjabberdApi } from './api.ts';
+import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 
 const START_MS_MAX = 60_000;
 const ASK_AGAIN_MS = 30;

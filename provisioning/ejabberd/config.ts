@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import type { Address } from '#shared/ejabberd/address.ts';
 import { Failure } from '#shared/errors.ts';
-import { type Address, EjabberdOptions } from './options.ts';
+import { EjabberdOptions } from './options.ts';
 
 /** What passes whole: a table of 1,000 guests, a definition with many devices. */
 const STANZA_BYTES_MAX = 524_288;

@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, chmod, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Address } from '#shared/ejabberd/address.ts';
+import { type EjabberdApi, ejabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
 import { answering } from './answering.ts';
-import { type EjabberdApi, ejabberdApi } from './api.ts';
 import { ejabberdConfig } from './config.ts';
 import { commandLine, environment } from './erl.ts';
-import type { Address, EjabberdOptions } from './options.ts';
+import type { EjabberdOptions } from './options.ts';
 
 export interface Ejabberd {
   /** Of what was started: with a prefix, that is the prefix's. */

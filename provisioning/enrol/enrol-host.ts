@@ -1,5 +1,5 @@
+import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
-import { ejabberdApi } from '../ejabberd/api.ts';
 import { asProgram, optionsOf } from '../systemd/program.ts';
 import { API_SOCKET } from '../systemd/server-changes.ts';
 import { dismissHost, enrolHost, rosterHosts, writeCredentials } from './accounts.ts';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type Kept, keep } from './keep.ts';
 import type { Machine } from './machine.ts';
-import { DOMAIN } from './plan.ts';
+import { CENTRAL, DOMAIN } from './plan.ts';
 import type { ProcessId } from './processes.ts';
 import { type Program, startProgram } from './program.ts';
 
@@ -56,6 +56,7 @@ const agentConfig = (options: AgentPartOptions): object => ({
   credentials: options.credentials,
   service: options.service,
   ca: options.ca,
+  central: CENTRAL,
   driver: { kind: 'libvirt', uri: options.hypervisorUri },
   state: join(options.stateFolder, 'agent'),
   policy: { grants: options.people.map(({ jid, role }) => ({ jid, role })) },

@@ -5,6 +5,7 @@ import { buildGuest } from '../guest/build.ts';
 import { ensurePackages } from '../packages.ts';
 import { keepAgent } from './agent-part.ts';
 import type { Board } from './board.ts';
+import { centralSecret, keepCentral } from './central-part.ts';
 import { type Doors, openDoors } from './doors.ts';
 import { tellGuestEvents } from './events.ts';
 import { keepHost, type RunningHost } from './host-part.ts';
@@ -12,7 +13,7 @@ import type { Kept } from './keep.ts';
 import { kvmVerdict } from './kvm.ts';
 import type { Layout } from './layout.ts';
 import { areOnline, ensureHostAccount, ensurePeople, type Person, refusal } from './people.ts';
-import { DOMAIN, HOSTS, type PlannedHost, SERVER_ADDRESS } from './plan.ts';
+import { CENTRAL, DOMAIN, HOSTS, type PlannedHost, SERVER_ADDRESS } from './plan.ts';
 import { type RigFile, writeRigFile } from './rig-file.ts';
 import { doorTarget, keepServer, SERVICE, type ServerPart } from './server-part.ts';
 import type { Site } from './site.ts';
@@ -50,6 +51,7 @@ export async function assemble(rise: Rise): Promise<Omit<Site, 'stop'>> {
       ? raiseHosts(rise, server, planned, names, hosts)
       : `Guests are those of ${hypervisorUri}.`,
   ]);
+  await raiseCentral(rise, server, people, hostNames);
   await raiseAgents(rise, server, doors, people, hostNames, hosts);
   stack.defer(() => endGuests(hosts));
 
@@ -72,6 +74,7 @@ async function raiseServer(
     stateFolder: layout.server,
     names,
     httpPort: () => doors.ports.http,
+    centralSecret: await centralSecret(layout.central),
     hosts: () => [...hosts.values()].map((host) => host.peek()?.machine).filter((machine) => machine !== undefined),
     started: board.started,
     say,
@@ -129,6 +132,25 @@ async function raiseHosts(
   return kvm.works ? 'Guests run under KVM.' : `QEMU emulates the guests' processors (TCG): ${kvm.because}.`;
 }
 
+async function raiseCentral(
+  { dir, layout, board, stack, say }: Rise,
+  server: ServerPart,
+  people: readonly Person[],
+  hostNames: readonly string[],
+): Promise<void> {
+  const central = keepCentral({
+    rigDir: dir,
+    stateFolder: layout.central,
+    machine: () => server.machine.now(),
+    hosts: hostNames,
+    people,
+    started: board.started,
+    say,
+  });
+  stack.defer(() => central.stop());
+  await central.now();
+}
+
 async function raiseAgents(
   { dir, layout, board, stack, say, hypervisorUri }: Rise,
   server: ServerPart,
@@ -182,6 +204,6 @@ const rigFile = (
   },
   accounts: people.map(({ jid, password, role }) => ({ jid, password, role })),
   hosts: hostNames.map((name) => ({ name, jid: `${name}@${DOMAIN}` })),
-  central: null,
+  central: CENTRAL,
   room: null,
 });

@@ -16,6 +16,7 @@ export const layoutOf = (dir: string) => ({
   ports: join(dir, 'ports.json'),
   guest: join(dir, 'guest'),
   server: join(dir, 'server'),
+  central: join(dir, 'central'),
   people: join(dir, 'people'),
   host: (name: string) => join(dir, 'hosts', name),
 });

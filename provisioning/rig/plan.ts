@@ -1,6 +1,8 @@
 /** What the light rig consists of: the grid of five machines that one person built by hand, in small. */
 
 export const DOMAIN = 'skerry.test';
+/** The central agent's component. */
+export const CENTRAL = `central.${DOMAIN}`;
 export const SERVER_ADDRESS = '10.77.0.1';
 
 export interface PlannedHost {

@@ -10,7 +10,8 @@ export const RigFile = z.strictObject({
   xmpp: z.strictObject({ host: z.string(), port: z.int(), directTlsPort: z.int(), websocketUrl: z.string() }),
   accounts: z.array(z.strictObject({ jid: z.string(), password: z.string(), role: z.string() })),
   hosts: z.array(z.strictObject({ name: z.string(), jid: z.string() })),
-  central: z.null(),
+  /** JID of the central agent. */
+  central: z.string(),
   room: z.null(),
 });
 export type RigFile = z.infer<typeof RigFile>;

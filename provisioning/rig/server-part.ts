@@ -1,19 +1,22 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Address } from '../ejabberd/options.ts';
+import type { Address } from '#shared/ejabberd/address.ts';
 import { type Ejabberd, startEjabberd } from '../ejabberd/server.ts';
 import { ensureCertificates } from '../pki/certificates.ts';
+import { COMPONENT } from './central-part.ts';
 import type { DoorName } from './doors.ts';
 import { writeMachineFiles } from './host.ts';
 import { type Kept, keep } from './keep.ts';
 import { joinSegment, makeSegment } from './links.ts';
 import { type Machine, startMachine } from './machine.ts';
-import { DOMAIN, SERVER_ADDRESS } from './plan.ts';
+import { CENTRAL, DOMAIN, SERVER_ADDRESS } from './plan.ts';
 import { areGone, childrenOf, type ProcessId, processId, signal } from './processes.ts';
 
 /** Where ejabberd listens for clients of the machine that the rig is on: in its own machine's private /run. */
 const SOCKETS = '/run/ejabberd';
 const socketOf = (name: DoorName | 'api'): string => `${SOCKETS}/${name}.sock`;
+/** Of ejabberd's API, as its machine sees it. */
+export const API_SOCKET = socketOf('api');
 const EJABBERD_STOP_MS = 10_000;
 
 /** Where agents connect, in the rig's own network. */
@@ -38,6 +41,8 @@ export interface ServerPartOptions {
   stateFolder: string;
   names: ReadonlyMap<string, string>;
   httpPort: () => number;
+  /** Of central's component. */
+  centralSecret: string;
   /** The hosts' machines that run at the moment: a new segment must be joined to them. */
   hosts: () => readonly Machine[];
   started: (name: string, process: ProcessId) => void;
@@ -69,7 +74,7 @@ export async function keepServer(options: ServerPartOptions): Promise<ServerPart
   const ejabberd = keep({
     name: 'ejabberd',
     async start() {
-      const running = await startInside(await machine.now(), stateFolder, certificates.server, options.httpPort());
+      const running = await startInside(await machine.now(), options, certificates);
       started('ejabberd', running.process);
       return running;
     },
@@ -89,24 +94,25 @@ export async function keepServer(options: ServerPartOptions): Promise<ServerPart
 
 async function startInside(
   machine: Machine,
-  stateFolder: string,
-  certificate: string,
-  httpPort: number,
+  { stateFolder, httpPort, centralSecret }: ServerPartOptions,
+  certificates: { server: string; ca: string },
 ): Promise<RunningEjabberd> {
   await mkdir(outside(machine)(SOCKETS), { recursive: true, mode: 0o700 });
   const at = (name: DoorName | 'api'): Address => ({ socket: socketOf(name) });
   const ejabberd = await startEjabberd({
     domain: DOMAIN,
     folder: join(stateFolder, 'ejabberd'),
-    certificate,
+    certificate: certificates.server,
+    authority: certificates.ca,
     listen: {
       starttls: [at('starttls'), { ip: SERVER_ADDRESS, port: SERVICE.port }],
       directTls: [at('directTls'), { ip: SERVER_ADDRESS, port: 5223 }],
       http: [at('http')],
       api: [at('api')],
-      component: [],
+      component: [COMPONENT],
     },
-    httpUrl: `http://127.0.0.1:${httpPort}`,
+    components: { [CENTRAL]: centralSecret },
+    httpUrl: `http://127.0.0.1:${httpPort()}`,
     // setsid: Ctrl-C at the terminal is for the supervisor only.
     prefix: ['setsid', ...machine.enter([])],
     outside: outside(machine),

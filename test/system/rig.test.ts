@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { execa } from 'execa';
-import { ejabberdApi } from '#provisioning/ejabberd/api.ts';
 import { layoutOf } from '#provisioning/rig/layout.ts';
 import { areGone, isAlive, processesOf, signal } from '#provisioning/rig/processes.ts';
 import { RigFile, readRigFile } from '#provisioning/rig/rig-file.ts';
 import { readState } from '#provisioning/rig/state.ts';
+import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { startRig, type TestRig, testRig, until } from '#test/system/support/rig.ts';
 
 const KINDS = ['net', 'mnt', 'pid', 'uts', 'ipc'];

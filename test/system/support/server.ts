@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EjabberdApi } from '#provisioning/ejabberd/api.ts';
 import { freePorts } from '#provisioning/ejabberd/free-ports.ts';
 import { type Ejabberd, type StartOptions, startEjabberd } from '#provisioning/ejabberd/server.ts';
 import { type Credentials, ensureAccount } from '#provisioning/enrol/accounts.ts';
 import { ensureCertificates } from '#provisioning/pki/certificates.ts';
+import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 
 export interface TestServer {
   readonly domain: string;

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { z } from 'zod';
 import { Failure } from '#shared/errors.ts';
-import type { Address } from './options.ts';
+import type { Address } from './address.ts';
 
 const text = z.string();
 const account = { user: text, host: text };
@@ -24,6 +24,12 @@ const COMMANDS = {
   registered_users: { args: { host: text }, answer: z.array(text) },
   connected_users: { args: {}, answer: z.array(text) },
   kick_user: { args: account, answer: z.object({ num_resources: z.int() }) },
+  /** Of a person's contact list; `subs`: `both`. The person's clients are told at once. */
+  add_rosteritem: {
+    args: { localuser: text, localhost: text, user: text, host: text, nick: text, group: text, subs: text },
+    answer: done,
+  },
+  delete_rosteritem: { args: { localuser: text, localhost: text, user: text, host: text }, answer: done },
   srg_list: { args: { host: text }, answer: z.array(text) },
   /** `display`: 23.01 takes a text and joins a list, later versions take a list; one group reads the same in both. */
   srg_create: { args: { ...group, label: text, description: text, display: z.tuple([text]) }, answer: done },

@@ -5,7 +5,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
-import { type EjabberdApi, ejabberdApi } from '#provisioning/ejabberd/api.ts';
+import { type EjabberdApi, ejabberdApi } from '#shared/ejabberd/api.ts';
 
 const ACCOUNT = { user: 'alice', host: 'skerry.test' };
 
