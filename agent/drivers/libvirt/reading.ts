@@ -46,19 +46,19 @@ export async function listGuests(ground: Ground, signal: AbortSignal): Promise<D
     ask('list', '--all', '--title'),
     ask('list', '--all', '--uuid', '--autostart'),
     ask('list', '--all', '--uuid', '--persistent'),
-    orNothing(ask('domstats', '--list-active', '--state')),
-    orNothing(ask('domstats', '--list-inactive', '--state', '--balloon', '--vcpu')),
+    ifThere(ask('domstats', '--list-active', '--state')),
+    ifThere(ask('domstats', '--list-inactive', '--state', '--balloon', '--vcpu')),
   ]);
-  const listed = parseListing({ names, titles, autostart, persistent, active, inactive });
+  const listed = parseListing({ names, titles, autostart, persistent, active: active ?? '', inactive: inactive ?? '' });
   const guests = await Promise.all(listed.map((partial) => completeOrLeaveOut(ground, partial, signal)));
   return guests.filter((guest) => guest !== undefined);
 }
 
-/** Xen and LXC have no `domstats`. */
-const orNothing = (stats: Promise<string>): Promise<string> =>
-  stats.catch((error: unknown) => {
+/** For what not every hypervisor has: Xen and LXC have no `domstats`, Xen and the test driver no `nodememstats`. */
+const ifThere = (stdout: Promise<string>): Promise<string | undefined> =>
+  stdout.catch((error: unknown) => {
     if (!failedWith(error, 'host-command')) throw error;
-    return '';
+    return undefined;
   });
 
 /** A guest that went meanwhile is left out; one that cannot be read as well, and the log says so. */
@@ -83,12 +83,13 @@ async function completeOrLeaveOut(
 
 /** The host under the hypervisor. */
 export async function readHost(ground: Ground, signal: AbortSignal): Promise<DriverHost> {
-  const [node, version, { cpuModel }] = await Promise.all([
+  const [nodeinfo, version, nodememstats, { cpuModel }] = await Promise.all([
     ground.virsh.read(['nodeinfo'], signal),
     ground.virsh.read(['version'], signal),
+    ifThere(ground.virsh.read(['nodememstats'], signal)),
     ground.capabilities(signal),
   ]);
-  return { ...parseHost(node, version), ...(cpuModel === undefined ? {} : { cpuModel }) };
+  return { ...parseHost({ nodeinfo, version, nodememstats }), ...(cpuModel === undefined ? {} : { cpuModel }) };
 }
 
 /** Asking a QEMU or a guest agent takes milliseconds, or else it hangs. */

@@ -37,7 +37,10 @@ describe('agent/drivers/libvirt: what virsh prints', () => {
     const { arch, domainTypes } = parseCapabilities(text);
     return { arch, domainTypes: [...domainTypes] };
   });
-  parsesRecordings('nodeinfo', (text) => parseHost(text, recorded('version.txt')));
+  parsesRecordings('nodeinfo', (nodeinfo) => parseHost({ nodeinfo, version: recorded('version.txt') }));
+  parsesRecordings('nodememstats', (nodememstats) =>
+    parseHost({ nodeinfo: recorded('nodeinfo.txt'), version: recorded('version.txt'), nodememstats }),
+  );
   parsesRecordings('listing-names', () => listing());
 
   it('asks for a guest by itself where the list of all does not tell enough', () => {
@@ -55,7 +58,10 @@ describe('agent/drivers/libvirt: what virsh prints', () => {
     assert.throws(() => parseDomstats('gibberish'), isOutputFailure);
     assert.throws(() => parseState('levitating (magic)'), isOutputFailure);
     assert.throws(() => stateOf(99, 0), isOutputFailure);
-    assert.throws(() => parseHost('', ''), isOutputFailure);
+    const [nodeinfo, version] = [recorded('nodeinfo.txt'), recorded('version.txt')];
+    assert.throws(() => parseHost({ nodeinfo: '', version }), isOutputFailure);
+    assert.throws(() => parseHost({ nodeinfo, version, nodememstats: '' }), isOutputFailure);
+    assert.throws(() => parseHost({ nodeinfo, version, nodememstats: 'total  :  much' }), isOutputFailure);
   });
 
   it('reads states with and without a reason', () => {
