@@ -22,16 +22,18 @@ export function servePresence({ entity, inventory, identity, may, onBug }: Prese
   let told = '';
   let timer: NodeJS.Timeout | undefined;
   const send = (stanza: Element): void => void entity.send(stanza, 'drop').catch(onBug);
-  const tell = (): void => {
+  /** Whether there was anything to tell. */
+  const tell = (): boolean => {
     const presence = presenceOf(inventory, identity);
     const text = presence.toString();
-    if (text === told || !entity.isOnline) return;
+    if (text === told || !entity.isOnline) return false;
     told = text;
     send(presence);
+    return true;
   };
   const soon = (): void => {
-    if (timer !== undefined) return;
-    tell();
+    // A change that nobody is told of (of an address, of a title) does not delay the next one.
+    if (timer !== undefined || !tell()) return;
     timer = setTimeout(() => {
       timer = undefined;
       tell();

@@ -91,6 +91,10 @@ export class FakeEntity implements Entity {
     for (const listener of listeners) listener(stanza);
   }
 
+  becomes(status: Status): void {
+    for (const listener of this.#statuses) listener(status);
+  }
+
   /** The n-th message that it sent, waited for. */
   async says(count = 1): Promise<string[]> {
     const bodies = (): string[] => this.sent.flatMap((stanza) => stanza.getChildText('body') ?? []);
