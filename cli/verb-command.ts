@@ -48,12 +48,12 @@ export async function verbCommand(verb: string, args: Record<string, unknown>, o
 async function confirm({ verb, row, args, options }: Wanted): Promise<void> {
   if (row.risk !== 'destroy' || options.yes) return;
   const what = `${spokenOf(verb)} ${String(args[row.guestArg ?? ''] ?? '')}`.trim();
-  if (!process.stdin.isTTY) throw new Failure('confirmation-required', { verb: `${what} (with --yes)` });
+  if (!process.stdin.isTTY) throw new Failure('confirmation-required', { verb: what, how: 'say --yes to go on' });
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   const said = await reader.question(`${what} may lose work or data. Go on? [y/N] `);
   reader.close();
   if (!/^y(es)?$/i.test(said.trim()))
-    throw new Failure('confirmation-required', { verb: `${what} (nothing was done)` });
+    throw new Failure('confirmation-required', { verb: what, how: 'nothing was done' });
 }
 
 function print({ verb, row, options }: Wanted, value: unknown, withHost = false): void {

@@ -15,7 +15,7 @@ export const FAILURES = {
   'verb-unknown': ['cancel', 'item-not-found', 'There is no verb {verb}.'],
   'verb-unsupported': ['cancel', 'feature-not-implemented', 'The {driver} driver of {host} cannot do {verb}.'],
   'bad-argument': ['modify', 'bad-request', '{field}: {problem}.'],
-  'confirmation-required': ['modify', 'not-acceptable', '{verb} may lose work or data: confirm it.'],
+  'confirmation-required': ['modify', 'not-acceptable', '{verb} may lose work or data: {how}.'],
   'not-permitted': ['auth', 'forbidden', '{requester} may not {verb}.'],
   // How it was asked (XEP-0050 section 4.4 has the first five).
   'bad-action': ['modify', 'bad-request', 'The action {action} cannot be done at this stage.'],

@@ -85,7 +85,8 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${host}` });
   }
   if (!deps.supports(verb)) throw new Failure('verb-unsupported', { ...deps.here, verb });
-  if (row.risk === 'destroy' && !request.confirmed) throw new Failure('confirmation-required', { verb });
+  if (row.risk === 'destroy' && !request.confirmed)
+    throw new Failure('confirmation-required', { verb, how: 'confirm it' });
   if (operation.length < 1 || operation.length > 200)
     throw new Failure('bad-argument', { field: 'operation', problem: 'use 1 to 200 characters' });
   return { row, args };

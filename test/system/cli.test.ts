@@ -45,7 +45,7 @@ describe('the skerry command, on a real site', function () {
       [['guest', 'list', '--host', 'hots1'], 2, /Did you mean host1/],
       [['guest', 'list', '--jsno'], 2, /no such option.*Did you mean --json/],
       [['guest', 'define', 'web1'], 2, /say which host: host1, host2/],
-      [['guest', 'poweroff', 'venti'], 2, /with --yes/],
+      [['guest', 'poweroff', 'venti'], 2, /^guest poweroff venti may lose work or data: say --yes to go on\.$/],
       [['guest', 'start', 'fossil', '--as', 'viewer'], 4, /viewer@skerry.test may not guest.start/],
       [['job', 'info', 'zzz'], 1, /no job zzz/],
       [['guest', 'list', '--config', '/nowhere.yaml'], 2, /nowhere.yaml/],
