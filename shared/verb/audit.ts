@@ -1,12 +1,11 @@
 import { argFields } from './fields.ts';
 import type { Recorded } from './perform-deps.ts';
-import type { AuditRecord, Request } from './request.ts';
+import { type AuditRecord, OPERATION_MAX, type Request } from './request.ts';
 import type { Verb } from './verb.ts';
 
 const TEXT_MAX = 500;
 const ARGS_MAX = 50;
 const VERB_MAX = 64;
-const OPERATION_MAX = 200;
 const HIDDEN = '***';
 
 /** The record of one request. What came off the wire is cut to what a record may hold. */

@@ -15,7 +15,7 @@ import { loadBound } from './perform-bounds.ts';
 import { changer, type Ended } from './perform-change.ts';
 import type { Jobs, PerformDeps, Recorded } from './perform-deps.ts';
 import { verbRunner } from './perform-run.ts';
-import type { Answer, Perform, Request } from './request.ts';
+import { type Answer, OPERATION_MAX, type Perform, type Request } from './request.ts';
 import { rowOf, type Verb, type VerbTable } from './verb.ts';
 
 export type { Jobs, Journal, PerformDeps, Recorded } from './perform-deps.ts';
@@ -87,8 +87,8 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
   if (!deps.supports(verb)) throw new Failure('verb-unsupported', { ...deps.here, verb });
   if (row.risk === 'destroy' && !request.confirmed)
     throw new Failure('confirmation-required', { verb, how: 'confirm it' });
-  if (operation.length < 1 || operation.length > 200)
-    throw new Failure('bad-argument', { field: 'operation', problem: 'use 1 to 200 characters' });
+  if (operation.length < 1 || operation.length > OPERATION_MAX)
+    throw new Failure('bad-argument', { field: 'operation', problem: `use 1 to ${OPERATION_MAX} characters` });
   return { row, args };
 }
 

@@ -11,6 +11,9 @@ export interface Requester {
   behalfOf?: string;
 }
 
+/** An operation id has at most so many characters. */
+export const OPERATION_MAX = 200;
+
 export interface Request {
   verb: string;
   /** As it came: not checked yet. */

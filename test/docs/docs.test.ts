@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FAILURES } from '#shared/errors.ts';
+import { OPERATION_MAX } from '#shared/verb/request.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { strayVerbs } from './mentions.ts';
 import { PAGES, stalePages } from './pages.ts';
@@ -16,6 +17,11 @@ describe('docs, made of tables or not,', () => {
     for (const id of Object.keys(agentVerbs)) assert.ok(verbs.includes(`\n### ${id.replace('.', ' ')}\n`), id);
     const failures = PAGES['docs/failures.md']?.() ?? '';
     for (const name of Object.keys(FAILURES)) assert.ok(failures.includes(`\n### ${name}\n`), name);
+  });
+
+  it('say how long an operation id may be', () => {
+    const protocol = readFileSync(`${ROOT}docs/protocol.md`, 'utf8');
+    assert.ok(protocol.includes(`\`operation\` is yours to choose: 1 to ${OPERATION_MAX} characters.`));
   });
 
   it('mention no verb that does not exist', () => {
