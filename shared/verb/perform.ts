@@ -75,6 +75,7 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
   const { requester, verb, operation } = request;
   if (!row) throw new Failure('verb-unknown', { verb: verb.slice(0, 64) });
   if (!deps.may(requester, verb)) throw new Failure('not-permitted', { requester: requester.bareJid, verb });
+  if (!deps.supports(verb)) throw new Failure('verb-unsupported', { ...deps.here, verb });
   const args = readArguments(row, request.args);
   const guest = row.guestArg ? args[row.guestArg] : undefined;
   if (typeof guest === 'string' && !deps.may(requester, verb, { guest })) {
@@ -84,7 +85,6 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
   if (typeof host === 'string' && !deps.may(requester, verb, { host })) {
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${host}` });
   }
-  if (!deps.supports(verb)) throw new Failure('verb-unsupported', { ...deps.here, verb });
   if (row.risk === 'destroy' && !request.confirmed)
     throw new Failure('confirmation-required', { verb, how: 'confirm it' });
   if (operation.length < 1 || operation.length > OPERATION_MAX)

@@ -112,11 +112,17 @@ async function begin(context: Context, asked: Asked): Promise<Reply> {
   if (action !== 'execute' && action !== 'complete') throw new Failure('bad-action', { action });
   const hasFields = argFields(row).length > 0;
   if (submitted || (!hasFields && row.risk !== 'destroy')) return atOnce(context, asked, submitted ?? new Map());
-  // Whatever is carried out, perform refuses by the same predicate, and writes down that it did.
   const { offer, requester, verb } = asked;
-  if (!offer.may(requester, verb)) throw new Failure('not-permitted', { requester: requester.bareJid, verb });
+  if (!offer.may(requester, verb)) return refused(context, asked);
   const session = context.sessions.begin(requester.fullJid, asked.place);
   return hasFields ? askArguments(asked, session) : carryOut(context, asked, session, false);
+}
+
+/** What is not permitted gets no form. It goes to perform, which refuses by the same predicate, and writes down that it did. */
+async function refused(context: Context, asked: Asked): Promise<never> {
+  const { requester, verb } = asked;
+  await perform(asked, new Map(), context.newId(), false);
+  throw new Failure('not-permitted', { requester: requester.bareJid, verb });
 }
 
 /** A program's way: form in, result out. */

@@ -152,6 +152,11 @@ describe('ad-hoc commands (XEP-0050)', () => {
   it('refuses what one may not do, on all guests or on this one', async () => {
     const { entity, effects, audit } = scene();
     failsWith(await entity.receives(iq(VIEWER, 'guest.start')), 'forbidden', 'not-permitted');
+    assert.deepEqual(
+      audit.map(({ verb, requester, outcome }) => [verb, requester.fullJid, outcome]),
+      [['guest.start', VIEWER, 'not-permitted']],
+      'who is refused the form stands in the trail',
+    );
     failsWith(
       await entity.receives(iq('half@skerry.test/x', 'guest.start', '', submit({ guest: 'fossil' }))),
       'forbidden',
