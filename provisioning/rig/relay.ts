@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { Failure } from '#shared/errors.ts';
+import { freePorts } from '../ejabberd/free-ports.ts';
+
+const TRIES_MAX = 10;
 
 /** A door on the machine's loopback: what comes in is handed, byte for byte, to a UNIX socket in a machine of the rig. */
 export interface Relay {
@@ -46,16 +49,18 @@ export async function relay(wantedPort: number | undefined, target: () => string
   };
 }
 
+/** Listen on that port, or on a free one where it is taken. @throws Failure setup-needed */
 async function listen(server: Server, wantedPort: number | undefined): Promise<number> {
-  for (const port of wantedPort === undefined ? [0] : [wantedPort, 0]) {
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const [port = 0] = tries === 0 && wantedPort !== undefined ? [wantedPort] : await freePorts(1);
     try {
       server.listen(port, '127.0.0.1');
       await once(server, 'listening');
-      const address = server.address();
-      if (address !== null && typeof address === 'object') return address.port;
+      return port;
     } catch (error) {
+      // Somebody else can have taken a port that was free a moment ago.
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     }
   }
-  throw new Failure('setup-needed', { problem: 'no port of 127.0.0.1 is free' });
+  throw new Failure('setup-needed', { problem: `${TRIES_MAX} free ports of 127.0.0.1 were taken by others` });
 }

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Address } from '#shared/ejabberd/address.ts';
 import { type Ejabberd, startEjabberd } from '../ejabberd/server.ts';
-import { ensureCertificates } from '../pki/certificates.ts';
+import { type Certificates, ensureCertificates } from '../pki/certificates.ts';
 import { COMPONENT } from './central-part.ts';
 import type { DoorName } from './doors.ts';
 import { writeMachineFiles } from './host.ts';
@@ -95,7 +95,7 @@ export async function keepServer(options: ServerPartOptions): Promise<ServerPart
 async function startInside(
   machine: Machine,
   { stateFolder, httpPort, centralSecret }: ServerPartOptions,
-  certificates: { server: string; ca: string },
+  certificates: Certificates,
 ): Promise<RunningEjabberd> {
   await mkdir(outside(machine)(SOCKETS), { recursive: true, mode: 0o700 });
   const at = (name: DoorName | 'api'): Address => ({ socket: socketOf(name) });
