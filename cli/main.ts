@@ -3,12 +3,10 @@ import { parseWords, type Spoken } from '#shared/verb/grammar.ts';
 import { helpText } from '#shared/verb/help.ts';
 import { nearest } from '#shared/verb/suggest.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import { consoleCommand } from './console-command.ts';
 import { EXIT, exitOf, tell } from './failing.ts';
 import { optionsIn } from './options.ts';
-import { verbCommand } from './verb-command.ts';
 
-/** Loaded when they are asked for: a verb needs nothing of the rig, and shall not wait for it. */
+/** Each command is loaded when it is asked for: a verb needs nothing of the rig, help nothing of XMPP, and shall not wait for it. */
 const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
   up: async (argv) => (await import('./rig-up.ts')).up(argv),
   down: async (argv) => (await import('./rig-down.ts')).down(argv),
@@ -36,13 +34,13 @@ async function main(argv: readonly string[]): Promise<number> {
   if (words.length === 0 || options.help) return help(words);
   // `console venti` is the terminal, unless a guest is called as a verb of the noun is: those are typed in full.
   if (words[0] === 'console' && words.length === 2 && !Object.hasOwn(agentVerbs, `console.${words[1]}`))
-    return consoleCommand(words[1] ?? '', options);
+    return (await import('./console-command.ts')).consoleCommand(words[1] ?? '', options);
   if (Object.hasOwn(RIG, words[0] ?? '')) return main([words[0] ?? '', ...argv.filter((word) => word !== words[0])]);
   const spoken = spokenIn(words);
   if (spoken.kind === 'help') return help(spoken.topic);
   if (spoken.kind === 'yes')
     throw new Failure('bad-argument', { field: 'yes', problem: 'on the command line, say --yes with the verb itself' });
-  return verbCommand(spoken.verb, spoken.args, options);
+  return (await import('./verb-command.ts')).verbCommand(spoken.verb, spoken.args, options);
 }
 
 function spokenIn(words: readonly string[]): Spoken {
