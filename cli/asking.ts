@@ -10,8 +10,8 @@ import type { Site } from './site.ts';
 
 export type HostAt = Site['hosts'][number];
 
-/** An agent is at this resource of its account. */
-export const agentAt = (host: HostAt): string => `${host.jid}/agent`;
+/** An agent is at this resource of its account; central is a component, and has no account. */
+export const agentAt = ({ jid }: HostAt): string => (jid.includes('@') ? `${jid}/agent` : jid);
 
 const TRIES_MAX = 3;
 /** How long a connection that was lost may take to come back. */
@@ -69,7 +69,10 @@ const GONE: ReadonlySet<unknown> = new Set([
 /** The server answers for an agent that is not there. */
 function unreachable(error: unknown, host: HostAt): unknown {
   if (!(error instanceof Failure) || error.code !== 'peer-refused' || !GONE.has(error.details.condition)) return error;
-  return new Failure('host-unreachable', { host: host.name, problem: 'its agent is not connected' }, { cause: error });
+  const problem = host.jid.includes('@')
+    ? 'its agent is not connected'
+    : 'it is not connected; ask the hosts with --direct';
+  return new Failure('host-unreachable', { host: host.name, problem }, { cause: error });
 }
 
 export interface Asked {

@@ -2,6 +2,7 @@ import { Failure } from '#shared/errors.ts';
 import { parseWords, type Spoken } from '#shared/verb/grammar.ts';
 import { helpText } from '#shared/verb/help.ts';
 import { nearest } from '#shared/verb/suggest.ts';
+import type { VerbTable } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { EXIT, exitOf, tell } from './failing.ts';
 import { optionsIn } from './options.ts';
@@ -22,7 +23,8 @@ const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small
 ./skerry NOUN VERB …        a verb, as below
 ./skerry help NOUN VERB     what it does and takes
 
-Options: --as ROLE (of the rig: admin, operator, viewer), --host HOST, --json, --yes, --no-wait, --operation ID,
+Options: --as ROLE (of the rig: admin, operator, viewer), --host HOST and --direct (ask the host
+itself, not central), --json, --yes, --no-wait, --operation ID,
 --dir FOLDER (of the rig), --config FILE (of a real site; or SKERRY_CONFIG). Exit codes: 0 done, 1 failed, 2 wrongly asked,
 3 not reached, 4 not permitted. See docs/cli.md.
 `;
@@ -31,21 +33,23 @@ async function main(argv: readonly string[]): Promise<number> {
   const [first = 'help', ...rest] = argv;
   if (Object.hasOwn(RIG, first)) return (await RIG[first]?.(rest)) ?? EXIT.failed;
   const { options, words } = optionsIn(argv);
-  if (words.length === 0 || options.help) return help(words);
+  const { tableFor, verbCommand } = await import('./verb-command.ts');
+  const table = await tableFor(options);
+  if (words.length === 0 || options.help) return help(words, table);
   // `console venti` is the terminal, unless a guest is called as a verb of the noun is: those are typed in full.
   if (words[0] === 'console' && words.length === 2 && !Object.hasOwn(agentVerbs, `console.${words[1]}`))
     return (await import('./console-command.ts')).consoleCommand(words[1] ?? '', options);
   if (Object.hasOwn(RIG, words[0] ?? '')) return main([words[0] ?? '', ...argv.filter((word) => word !== words[0])]);
-  const spoken = spokenIn(words);
-  if (spoken.kind === 'help') return help(spoken.topic);
+  const spoken = spokenIn(words, table);
+  if (spoken.kind === 'help') return help(spoken.topic, table);
   if (spoken.kind === 'yes')
     throw new Failure('bad-argument', { field: 'yes', problem: 'on the command line, say --yes with the verb itself' });
-  return (await import('./verb-command.ts')).verbCommand(spoken.verb, spoken.args, options);
+  return verbCommand(spoken.verb, spoken.args, options, table);
 }
 
-function spokenIn(words: readonly string[]): Spoken {
+function spokenIn(words: readonly string[], table: VerbTable): Spoken {
   try {
-    return parseWords(words, agentVerbs);
+    return parseWords(words, table);
   } catch (error) {
     const [near] = nearest(words[0] ?? '', [...Object.keys(RIG), 'console']);
     if (!(error instanceof Failure) || error.code !== 'verb-unknown' || near === undefined) throw error;
@@ -53,8 +57,8 @@ function spokenIn(words: readonly string[]): Spoken {
   }
 }
 
-function help(topic: readonly string[]): number {
-  console.log(topic.length === 0 ? `${USAGE}\n${helpText([], agentVerbs)}` : helpText(topic, agentVerbs));
+function help(topic: readonly string[], table: VerbTable): number {
+  console.log(topic.length === 0 ? `${USAGE}\n${helpText([], table)}` : helpText(topic, table));
   return EXIT.done;
 }
 

@@ -7,6 +7,8 @@ export interface Options {
   yes: boolean;
   wait: boolean;
   help: boolean;
+  /** Ask the hosts themselves, not central. */
+  direct: boolean;
   as: string;
   host?: string;
   dir?: string;
@@ -18,6 +20,7 @@ const FLAGS: Readonly<Record<string, Partial<Options>>> = {
   '--json': { json: true },
   '--yes': { yes: true },
   '--no-wait': { wait: false },
+  '--direct': { direct: true },
   '--help': { help: true },
   '-h': { help: true },
 };
@@ -32,7 +35,7 @@ const NAMES = [...Object.keys(FLAGS), ...Object.keys(VALUES)].filter((name) => n
 
 /** Part options from words. `--` ends the options. @throws Failure bad-argument */
 export function optionsIn(argv: readonly string[]): { options: Options; words: string[] } {
-  let options: Options = { json: false, yes: false, wait: true, help: false, as: 'admin' };
+  let options: Options = { json: false, yes: false, wait: true, help: false, direct: false, as: 'admin' };
   const words: string[] = [];
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at] ?? '';

@@ -18,6 +18,8 @@ export interface Site {
   ca?: string;
   service: { host: string; port: number; directTls?: boolean };
   hosts: readonly { name: string; jid: string }[];
+  /** JID of the central agent, where there is one. */
+  central?: string;
 }
 
 const BareJid = z.string().regex(/^[^@\s/]+@[^@\s/]+$/, 'a bare JID is due, as you@example.org');
@@ -35,7 +37,14 @@ export const CliConfig = z.strictObject({
     .string()
     .optional()
     .meta({ description: "PEM file of the site's certificate authority; without it, those that Node trusts." }),
-  hosts: z.array(BareJid).min(1).meta({ description: 'Bare JIDs of the hosts.' }),
+  central: z
+    .string()
+    .optional()
+    .meta({
+      description:
+        'The central agent: the domain of its component. Verbs go there, unless `--host` or `--direct` is given.',
+    }),
+  hosts: z.array(BareJid).default([]).meta({ description: 'Bare JIDs of the hosts, to ask them directly.' }),
 });
 
 /** From `--config` or SKERRY_CONFIG, else from the rig. @throws Failure config-invalid, setup-needed */
@@ -59,7 +68,7 @@ async function fromRig(file: string, role: string): Promise<Site> {
       problem: `there is no ${role}; there are ${rig.accounts.map((each) => each.role).join(', ')}`,
     });
   const { jid, password } = account;
-  return { jid, password, ca: await textIn(rig.ca), service: rig.xmpp, hosts: rig.hosts };
+  return { jid, password, ca: await textIn(rig.ca), service: rig.xmpp, hosts: rig.hosts, central: rig.central };
 }
 
 /** The environment goes before the file, so that several people can share one. */
@@ -72,7 +81,9 @@ export async function fromConfig(file: string, env: NodeJS.ProcessEnv = process.
   const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
   const parsed = CliConfig.safeParse(isObject ? { ...read, ...given } : read);
   if (!parsed.success) throw new Failure('config-invalid', { file, problem: problemsIn(parsed.error) });
-  const { jid, passwordFile, service, ca, hosts } = parsed.data;
+  const { jid, passwordFile, service, ca, hosts, central } = parsed.data;
+  if (hosts.length === 0 && central === undefined)
+    throw new Failure('config-invalid', { file, problem: 'name `central`, or `hosts`, or both' });
   const at = (name: string): string => resolve(dirname(file), name);
   return {
     jid,
@@ -80,6 +91,7 @@ export async function fromConfig(file: string, env: NodeJS.ProcessEnv = process.
     password: await secretIn(at(passwordFile)),
     ...(ca ? { ca: await textIn(at(ca)) } : {}),
     hosts: hosts.map((host) => ({ name: localpartOf(host), jid: host })),
+    ...(central ? { central } : {}),
   };
 }
 

@@ -5,15 +5,16 @@ import { readArguments } from '#shared/verb/arguments.ts';
 import { argFields, resultFields } from '#shared/verb/fields.ts';
 import { jobRow } from '#shared/verb/job-row.ts';
 import { lineOf } from '#shared/verb/say.ts';
-import { rowOf, spokenOf, type Verb } from '#shared/verb/verb.ts';
+import { rowOf, spokenOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { type Asked, ask, askAll, type HostAt, waitForJob } from './asking.ts';
 import { EXIT, exitOf, tell } from './failing.ts';
 import { chosenHosts, hostFor } from './finding.ts';
 import type { Options } from './options.ts';
 import { paintFor, render } from './render.ts';
-import { connect, siteFor } from './site.ts';
+import { connect, type Site, siteFor } from './site.ts';
 
 interface Wanted {
   verb: string;
@@ -27,22 +28,40 @@ export const isFleetWide = (row: Verb): boolean =>
   row.risk === 'read' && !argFields(row).some(({ choices, required }) => required && choices !== undefined);
 
 /** Carry out a verb on the site. @returns exit code */
-export async function verbCommand(verb: string, args: Record<string, unknown>, options: Options): Promise<number> {
-  const row = rowOf(agentVerbs, verb);
+export async function verbCommand(
+  verb: string,
+  args: Record<string, unknown>,
+  options: Options,
+  table: VerbTable,
+): Promise<number> {
+  const row = rowOf(table, verb);
   if (!row) throw new Failure('verb-unknown', { verb });
   const wanted: Wanted = { verb, row, args, options };
   // What is wrong here is wrong there: it is said before anybody is asked.
   readArguments(row, args);
   const site = await siteFor(options);
-  const hosts = chosenHosts(site.hosts, options.host);
+  const central = table === centralVerbs ? centralOf(site) : undefined;
+  const hosts = central ? [] : chosenHosts(site.hosts, options.host);
   await confirm(wanted);
   const entity = await connect(site);
   try {
+    if (central) return await onOne(entity, central, wanted);
     if (isFleetWide(row)) return await onAll(entity, hosts, wanted);
     return await onOne(entity, await hostFor(entity, hosts, row, args), wanted);
   } finally {
     await entity.stop();
   }
+}
+
+const centralOf = ({ central }: Site): HostAt | undefined =>
+  central === undefined ? undefined : { name: 'central', jid: central };
+
+/** Through central, which knows where each guest is; or to the hosts, where that is asked for, or where there is no central. */
+export async function tableFor(options: Options): Promise<VerbTable> {
+  if (options.direct || options.host !== undefined) return agentVerbs;
+  // Where no site is known yet, that is said when one is needed.
+  const site = await siteFor(options).catch(() => undefined);
+  return site && site.central === undefined ? agentVerbs : centralVerbs;
 }
 
 async function confirm({ verb, row, args, options }: Wanted): Promise<void> {
@@ -118,7 +137,9 @@ async function watchJob(entity: Entity, host: HostAt, begun: Job, options: Optio
     told(begun);
     const job = await waitForJob(entity, host, begun, told, watching.signal);
     if (job.state !== 'running') return printJob(job, options, job.state === 'done' ? EXIT.done : EXIT.failed);
-    console.error(`The job goes on: job info ${job.id} --host ${host.name}. To stop it: job cancel ${job.id}.`);
+    console.error(
+      `The job goes on: job info ${job.id}${host.jid.includes('@') ? ` --host ${host.name}` : ''}. To stop it: job cancel ${job.id}.`,
+    );
     return EXIT.interrupted;
   } finally {
     process.off('SIGINT', leave);

@@ -52,10 +52,12 @@ export function knownHost(site: Site, name: string) {
 
 export function siteGuestHandlers({ site, may }: SiteHandlerDeps): Handlers<typeof siteGuestVerbs> {
   return {
-    'guest.list': async ({ where, limit, from }, { requester }) =>
+    'guest.list': async ({ where, state, match, limit, from }, { requester }) =>
       site
         .guests()
         .filter(guestSelector(where))
+        .filter(({ guest }) => state === undefined || guest.state === state)
+        .filter(({ contact }) => match === undefined || contact.includes(match))
         .filter(({ contact }) => may(requester, 'guest.info', { guest: contact }))
         .slice(from, from + limit)
         .map(guestRecord),

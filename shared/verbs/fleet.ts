@@ -87,7 +87,7 @@ export const siteGuestVerbs = {
   'guest.list': verb({
     summary: 'List the guests of the site.',
     risk: 'read',
-    args: z.strictObject({ where, limit, from }),
+    args: z.strictObject({ where, ...guestVerbs['guest.list'].args.shape, limit, from }),
     positional: ['where'],
     result: z.array(SiteGuestRecord),
     failures: [],
