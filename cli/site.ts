@@ -37,13 +37,10 @@ export const CliConfig = z.strictObject({
     .string()
     .optional()
     .meta({ description: "PEM file of the site's certificate authority; without it, those that Node trusts." }),
-  central: z
-    .string()
-    .optional()
-    .meta({
-      description:
-        'The central agent: the domain of its component. Verbs go there, unless `--host` or `--direct` is given.',
-    }),
+  central: z.string().optional().meta({
+    description:
+      'The central agent: the domain of its component. Verbs go there, unless `--host` or `--direct` is given.',
+  }),
   hosts: z.array(BareJid).default([]).meta({ description: 'Bare JIDs of the hosts, to ask them directly.' }),
 });
 

@@ -19,9 +19,14 @@ export function guestPresence(site: SiteGuest, domain: string): Element {
   const from = `${site.contact}@${domain}/${site.host.name}`;
   if (isUnreachable(site))
     return xml('presence', { from, type: 'unavailable' }, xml('status', {}, unreachableText(site)));
-  const show = SHOW[site.guest.state];
+  const show = hasCrashed(site.guest) ? 'dnd' : SHOW[site.guest.state];
   return xml('presence', { from }, show ? xml('show', {}, show) : undefined, xml('status', {}, statusText(site)));
 }
+
+/** What ended although nobody asked it to: libvirt's reasons of a domain that is shut off. */
+const CRASHES: ReadonlySet<string> = new Set(['crashed', 'failed', 'daemon']);
+const hasCrashed = ({ state, reason }: { state: GuestState; reason?: string | undefined }): boolean =>
+  state === 'crashed' || (state === 'shutoff' && CRASHES.has(reason ?? ''));
 
 export const isUnreachable = ({ host }: SiteGuest): boolean => hostState(host) === 'unreachable';
 
@@ -38,6 +43,8 @@ export function statusText({ guest, host }: SiteGuest): string {
 function words({ state, reason, vcpus, memoryMiB, addresses }: SiteGuest['guest']): string[] {
   if (state === 'running' || state === 'blocked')
     return ['running', `${vcpus} vCPU`, `${memoryMiB} MiB`, ...addresses.slice(0, 2)];
+  if (hasCrashed({ state, reason }))
+    return [reason === 'crashed' || reason === undefined ? 'crashed' : `crashed: ${reason}`];
   if (state === 'shutoff') return ['off', ...(reason && reason !== 'shutdown' ? [reason] : [])];
   if (state === 'shutdown') return ['shutting down'];
   return [state, ...(reason ? [reason] : [])];

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import type { Element } from '@xmpp/xml';
 import { pino } from 'pino';
 import { type Service, xmppClient } from '#shared/xmpp/connection/client.ts';
 import { xmppComponent } from '#shared/xmpp/connection/component.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
+import type { TestRig } from './rig.ts';
 import type { TestServer } from './server.ts';
 
 const WAIT_MS = 10_000;
@@ -27,10 +29,18 @@ const bugs = {
 };
 
 /** Log in. */
-export async function person(server: TestServer, name: string, service?: Service): Promise<Person> {
+export async function person(
+  server: Pick<TestServer, 'account' | 'ca' | 'xmpp'>,
+  name: string,
+  service?: Service,
+): Promise<Person> {
   const options = { ...server.account(name), resource: 'test', ca: server.ca, ...bugs };
   return await begin(xmppClient({ ...options, service: service ?? server.xmpp }));
 }
+
+/** Log in to the rig as one of its people. */
+export const rigPerson = (rig: TestRig, role: string): Promise<Person> =>
+  person({ account: (name) => rig.account(name), ca: readFileSync(rig.ca, 'utf8'), xmpp: rig.xmpp }, role);
 
 export const component = (server: TestServer, domain: string, secret: string): Promise<Person> =>
   begin(xmppComponent({ domain, secret, service: { host: '127.0.0.1', port: server.componentPort }, ...bugs }));

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -41,6 +41,11 @@ export interface TestRig extends RigFile {
   /** kill -9, and resolve when it is gone; the rig starts it again. */
   killAgent(host: string): Promise<void>;
   killEjabberd(): Promise<void>;
+  killCentral(): Promise<void>;
+  /** kill -9 of a guest's QEMU. */
+  killGuest(host: string, guest: string): Promise<void>;
+  /** Define a guest from XML, beside Skerry. */
+  define(host: string, definition: string): Promise<void>;
   /** kill -9 of libvirtd, and resolve when the next one answers. */
   restartLibvirtd(host: string): Promise<void>;
   /** Pull the cable between a host and the server, and put it in again. */
@@ -164,6 +169,17 @@ async function rigOf(dir: string): Promise<TestRig> {
     },
     killAgent: (name) => kill(part(`${name} agent`)),
     killEjabberd: () => kill(part('ejabberd')),
+    killCentral: () => kill(part('central')),
+    async killGuest(name, guest) {
+      const pidFile = `/proc/${part(name).pid}/root/run/libvirt/qemu/${guest}.pid`;
+      const inside = Number(await readFile(pidFile, 'utf8'));
+      await execa('nsenter', ['-t', String(part(name).pid), '-p', '-m', 'kill', '-9', String(inside)]);
+    },
+    async define(name, definition) {
+      const file = join(dir, 'definition.xml');
+      await writeFile(file, definition);
+      await virsh(name, ['define', file]);
+    },
     async restartLibvirtd(name) {
       await kill(libvirtdOf(part(name).pid));
       await until('libvirtd answers again', () =>
