@@ -42,7 +42,7 @@ export type Grant = z.infer<typeof Grant>;
 
 export const BUILT_IN_ROLES: Readonly<Record<string, Role>> = {
   viewer: { allow: ['@read'], deny: [] },
-  operator: { allow: ['@read', 'guest.*', 'console.*', 'job.*'], deny: ['guest.define', 'guest.delete'] },
+  operator: { allow: ['@read', 'guest.*', 'console.*', 'job.*', 'fleet.run'], deny: ['guest.define', 'guest.delete'] },
   admin: { allow: ['*'], deny: [] },
 };
 
