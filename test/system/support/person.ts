@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Element } from '@xmpp/xml';
 import { pino } from 'pino';
-import { type Service, xmppClient } from '#shared/xmpp/connection/client.ts';
+import { type LinkTimes, type Service, xmppClient } from '#shared/xmpp/connection/client.ts';
 import { xmppComponent } from '#shared/xmpp/connection/component.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import type { TestRig } from './rig.ts';
@@ -38,9 +38,12 @@ export async function person(
   return await begin(xmppClient({ ...options, service: service ?? server.xmpp }));
 }
 
-/** Log in to the rig as one of its people. */
-export const rigPerson = (rig: TestRig, role: string): Promise<Person> =>
-  person({ account: (name) => rig.account(name), ca: readFileSync(rig.ca, 'utf8'), xmpp: rig.xmpp }, role);
+/** Somebody with an account of a rig, of this role. */
+export async function rigPerson(rig: TestRig, role: string, reconnect: Partial<LinkTimes> = {}): Promise<Person> {
+  const { jid, password } = rig.account(role);
+  const ca = await readFile(rig.ca, 'utf8');
+  return await begin(xmppClient({ jid, password, resource: 'test', ca, service: rig.xmpp, reconnect, ...bugs }));
+}
 
 export const component = (server: TestServer, domain: string, secret: string): Promise<Person> =>
   begin(xmppComponent({ domain, secret, service: { host: '127.0.0.1', port: server.componentPort }, ...bugs }));
