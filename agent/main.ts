@@ -50,6 +50,8 @@ import { hostNow } from './verbs/host.ts';
 import { supportedBy } from './verbs/supported.ts';
 
 const DAY_MS = 86_400_000;
+/** A host that has gone is to be seen to have gone; one whose link hiccups is back sooner than this. */
+const RESUME_S = 30;
 
 async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void>> {
   const version = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
@@ -170,6 +172,7 @@ const entityOf = (config: AgentConfig, log: Logger, onBug: (error: unknown) => v
     jid: config.jid,
     password: readPassword(config),
     resource: 'agent',
+    resumeS: RESUME_S,
     service: config.service,
     ...(config.ca ? { ca: textOf(config.ca) } : {}),
     log,

@@ -139,7 +139,8 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   },
   mod_muc_admin: {},
   mod_offline: {},
-  mod_ping: { send_pings: false },
+  // Who says nothing for so long is asked, so that a machine that has lost its power or its cable is found out.
+  mod_ping: { send_pings: true, ping_interval: 60 },
   mod_privacy: {},
   mod_private: {},
   mod_privilege: {
@@ -156,7 +157,7 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   mod_roster: { versioning: true },
   mod_shared_roster: {},
   // What a session that is gone did not get is kept for messages and answered with an error for the rest.
-  mod_stream_mgmt: { resend_on_timeout: 'if_offline', resume_timeout: 120, max_ack_queue: 10_000 },
+  mod_stream_mgmt: { resend_on_timeout: 'if_offline', ack_timeout: 30, resume_timeout: 120, max_ack_queue: 10_000 },
   mod_time: {},
   mod_vcard: { search: false },
   mod_version: { show_os: false },

@@ -26,6 +26,8 @@ export interface ClientOptions {
   ca?: string;
   /** Times of connecting, waiting and watching; what is not given is as in LINK_TIMES. */
   reconnect?: Partial<LinkTimes>;
+  /** How long the server is to keep the session while there is no connection, in s; until then nobody is told. */
+  resumeS?: number;
   log: Log;
   onBug(error: unknown): void;
 }
@@ -63,6 +65,7 @@ export function xmppClient(options: ClientOptions): Entity {
       return { wire, status };
     },
     times: options.reconnect,
+    resumeS: options.resumeS,
     log: options.log,
     onBug: options.onBug,
   });

@@ -28,6 +28,8 @@ export interface LinkedOptions {
   isFramed?: boolean;
   connect(session: Session, limits: DialLimits, signal: AbortSignal): Promise<Connected>;
   times?: Partial<LinkTimes>;
+  /** See SessionDeps. */
+  resumeS?: number | undefined;
   log: Log;
   onBug(error: unknown): void;
 }
@@ -54,6 +56,7 @@ export class LinkedEntity implements Entity {
     this.#session = new Session({
       onStanza: (stanza) => this.#guarded(() => this.#take(stanza)),
       onLost: (stanzas, mayResend) => this.#onSessionLost(stanzas, mayResend),
+      resumeS: options.resumeS,
     });
     this.#iqs = new IqTraffic({
       request: (stanza) => this.#sendRequest(stanza),

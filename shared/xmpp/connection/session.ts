@@ -41,6 +41,8 @@ export interface SessionDeps {
   onStanza(stanza: Element): void;
   /** The session is over; the server never said that it had these. `mayResend` is false where they may be why. */
   onLost(stanzas: Element[], mayResend: boolean): void;
+  /** How long the server is asked to keep the session without a connection, in s; else as long as it likes. */
+  resumeS?: number | undefined;
 }
 
 interface Held {
@@ -173,7 +175,7 @@ export class Session {
 
   async #enable(): Promise<void> {
     this.#isManaged = true;
-    await this.#ask(xml('enable', { xmlns: SM_NS, resume: 'true' }), (element) => {
+    await this.#ask(xml('enable', { xmlns: SM_NS, resume: 'true', max: this.#deps.resumeS }), (element) => {
       if (!element.is('enabled', SM_NS) && !element.is('failed', SM_NS)) return undefined;
       this.#isManaged = element.is('enabled', SM_NS);
       this.#id = this.#isManaged && /^(true|1)$/.test(element.attrs.resume ?? '') ? (element.attrs.id ?? '') : '';
