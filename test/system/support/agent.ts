@@ -99,7 +99,7 @@ const driverOf = (driver: object = {}, stateFile: string): object =>
 /** Somebody's view of the agent's presence, which must be granted. */
 export interface PresenceView {
   /** Until a presence comes, from now on, that fits. */
-  next(what: string, fits: (presence: Element) => boolean): Promise<Element>;
+  next(what: string, fits: (presence: Element) => boolean, timeoutMs?: number): Promise<Element>;
   readonly latest: Element | undefined;
 }
 
@@ -118,12 +118,12 @@ export async function presenceOf(entity: Entity, jid: string): Promise<PresenceV
     get latest() {
       return latest;
     },
-    next: (what, fits) =>
+    next: (what, fits, timeoutMs = WAIT_MS) =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(take);
           reject(new Error(`waited for ${what}; the last presence was ${latest}`));
-        }, WAIT_MS);
+        }, timeoutMs);
         const take = (presence: Element): void => {
           if (!fits(presence)) return;
           clearTimeout(timer);

@@ -48,6 +48,10 @@ export interface TestRig extends RigFile {
   define(host: string, definition: string): Promise<void>;
   /** kill -9 of libvirtd, and resolve when the next one answers. */
   restartLibvirtd(host: string): Promise<void>;
+  /** kill -9 of libvirtd, and keep it away until what this resolves with is called. */
+  holdLibvirtd(host: string): Promise<() => Promise<void>>;
+  /** kill -9 of a guest's QEMU. */
+  killGuest(host: string, guest: string): Promise<void>;
   /** Pull the cable between a host and the server, and put it in again. */
   cutLink(host: string): Promise<void>;
   mendLink(host: string): Promise<void>;
@@ -141,6 +145,13 @@ async function rigOf(dir: string): Promise<TestRig> {
     signal(target, 'SIGKILL');
     if (!(await areGone([target], WAIT_MS))) throw new Error(`process ${target.pid} did not die`);
   };
+  const answers = (name: string) =>
+    until('libvirtd answers again', () =>
+      virsh(name, ['version']).then(
+        () => true,
+        () => false,
+      ),
+    );
   return {
     ...rig,
     dir,
@@ -181,13 +192,29 @@ async function rigOf(dir: string): Promise<TestRig> {
       await virsh(name, ['define', file]);
     },
     async restartLibvirtd(name) {
-      await kill(libvirtdOf(part(name).pid));
-      await until('libvirtd answers again', () =>
-        virsh(name, ['version']).then(
-          () => true,
-          () => false,
-        ),
-      );
+      await kill(libvirtdOf(part(name).pid).libvirtd);
+      await answers(name);
+    },
+    async holdLibvirtd(name) {
+      const { starter, libvirtd } = libvirtdOf(part(name).pid);
+      process.kill(starter, 'SIGSTOP');
+      try {
+        // Its starter cannot reap it meanwhile: that it is dead is seen by nobody answering.
+        signal(libvirtd, 'SIGKILL');
+        await until('libvirtd is gone', () => isZombie(libvirtd.pid));
+      } catch (error) {
+        process.kill(starter, 'SIGCONT');
+        throw error;
+      }
+      return async () => {
+        process.kill(starter, 'SIGCONT');
+        await answers(name);
+      };
+    },
+    async killGuest(name, guest) {
+      const root = `/proc/${part(name).pid}/root`;
+      const pid = (await readFile(`${root}/run/libvirt/qemu/${guest}.pid`, 'utf8')).trim();
+      await execa('nsenter', ['-t', `${part(name).pid}`, '-a', '--', 'kill', '-9', pid]);
     },
     cutLink: (name) => setLink({ init: part('server') }, name, false),
     mendLink: (name) => setLink({ init: part('server') }, name, true),
@@ -201,12 +228,14 @@ async function rigOf(dir: string): Promise<TestRig> {
   };
 }
 
-/** A host's first process has one child, which starts libvirtd again and again. */
-function libvirtdOf(init: number): ProcessId {
-  const found = childrenOf(init)
-    .flatMap(childrenOf)
-    .find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'libvirtd');
-  const libvirtd = found === undefined ? undefined : processId(found);
-  if (libvirtd === undefined) throw new Error('no libvirtd runs there');
-  return libvirtd;
+/** A host's first process has one child of its own, which starts libvirtd again and again. */
+function libvirtdOf(init: number): { starter: number; libvirtd: ProcessId } {
+  for (const starter of childrenOf(init)) {
+    const found = childrenOf(starter).find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'libvirtd');
+    const libvirtd = found === undefined ? undefined : processId(found);
+    if (libvirtd) return { starter, libvirtd };
+  }
+  throw new Error('no libvirtd runs there');
 }
+
+const isZombie = (pid: number): boolean => /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
