@@ -190,6 +190,30 @@ describe('A connection to a real ejabberd', function () {
     assert.deepEqual(told, all('h'));
   });
 
+  it('that does not come back is told to be over after the time that it was asked to be kept', async function () {
+    // Without the wish the server keeps a session for two minutes.
+    this.timeout(20_000);
+    const relay = await Relay.to(server.xmpp.port);
+    const host = await online('host1', { service: { host: '127.0.0.1', port: relay.port }, resumeS: 1 });
+    const admin = await online('admin', { resource: 'asker' });
+    const hostJid = host.fullJid;
+    const presences: string[] = [];
+    const over = new Promise<void>((resolve) => {
+      admin.onPresence(({ attrs: { from, type = 'available' } }) => {
+        if (from !== hostJid) return;
+        presences.push(type);
+        if (type === 'unavailable') resolve();
+      });
+    });
+    await host.send(xml('presence'), 'refuse');
+    await host.send(xml('presence', { to: admin.fullJid }), 'refuse');
+    const lost = next(host, 'offline');
+    await relay.stop();
+    await lost;
+    await over;
+    assert.deepEqual(presences, ['available', 'unavailable']);
+  });
+
   it('that goes dead without a word is found out, and resumed', async () => {
     const relay = await Relay.to(server.xmpp.port);
     const reconnect = { probeMs: 150, deadMs: 150, connectMs: 500, negotiateMs: 500 };
