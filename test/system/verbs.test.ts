@@ -24,7 +24,7 @@ describe('every verb, on a real guest', function () {
     await admin.send(xml('presence'));
     surfaces = surfacesOf(rig, HOST, () => admin);
     await rig.ensureOff(HOST, GUEST);
-    await defineDeaf({ rig, virsh }, DEAF);
+    await defineDeaf({ rig, virsh, person: admin }, DEAF);
   });
   after(async () => {
     await admin?.entity.stop();

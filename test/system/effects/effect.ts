@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Guest } from '#shared/model/guest.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { type RunOptions, runVerb } from '#shared/xmpp/commands-client.ts';
 import type { Person } from '../support/person.ts';
@@ -53,8 +54,9 @@ export async function write({ virsh }: Scene, line: string): Promise<void> {
   await virsh('qemu-agent-command', GUEST, JSON.stringify(run));
 }
 
-/** Define a guest as GUEST is, but with nothing to boot; off. */
-export async function defineDeaf({ rig, virsh }: Pick<Scene, 'rig' | 'virsh'>, name: string): Promise<void> {
+/** Define a guest as GUEST is, but with nothing to boot; off. Resolves when the agent has heard of it. */
+export async function defineDeaf(scene: Pick<Scene, 'rig' | 'virsh' | 'person'>, name: string): Promise<void> {
+  const { rig, virsh } = scene;
   const xml = (await virsh('dumpxml', '--inactive', GUEST))
     .replace(/<name>.*<\/name>/, `<name>${name}</name>`)
     .replace(/<(uuid|kernel|initrd|cmdline)>.*<\/\1>/g, '')
@@ -63,6 +65,8 @@ export async function defineDeaf({ rig, virsh }: Pick<Scene, 'rig' | 'virsh'>, n
   const file = join(rig.dir, `${name}.xml`);
   await writeFile(file, xml);
   await virsh('define', file);
+  const known = async (): Promise<Guest[]> => (await run(scene, 'guest.list', { match: name })) as Guest[];
+  await until(`the agent knows ${name}`, async () => (await known()).some((guest) => guest.name === name));
 }
 
 export async function remove(scene: Pick<Scene, 'rig' | 'virsh'>, name: string): Promise<void> {

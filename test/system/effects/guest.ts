@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { until } from '../support/rig.ts';
-import { boot, DEAF, defineDeaf, type Effect, GUEST, namesOf, remove, type Scene, stateOf } from './effect.ts';
+import { boot, DEAF, defineDeaf, type Effect, GUEST, namesOf, remove, stateOf } from './effect.ts';
 
 const squashed = (text: string): string => text.replace(/\s+/g, ' ');
 
@@ -41,7 +40,6 @@ export const guestEffects = {
   'guest.delete': async (scene) => {
     const name = `doomed-${scene.surface}`;
     await defineDeaf(scene, name);
-    await known(scene, name);
     await scene.ask('guest.delete', { guest: name });
     assert.ok(!(await namesOf(scene)).includes(name));
   },
@@ -84,8 +82,3 @@ export const guestEffects = {
 } satisfies Record<string, Effect>;
 
 const uuidIn = (definition: string): string => /<uuid>(.*)<\/uuid>/.exec(definition)?.[1] ?? '';
-
-/** The agent hears of what others do by itself. */
-async function known(scene: Scene, name: string): Promise<void> {
-  await until(`the agent knows ${name}`, async () => (await scene.ask('guest.list', { match: name })).includes(name));
-}
