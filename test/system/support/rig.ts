@@ -27,6 +27,8 @@ export interface TestRig extends RigFile {
   bareJid(host: string): string;
   /** Where a host's agent answers. */
   agentJid(host: string): string;
+  /** A host's libvirtd, as libvirt's clients on this machine name it. */
+  uri(host: string): string;
   /** `virsh` on a host's libvirtd, beside Skerry. */
   virsh(host: string, args: readonly string[]): Promise<string>;
   /** Power a guest off if it is not off. */
@@ -128,9 +130,13 @@ async function rigOf(dir: string): Promise<TestRig> {
     if (found === undefined) throw new Error(`the rig has no part ${name}`);
     return found;
   };
+  const uri = (host: string): string =>
+    `qemu+unix:///system?socket=/proc/${part(host).pid}/root/run/libvirt/libvirt-sock`;
   const virsh = async (host: string, args: readonly string[]): Promise<string> => {
-    const uri = `qemu+unix:///system?socket=/proc/${part(host).pid}/root/run/libvirt/libvirt-sock`;
-    const { stdout } = await execa('virsh', ['-q', '-c', uri, ...args], { env: { LC_ALL: 'C' }, timeout: WAIT_MS });
+    const { stdout } = await execa('virsh', ['-q', '-c', uri(host), ...args], {
+      env: { LC_ALL: 'C' },
+      timeout: WAIT_MS,
+    });
     return stdout;
   };
   const state = async (host: string, guest: string) => (await virsh(host, ['domstate', guest])).trim();
@@ -157,6 +163,7 @@ async function rigOf(dir: string): Promise<TestRig> {
     dir,
     file: layout.rig,
     part,
+    uri,
     virsh,
     consoleLog,
     hostPid: (name) => part(name).pid,
