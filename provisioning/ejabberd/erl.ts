@@ -8,6 +8,11 @@ import { Failure } from '#shared/errors.ts';
  */
 export const commandLine = (folder: string): string[] => [
   ...['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'],
+  ...erlang(folder),
+];
+
+/** The same without what is for a child process: in a container, what starts it ends at once. */
+export const erlang = (folder: string): string[] => [
   ...['erl', '-noinput', '-sname', 'skerry@localhost', '-dist_listen', 'false', '-start_epmd', 'false'],
   ...['+K', 'true', '+P', '250000'],
   ...['-mnesia', 'dir', JSON.stringify(join(folder, 'spool')), '-s', 'ejabberd'],

@@ -71,7 +71,7 @@ export async function startEjabberd(options: StartOptions): Promise<Ejabberd> {
 }
 
 /** Write what it reads. Run again, it keeps the cookie and the database, and all else is as the options say. */
-async function prepare({ prefix: _, outside, ...config }: StartOptions): Promise<void> {
+export async function prepare({ prefix: _, outside, ...config }: StartOptions): Promise<void> {
   const { folder, listen } = config;
   const text = ejabberdConfig(config);
   // Without one it would come up all the same, and refuse everybody.
