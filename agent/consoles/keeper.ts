@@ -69,12 +69,6 @@ export function consoleKeeper(deps: KeeperDeps): ConsoleKeeper {
     for (const { watch } of place.watches.values()) watch.end();
     void place.console.close().catch(() => {});
   };
-  const infoOf = ({ name, console, watches }: Place): ConsoleInfo => ({
-    guest: name,
-    state: console.isOpen ? 'open' : 'closed',
-    bytes: console.ring.end - console.ring.start,
-    watchers: watches.size,
-  });
   const present = (guest: Guest): Place => {
     const place = placeOf(guest);
     if (place.console.isMissing && place.console.ring.end === 0) {
@@ -139,6 +133,13 @@ export function consoleKeeper(deps: KeeperDeps): ConsoleKeeper {
     },
   };
 }
+
+const infoOf = ({ name, console, watches }: Place): ConsoleInfo => ({
+  guest: name,
+  state: console.isOpen ? 'open' : 'closed',
+  bytes: console.ring.end - console.ring.start,
+  watchers: watches.size,
+});
 
 function readText(
   { name, console: { ring } }: Place,

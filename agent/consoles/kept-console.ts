@@ -49,8 +49,7 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
   let isWanted = false;
   let isMissing = driver.openConsole === undefined;
   let opening: Promise<void> | undefined;
-  let retryMs = RETRY_MS_MIN;
-  let callOff = (): void => {};
+  const retry = retrying(clock);
   const stopping = new AbortController();
 
   const take = (bytes: Uint8Array): void => {
@@ -59,7 +58,7 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
     deps.wrote();
   };
   const openNow = (): void => {
-    callOff();
+    retry.callOff();
     if (!isWanted || isMissing || port || opening) return;
     opening = open()
       .catch(failed)
@@ -71,27 +70,10 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
     const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(OPEN_MS_MAX)]);
     const opened = await driver.openConsole?.(id, limit);
     if (!opened) return;
-    let early: Uint8Array[] | undefined = [];
-    opened.onData((bytes) => {
-      retryMs = RETRY_MS_MIN;
-      if (early) early.push(Uint8Array.from(bytes));
-      else take(bytes);
-    });
+    const pastTaken = joined(opened, deps, { ring: kept, take, heard: retry.soon });
     opened.onEnd(() => ended(opened));
     port = opened;
-    const history = await historyOf(opened);
-    take(newsIn(history, kept.slice(kept.start)));
-    const live = Buffer.concat(early);
-    early = undefined;
-    take(live.subarray(overlap(history, live)));
-  };
-  const historyOf = async (opened: SerialPort): Promise<Uint8Array> => {
-    try {
-      return (await opened.history?.(deps.keepBytes)) ?? new Uint8Array();
-    } catch (error) {
-      log.warn({ guest: name, err: error }, 'console log cannot be read, its past is missing');
-      return new Uint8Array();
-    }
+    await pastTaken;
   };
   const ended = (which: SerialPort): void => {
     if (port !== which) return;
@@ -106,14 +88,12 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
       return;
     }
     const isGone = error instanceof Failure && (error.code === 'console-closed' || error.code === 'guest-not-found');
-    if (!isGone) log.warn({ guest: name, err: error, retryMs }, 'console cannot be opened');
+    if (!isGone) log.warn({ guest: name, err: error, retryMs: retry.ms }, 'console cannot be opened');
     openLater();
   };
   const openLater = (): void => {
-    callOff();
-    if (!isWanted) return;
-    callOff = clock.after(retryMs, openNow);
-    retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
+    retry.callOff();
+    if (isWanted) retry.later(openNow);
   };
 
   return {
@@ -128,12 +108,12 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
       if (isWanted) return;
       isWanted = true;
       isMissing = driver.openConsole === undefined;
-      retryMs = RETRY_MS_MIN;
+      retry.soon();
       openNow();
     },
     sleep() {
       isWanted = false;
-      callOff();
+      retry.callOff();
     },
     async write(bytes) {
       if (!port) throw new Failure('console-closed', { guest: name, state: isWanted ? 'not read yet' : 'shutoff' });
@@ -141,7 +121,7 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
     },
     async close() {
       isWanted = false;
-      callOff();
+      retry.callOff();
       stopping.abort(new Error('the agent stops'));
       await opening;
       const last = port;
@@ -149,4 +129,54 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
       await last?.close();
     },
   };
+}
+
+/** When to try again: ever more seldom, until `soon`. */
+function retrying(clock: Clock) {
+  let ms = RETRY_MS_MIN;
+  let callOff = (): void => {};
+  return {
+    get ms() {
+      return ms;
+    },
+    later: (call: () => void): void => {
+      callOff = clock.after(ms, call);
+      ms = Math.min(RETRY_MS_MAX, ms * 2);
+    },
+    soon: (): void => {
+      ms = RETRY_MS_MIN;
+    },
+    callOff: (): void => callOff(),
+  };
+}
+
+interface Taking {
+  ring: Ring;
+  take(bytes: Uint8Array): void;
+  /** The port is alive. */
+  heard(): void;
+}
+
+/** Take what a port that was just opened sends, after what the log has of the time before. Resolves when the past is taken. */
+async function joined(opened: SerialPort, deps: KeptConsoleDeps, { ring: kept, take, heard }: Taking): Promise<void> {
+  let early: Uint8Array[] | undefined = [];
+  opened.onData((bytes) => {
+    heard();
+    if (early) early.push(Uint8Array.from(bytes));
+    else take(bytes);
+  });
+  const history = await historyOf(opened, deps);
+  take(newsIn(history, kept.slice(kept.start)));
+  const live = Buffer.concat(early);
+  early = undefined;
+  take(live.subarray(overlap(history, live)));
+}
+
+async function historyOf(opened: SerialPort, { keepBytes, name, log }: KeptConsoleDeps): Promise<Uint8Array> {
+  try {
+    return (await opened.history?.(keepBytes)) ?? new Uint8Array();
+  } catch (error) {
+    log.warn({ guest: name, err: error }, 'console log cannot be read, its past is missing');
+    return new Uint8Array();
+  }
 }

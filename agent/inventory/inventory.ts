@@ -11,11 +11,9 @@
 import type { DriverHost, GuestEvent, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
-import { type Guest, isActive } from '#shared/model/guest.ts';
-import { addressSeeker } from './addresses.ts';
+import type { Guest } from '#shared/model/guest.ts';
 import { type Difference, entries as entriesOf } from './entries.ts';
-import { reader as readerOf } from './reader.ts';
-import { reading as readingOf } from './reading.ts';
+import { hearing, watching } from './hearing.ts';
 import { vigil as vigilOf } from './vigil.ts';
 
 export interface Inventory {
@@ -57,9 +55,6 @@ export interface InventoryDeps {
 const READ_MS_MAX = 30_000;
 /** What may be wrong with one guest, while the hypervisor answers for the others. */
 const ONE_GUEST_ONLY: ReadonlySet<string> = new Set(['host-output', 'host-command']);
-/** Some changes have no event; nobody shall wait for them longer than this. */
-const REREAD_MS = 300_000;
-
 export function inventory(deps: InventoryDeps): Inventory {
   const { driver, host: hostName, clock, log } = deps;
   const entries = entriesOf(hostName);
@@ -72,61 +67,19 @@ export function inventory(deps: InventoryDeps): Inventory {
   let host: DriverHost | undefined;
   let wasRead = false;
 
-  const tell = (difference: Difference | undefined, why: InventoryChange['why']): void => {
-    if (!difference) return;
-    const { id, before, after } = difference;
-    const was = before !== undefined && isActive(before.state);
-    const is = after !== undefined && isActive(after.state);
-    if (is && !was) seeker.seek(id);
-    if (was && !is) seeker.forget(id);
-    changes.tell({ ...difference, why });
-  };
-  const seeker = addressSeeker({
-    driver,
-    clock,
-    found: (id, addresses) => tell(entries.setAddresses(id, addresses), 'addresses'),
+  const { reader, reading, seeker, onEvent } = hearing({
+    ...{ driver, clock, entries, limit },
+    changed: changes.tell,
+    failed: (error) => failed(error),
   });
-  const reader = readerOf({ driver, entries, differs: (difference) => tell(difference, 'read') });
-  const reading = readingOf({ reader, entries, limit, failed: (error) => failed(error) });
 
-  const onEvent = (event: GuestEvent): void => {
-    const id = event.id ?? entries.idOf(event.name);
-    if (event.what === 'agent') heardAgent(id);
-    else if (id === undefined) reading.all().catch(() => {});
-    else heard(id, event);
-  };
-  const heardAgent = (id: GuestId | undefined): void => {
-    if (id !== undefined && isActive(entries.get(id)?.state ?? 'shutoff')) seeker.seek(id);
-  };
-  const heard = (id: GuestId, event: GuestEvent): void => {
-    reader.heard(id);
-    const known = entries.get(id);
-    if (known && event.state !== undefined) tell(entries.put(guestBy(event, known)), event);
-    reading.one(id, event.what !== 'undefined').catch(() => {});
-  };
-
-  const begin = async (lost: (problem: Error) => void): Promise<() => Promise<void>> => {
-    const watch = await driver.watch(onEvent, lost, limit());
-    try {
-      await reading.all();
-      host = await driver.readHost(limit());
-    } catch (error) {
-      await watch.stop();
-      throw error;
-    }
-    const reread = (): void => {
-      reading.all().catch(() => {});
-      callOff = clock.after(REREAD_MS, reread);
-    };
-    let callOff = clock.after(REREAD_MS, reread);
-    return async () => {
-      callOff();
-      await watch.stop();
-    };
-  };
   const vigil = vigilOf({
     clock,
-    begin,
+    begin: async (lost) => {
+      const begun = await watching({ driver, clock, reading, limit, onEvent, lost });
+      host = begun.host;
+      return begun.stop;
+    },
     up: () => {
       wasRead = true;
       log.info({ guests: entries.ids().length }, 'inventory is complete');
@@ -191,13 +144,6 @@ export function inventory(deps: InventoryDeps): Inventory {
     },
     settled: () => reading.settled(),
   };
-}
-
-/** A guest as an event shows it, before it is read. */
-function guestBy({ state, detail }: GuestEvent, known: Guest) {
-  const { uuid, host: _, addresses: __, reason: ___, ...rest } = known;
-  const reason = detail?.toLowerCase();
-  return { ...rest, id: uuid, state: state ?? known.state, ...(reason ? { reason } : {}) };
 }
 
 /** Whoever listens; one that throws is a fault of ours, and does not keep the others from hearing. */

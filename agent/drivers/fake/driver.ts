@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os';
 import type { DriverGuest, GuestChange, GuestChanged, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import { type GuestState, isActive } from '#shared/model/guest.ts';
 import { checkedDefinition, definitionOfForm, definitionText, parseDefinition } from './definition.ts';
@@ -34,24 +35,12 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriv
   };
   const change = async <T>(signal: AbortSignal, act: () => T): Promise<T> => {
     signal.throwIfAborted();
-    if (changeMs > 0) await pause(changeMs / 2, signal);
+    if (changeMs > 0) await pause(world.clock, changeMs / 2, signal);
     world.reach();
     const value = act();
-    if (changeMs > 0) await pause(changeMs / 2, signal);
+    if (changeMs > 0) await pause(world.clock, changeMs / 2, signal);
     return value;
   };
-  const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const callOff = world.clock.after(ms, () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      const onAbort = (): void => {
-        callOff();
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
   const act = (
     verb: string,
     needed: readonly GuestState[],
@@ -65,7 +54,7 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriv
       what(guest);
     });
 
-  const watches = new Set<() => void>();
+  const watches = watchesOf(world);
   return {
     kind: 'fake',
     uri: 'fake:///',
@@ -98,18 +87,7 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriv
         const guest = found(id);
         return guest.isUp() ? [...guest.record.definition.addresses] : [];
       }),
-    watch: async (listener, onBreak, signal) => {
-      signal.throwIfAborted();
-      world.reach();
-      const stop = world.listen(listener, onBreak);
-      watches.add(stop);
-      return {
-        stop: async () => {
-          watches.delete(stop);
-          stop();
-        },
-      };
-    },
+    watch: watches.watch,
     openConsole: (id, signal) =>
       read(signal, () => {
         const { record, serial } = found(id);
@@ -120,9 +98,42 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriv
       }),
     examine: (signal) =>
       read(signal, () => [{ check: 'hypervisor', verdict: 'warning' as const, found: 'fake: no guest of it is real' }]),
+    close: watches.close,
+  };
+}
+
+const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const callOff = clock.after(ms, () => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    const onAbort = (): void => {
+      callOff();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+
+/** Who watches, and how all of it ends. */
+function watchesOf(world: FakeWorld): Pick<HypervisorDriver, 'watch' | 'close'> {
+  const stops = new Set<() => void>();
+  return {
+    watch: async (listener, onBreak, signal) => {
+      signal.throwIfAborted();
+      world.reach();
+      const stop = world.listen(listener, onBreak);
+      stops.add(stop);
+      return {
+        stop: async () => {
+          stops.delete(stop);
+          stop();
+        },
+      };
+    },
     close: async () => {
-      for (const stop of watches) stop();
-      watches.clear();
+      for (const stop of stops) stop();
+      stops.clear();
     },
   };
 }

@@ -4,14 +4,17 @@ import { isActive } from '#shared/model/guest.ts';
 import { type FakeSerial, fakeSerial } from './serial.ts';
 import type { FakeRecord } from './store.ts';
 
+/** An event, but for whose it is. */
+type Told = Omit<GuestEvent, 'name' | 'id'>;
+
 /** What a guest of the fake hypervisor asks of it. */
 export interface GuestGround {
   clock: Clock;
   bootMs: number;
   shutdownMs: number;
   /** It changed: write it down, and tell those who watch. `did` is what made it so. */
-  changed(did: string, record: FakeRecord, event: Omit<GuestEvent, 'name' | 'id'>): void;
-  told(record: FakeRecord, event: Omit<GuestEvent, 'name' | 'id'>): void;
+  changed(did: string, record: FakeRecord, event: Told): void;
+  told(record: FakeRecord, event: Told): void;
 }
 
 /** One guest: a record that outlives the agent, and what is going on in it. */
@@ -34,21 +37,10 @@ export interface FakeGuest {
 
 export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
   const { clock } = ground;
-  const timers = new Set<() => void>();
+  const { later, stopTimers } = timersOf(clock);
   const upInMs = (): number => (record.startedAtMs ?? 0) + ground.bootMs - clock.now();
   const isUp = (): boolean => record.state === 'running' && upInMs() <= 0;
 
-  const later = (ms: number, call: () => void): void => {
-    const callOff = clock.after(ms, () => {
-      timers.delete(callOff);
-      call();
-    });
-    timers.add(callOff);
-  };
-  const stopTimers = (): void => {
-    for (const callOff of timers) callOff();
-    timers.clear();
-  };
   const boot = (): void => {
     serial.silence();
     serial.print(`Fake firmware\n[    0.000000] ${record.definition.name} boots\n`);
@@ -59,18 +51,9 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
     serial.prompt();
     ground.told(record, { what: 'agent', detail: 'connected' });
   };
-  const off = (
-    did: string,
-    state: 'shutoff' | 'crashed',
-    event: Omit<GuestEvent, 'name' | 'id'>,
-    reason: string,
-  ): void => {
+  const off = (did: string, state: 'shutoff' | 'crashed', event: Told, reason: string): void => {
     stopTimers();
-    record.state = state;
-    record.reason = reason;
-    delete record.startedAtMs;
-    delete record.stopsAtMs;
-    delete record.live;
+    end(record, state, reason);
     ground.changed(did, record, event);
     serial.hangUp();
   };
@@ -91,22 +74,7 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
     later(ground.shutdownMs, goDown);
   };
 
-  const serial = fakeSerial({
-    get name() {
-      return record.definition.name;
-    },
-    get vcpus() {
-      return record.live?.vcpus ?? record.definition.vcpus;
-    },
-    get memoryMiB() {
-      return record.live?.memoryMiB ?? record.definition.memoryMiB;
-    },
-    upS: () => (clock.now() - (record.startedAtMs ?? clock.now())) / 1000,
-    now: () => new Date(clock.now()),
-    poweroff: halt,
-    reboot: restart,
-    crash: () => crash(),
-  });
+  const serial = serialOf(record, clock, { poweroff: halt, reboot: restart, crash: () => crash() });
   const crash = (): void => {
     serial.print('Kernel panic\n');
     off('crash', 'crashed', { what: 'crashed', state: 'crashed', detail: 'Panicked' }, 'panicked');
@@ -119,11 +87,7 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
     stopTimers,
     crash,
     start(paused) {
-      const { vcpus, memoryMiB } = record.definition;
-      record.state = paused ? 'paused' : 'running';
-      record.reason = paused ? 'user' : 'booted';
-      record.startedAtMs = clock.now();
-      record.live = { vcpus, memoryMiB };
+      begin(record, paused, clock.now());
       ground.changed('start', record, { what: 'started', state: record.state, detail: 'Booted' });
       boot();
     },
@@ -156,3 +120,57 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
     },
   };
 }
+
+function begin(record: FakeRecord, paused: boolean, nowMs: number): void {
+  const { vcpus, memoryMiB } = record.definition;
+  record.state = paused ? 'paused' : 'running';
+  record.reason = paused ? 'user' : 'booted';
+  record.startedAtMs = nowMs;
+  record.live = { vcpus, memoryMiB };
+}
+
+function end(record: FakeRecord, state: 'shutoff' | 'crashed', reason: string): void {
+  record.state = state;
+  record.reason = reason;
+  delete record.startedAtMs;
+  delete record.stopsAtMs;
+  delete record.live;
+}
+
+function timersOf(clock: Clock): { later(ms: number, call: () => void): void; stopTimers(): void } {
+  const timers = new Set<() => void>();
+  return {
+    later: (ms, call) => {
+      const callOff = clock.after(ms, () => {
+        timers.delete(callOff);
+        call();
+      });
+      timers.add(callOff);
+    },
+    stopTimers: () => {
+      for (const callOff of timers) callOff();
+      timers.clear();
+    },
+  };
+}
+
+/** The serial console, which tells of the guest as it is, and takes its commands. */
+const serialOf = (
+  record: FakeRecord,
+  clock: Clock,
+  commands: Record<'poweroff' | 'reboot' | 'crash', () => void>,
+): FakeSerial =>
+  fakeSerial({
+    get name() {
+      return record.definition.name;
+    },
+    get vcpus() {
+      return record.live?.vcpus ?? record.definition.vcpus;
+    },
+    get memoryMiB() {
+      return record.live?.memoryMiB ?? record.definition.memoryMiB;
+    },
+    upS: () => (clock.now() - (record.startedAtMs ?? clock.now())) / 1000,
+    now: () => new Date(clock.now()),
+    ...commands,
+  });
