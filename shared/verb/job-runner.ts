@@ -85,31 +85,12 @@ export function jobRunner(deps: JobsDeps): JobRunner {
     running.set(begun.id, { kept, cancel, ended });
   };
 
-  /** A job of a newer or older program, that has no such verb here or whose arguments read otherwise. */
-  const giveUp = ({ job, asker, operation }: LeftJob, row: Verb | undefined): void => {
-    const { code, message, details } = new Failure('operation-uncertain', { operation });
-    const times = { beganAt: Date.parse(job.startedAt), endedAt: now() };
-    const record = auditRecord(
-      { ...asker, verb: job.verb, operation },
-      row,
-      {},
-      { outcome: 'failed', code, details },
-      times,
-    );
-    keeper
-      .keep(job, asker)
-      .end(
-        { ...job, state: 'failed', outcome: code, progress: message, endedAt: new Date(times.endedAt).toISOString() },
-        { ...record, job: job.id },
-      );
-  };
-
   const resumeOne = (left: LeftJob, table: VerbTable, handlers: Readonly<Record<string, unknown>>): void => {
     const { job, asker, operation } = left;
     const row = rowOf(table, job.verb);
     const args = row?.args.safeParse(left.args);
     if (!row || !args?.success || !Object.hasOwn(handlers, job.verb)) {
-      giveUp(left, row);
+      giveUp(keeper, left, row, now());
       return;
     }
     const handler = handlers[job.verb] as (args: unknown, call: Call) => Promise<unknown>;
@@ -160,3 +141,22 @@ const jobOf = (id: string, call: JobCall, row: Verb, args: Readonly<Record<strin
   requester: call.requester.bareJid,
   startedAt: new Date(at).toISOString(),
 });
+
+/** A job of a newer or older program, that has no such verb here or whose arguments read otherwise. */
+function giveUp(
+  keeper: ReturnType<typeof jobKeeper>,
+  { job, asker, operation }: LeftJob,
+  row: Verb | undefined,
+  endedAt: number,
+): void {
+  const { code, message, details } = new Failure('operation-uncertain', { operation });
+  const request = { ...asker, verb: job.verb, operation };
+  const times = { beganAt: Date.parse(job.startedAt), endedAt };
+  const record = auditRecord(request, row, {}, { outcome: 'failed', code, details }, times);
+  keeper
+    .keep(job, asker)
+    .end(
+      { ...job, state: 'failed', outcome: code, progress: message, endedAt: new Date(endedAt).toISOString() },
+      { ...record, job: job.id },
+    );
+}
