@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import xml, { type Element } from '@xmpp/xml';
-import { ejabberdApi } from '#provisioning/ejabberd/api.ts';
+import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import { boot, DEAF, defineDeaf, GUEST, HOST, namesOf, remove, run, type Scene, stateOf } from './effects/effect.ts';
 import { isAvailable, type PresenceView, presenceOf } from './support/agent.ts';

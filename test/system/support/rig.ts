@@ -44,8 +44,6 @@ export interface TestRig extends RigFile {
   killAgent(host: string): Promise<void>;
   killEjabberd(): Promise<void>;
   killCentral(): Promise<void>;
-  /** kill -9 of a guest's QEMU. */
-  killGuest(host: string, guest: string): Promise<void>;
   /** Define a guest from XML, beside Skerry. */
   define(host: string, definition: string): Promise<void>;
   /** kill -9 of libvirtd, and resolve when the next one answers. */
@@ -188,11 +186,6 @@ async function rigOf(dir: string): Promise<TestRig> {
     killAgent: (name) => kill(part(`${name} agent`)),
     killEjabberd: () => kill(part('ejabberd')),
     killCentral: () => kill(part('central')),
-    async killGuest(name, guest) {
-      const pidFile = `/proc/${part(name).pid}/root/run/libvirt/qemu/${guest}.pid`;
-      const inside = Number(await readFile(pidFile, 'utf8'));
-      await execa('nsenter', ['-t', String(part(name).pid), '-p', '-m', 'kill', '-9', String(inside)]);
-    },
     async define(name, definition) {
       const file = join(dir, 'definition.xml');
       await writeFile(file, definition);
