@@ -1,19 +1,26 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { AgentConfig } from '#agent/config.ts';
+import { CentralConfig } from '#central/config.ts';
 import { configReference } from '#shared/config/reference.ts';
 import { failuresPage } from './failures-page.ts';
 import { pageOf } from './markdown.ts';
-import { verbsPage } from './verbs-page.ts';
+import { agentVerbsPage, verbsPage } from './verbs-page.ts';
 
 /** The pages that are made of the tables, by their place in the tree, and what each should hold. */
 export const PAGES: Readonly<Record<string, () => string>> = {
   'docs/verbs.md': verbsPage,
+  'docs/agent-verbs.md': agentVerbsPage,
   'docs/failures.md': failuresPage,
   'docs/agent-config.md': () =>
     pageOf('The configuration of an agent', 'agent/config-schema.ts', [
       'A YAML file, given by `--config`. Paths in it are relative to it. `--check` reads it and says what is wrong.\nagent/agent.example.yaml is one to begin with; [real-site.md](real-site.md) says how an agent is set up.',
       configReference(AgentConfig).trimEnd(),
+    ]),
+  'docs/central-config.md': () =>
+    pageOf('The configuration of central', 'central/config-schema.ts', [
+      'A YAML file, given by `--config`. Paths in it are relative to it. `--check` reads it and says what is wrong.\ncentral/central.example.yaml is one to begin with; [central.md](central.md) says what central is.',
+      configReference(CentralConfig).trimEnd(),
     ]),
 };
 

@@ -4,6 +4,7 @@ import { jobRow } from '#shared/verb/job-row.ts';
 import { labelOf } from '#shared/verb/say.ts';
 import { COMMON_FAILURES, nodeOf, spokenOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
 import { code, pageOf, tableOf } from './markdown.ts';
 
 const RISKS: Readonly<Record<Verb['risk'], string>> = {
@@ -13,11 +14,26 @@ const RISKS: Readonly<Record<Verb['risk'], string>> = {
 };
 
 /** docs/verbs.md */
-export function verbsPage(): string {
-  const table: VerbTable = agentVerbs;
+export const verbsPage = (): string =>
+  verbPage(
+    'Verbs of central',
+    centralVerbs,
+    'What can be asked of the central agent, at its own address, and what names a guest at that guest’s. An agent answers those of [agent-verbs.md](agent-verbs.md), for its own host.',
+  );
+
+/** docs/agent-verbs.md */
+export const agentVerbsPage = (): string =>
+  verbPage(
+    'Verbs of an agent',
+    agentVerbs,
+    'What can be asked of a host’s own agent, straight: it needs no central. [verbs.md](verbs.md) has what central answers.',
+  );
+
+function verbPage(title: string, table: VerbTable, whose: string): string {
   const nouns = [...Map.groupBy(Object.keys(table), (id) => id.split('.')[0] ?? '')];
-  return pageOf('Verbs', 'shared/verbs/', [
-    'What can be asked, in chat, by a form, and on the command line. Arguments in capitals go by place; those in [brackets] may be left out.\nAny argument may be given as `name=value`.',
+  return pageOf(title, 'shared/verbs/', [
+    whose,
+    'It is asked in chat, by a form, and on the command line. Arguments in capitals go by place; those in [brackets] may be left out.\nAny argument may be given as `name=value`.',
     tableOf(
       ['verb', 'what it does', 'risk'],
       Object.entries(table).map(([id, row]) => [`[${spokenOf(id)}](#${anchorOf(id)})`, row.summary, row.risk]),
