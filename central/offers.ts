@@ -5,6 +5,7 @@ import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { Offer } from '#shared/verb/offer.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Perform, Requester } from '#shared/verb/request.ts';
+import { didYouMean } from '#shared/verb/suggest.ts';
 import type { VerbTable } from '#shared/verb/verb.ts';
 import { localpartOf } from '#shared/xmpp/jid.ts';
 import { guestOffer } from './contacts/guest-offer.ts';
@@ -20,7 +21,8 @@ export interface OffersDeps {
 /** What central offers at its own address: the whole site; and at each guest's: that guest. @throws Failure guest-not-found */
 export function offersOf(deps: OffersDeps): (to: string) => Offer {
   const { site, table, perform, may } = deps;
-  const own: Offer = { table, perform, may, choices: choicesBy(deps) };
+  const choices = choicesBy(deps);
+  const own: Offer = { table, perform: hinting(perform, choices), may, choices };
   return (to) => {
     const contact = localpartOf(to);
     if (contact === '') return own;
@@ -28,6 +30,20 @@ export function offersOf(deps: OffersDeps): (to: string) => Offer {
     return guestOffer(own, contact);
   };
 }
+
+/** A name that is not there is answered with those like it, among what the requester may see. */
+const hinting =
+  (perform: Perform, choices: Offer['choices']): Perform =>
+  async (request) => {
+    try {
+      return await perform(request);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'guest-not-found') throw error;
+      const { guest, host } = error.details;
+      const near = didYouMean(String(guest), choices('guest', request.requester));
+      throw near ? new Failure('guest-not-found', { guest, host: `${host}.${near}` }) : error;
+    }
+  };
 
 function choicesBy({ site, table, may, jobs }: OffersDeps) {
   return (kind: Choices, requester: Requester): readonly string[] => {

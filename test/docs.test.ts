@@ -6,6 +6,7 @@ import { ROOT } from '#cli/rig-options.ts';
 import { parseWords } from '#shared/verb/grammar.ts';
 import { wordsIn } from '#shared/verb/words.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
 
 const pagesIn = async (): Promise<string[]> => {
   const docs = await readdir(join(ROOT, 'docs'), { recursive: true });
@@ -40,7 +41,8 @@ describe('docs', function () {
         const words = wordsIn(line)
           .slice(1)
           .filter((word) => !word.startsWith('--') && word !== 'site.yaml');
-        assert.doesNotThrow(() => parseWords(words, agentVerbs), `${page}: ${line}`);
+        const isDirect = /--(host|direct)\b/.test(line);
+        assert.doesNotThrow(() => parseWords(words, isDirect ? agentVerbs : centralVerbs), `${page}: ${line}`);
       }
     }
   });

@@ -22,6 +22,9 @@ mkdir -p "${resolv%/*}"
 [ -e "$resolv" ] || : >"$resolv"
 mount --bind "$state/resolv.conf" "$resolv"
 
+# A new network namespace takes this over from the machine, which may forward for reasons of its own.
+echo 0 >/proc/sys/net/ipv4/ip_forward
+
 # A bridge that hears a router's advertisement would take an address from it, so before there is any link:
 for which in all default; do
   [ ! -e /proc/sys/net/ipv6/conf/$which/disable_ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/$which/disable_ipv6

@@ -1,13 +1,11 @@
 import { Failure } from '#shared/errors.ts';
-import type { Job } from '#shared/model/job.ts';
-import type { jobVerbs } from '#shared/verbs/job.ts';
-import type { Handlers } from './handlers.ts';
+import type { Job, JobState } from '#shared/model/job.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { May } from './policy.ts';
-import type { Requester } from './request.ts';
+import type { Call, Requester } from './request.ts';
 
-/** One sees and stops the jobs whose verb one may use on that guest oneself. */
-export function jobHandlers({ jobs, may }: { jobs: JobRunner; may: May }): Handlers<typeof jobVerbs> {
+/** Handlers of the verbs about jobs. One sees and stops the jobs whose verb one may use on that guest oneself. */
+export function jobHandlers({ jobs, may }: { jobs: JobRunner; may: May }) {
   const isFor = (requester: Requester, job: Job): boolean =>
     job.requester === requester.bareJid ||
     may(requester, job.verb, { guest: job.target }) ||
@@ -18,10 +16,10 @@ export function jobHandlers({ jobs, may }: { jobs: JobRunner; may: May }): Handl
     return job;
   };
   return {
-    'job.list': async ({ state, limit }, { requester }) =>
+    'job.list': async ({ state, limit }: { state?: JobState | undefined; limit: number }, { requester }: Call) =>
       jobs.list({ limit, ...(state ? { state } : {}) }).filter((job) => isFor(requester, job)),
-    'job.info': async ({ job }, { requester }) => find(job, requester),
-    'job.cancel': async ({ job: id }, { requester }) => {
+    'job.info': async ({ job }: { job: string }, { requester }: Call) => find(job, requester),
+    'job.cancel': async ({ job: id }: { job: string }, { requester }: Call) => {
       const job = find(id, requester);
       if (job.requester !== requester.bareJid && !may(requester, job.verb, { guest: job.target })) {
         throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${job.verb} ${job.target}` });

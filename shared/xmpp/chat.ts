@@ -190,6 +190,7 @@ function sayAnswer({ table }: Offer, verb: string, answer: Answer): string {
 
 /** Names like the one that is not there. */
 function hintFor({ code, details }: Failure, offer: Offer, requester: Requester): string {
-  if (code === 'guest-not-found') return didYouMean(String(details.guest ?? ''), offer.choices('guest', requester));
+  if (code === 'guest-not-found' && !/Did you mean/.test(String(details.host)))
+    return didYouMean(String(details.guest ?? ''), offer.choices('guest', requester));
   return code === 'job-not-found' ? didYouMean(String(details.job ?? ''), offer.choices('job', requester)) : '';
 }

@@ -53,6 +53,8 @@ describe('the central agent, on a real site', function () {
     for (const host of ['host1', 'host2']) await isHeard(host);
   });
   after(async () => {
+    for (const guest of ['venti', 'fossil']) await rig.ensureOff('host1', guest);
+    for (const guest of ['cpu1', 'cpu2']) await rig.ensureOff('host2', guest);
     await operator?.entity.stop();
     await admin?.entity.stop();
   });

@@ -169,6 +169,7 @@ describe('the rig', function () {
     const { phase, parts } = JSON.parse((await rig.skerry(['status', '--json'])).stdout);
     assert.equal(phase, 'up');
     assert.deepEqual(parts.map(({ name }: { name: string }) => name).sort(), [
+      'central',
       'ejabberd',
       'host1',
       'host1 agent',
@@ -179,7 +180,7 @@ describe('the rig', function () {
     assert.ok(parts.every(({ isRunning }: { isRunning: boolean }) => isRunning));
   });
 
-  for (const name of ['host1 agent', 'ejabberd', 'host2', 'server'] as const) {
+  for (const name of ['host1 agent', 'central', 'ejabberd', 'host2', 'server'] as const) {
     it(`starts ${name} again after kill -9, and agents come back`, async () => {
       const before = rig.part(name);
       signal(before, 'SIGKILL');
@@ -278,7 +279,15 @@ describe('a rig that ends', function () {
       assert.equal(again.exitCode, 0, again.stderr);
       assert.match(again.stdout, /The rig is up/);
       const { domain, ca, xmpp, accounts, hosts } = rig;
-      assert.deepEqual(await readRigFile(rig.file), { domain, ca, xmpp, accounts, hosts, central: null, room: null });
+      assert.deepEqual(await readRigFile(rig.file), {
+        domain,
+        ca,
+        xmpp,
+        accounts,
+        hosts,
+        central: 'central.skerry.test',
+        room: null,
+      });
 
       // All of it at once.
       const second = machineNamespaces(rig);

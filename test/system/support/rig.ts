@@ -42,6 +42,8 @@ export interface TestRig extends RigFile {
   hostPid(host: string): number;
   /** kill -9, and resolve when it is gone; the rig starts it again. */
   killAgent(host: string): Promise<void>;
+  /** Let an agent stand still. Returns what lets it go on. */
+  holdAgent(host: string): () => void;
   killEjabberd(): Promise<void>;
   killCentral(): Promise<void>;
   /** Define a guest from XML, beside Skerry. */
@@ -184,6 +186,16 @@ async function rigOf(dir: string): Promise<TestRig> {
       );
     },
     killAgent: (name) => kill(part(`${name} agent`)),
+    holdAgent(name) {
+      const { pid } = part(`${name} agent`);
+      const door = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+      process.kill(pid, 'SIGSTOP');
+      return () => {
+        process.kill(pid, 'SIGCONT');
+        // nsenter stands still with the program that it has let in, and could not reap it.
+        process.kill(door, 'SIGCONT');
+      };
+    },
     killEjabberd: () => kill(part('ejabberd')),
     killCentral: () => kill(part('central')),
     async define(name, definition) {
