@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { writeCredentials } from '#provisioning/enrol/accounts.ts';
+import { writeCredentials } from '#shared/ejabberd/accounts.ts';
 import { xmppClient } from '#shared/xmpp/connection/client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { type TestServer, testServer } from '#test/system/support/server.ts';

@@ -5,12 +5,13 @@ import type { Logger } from 'pino';
 import { systemClock } from '#shared/clock.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { messageOf } from '#shared/errors.ts';
+import type { Outcome } from '#shared/model/job.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import { jobHandlers } from '#shared/verb/job-handlers.ts';
 import { type JobRunner, jobRunner } from '#shared/verb/job-runner.ts';
 import { performer } from '#shared/verb/perform.ts';
 import { policyOf } from '#shared/verb/policy.ts';
-import type { Perform } from '#shared/verb/request.ts';
+import type { AuditRecord, Perform } from '#shared/verb/request.ts';
 import { type CentralVerbs, centralVerbs } from '#shared/verbs/central.ts';
 import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
 import { serveAbout } from '#shared/xmpp/about.ts';
@@ -20,6 +21,7 @@ import { xmppComponent } from '#shared/xmpp/connection/component.ts';
 import { serveDisco } from '#shared/xmpp/disco.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { localpartOf } from '#shared/xmpp/jid.ts';
+import { serveJoins } from '#shared/xmpp/join.ts';
 import { serveReports } from '#shared/xmpp/report.ts';
 import { agentCaller } from './agents/caller.ts';
 import { type JobFeed, jobFeed } from './agents/job-feed.ts';
@@ -31,16 +33,19 @@ import { serveRosters } from './contacts/rosters.ts';
 import { subscriptions } from './contacts/subscriptions.ts';
 import { openDatabase } from './database/open.ts';
 import { groupWriter } from './database/writer.ts';
+import { type Enrolment, enrolment } from './enrolment/enrolment.ts';
 import { Site } from './inventory/site.ts';
 import { inventoryStore, loadInventory } from './inventory/store.ts';
 import { centralJobTable } from './journal/job-table.ts';
 import { centralJournal } from './journal/journal.ts';
 import { maySite, offersOf } from './offers.ts';
+import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { passedHandlers } from './verbs/passed.ts';
 import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
 
 const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 
 /** Start central; resolves when it has read what it keeps. The server is waited for. @returns what stops it */
 export async function startCentral(config: CentralConfig, log: Logger): Promise<() => Promise<void>> {
@@ -57,7 +62,17 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const entity = xmppComponent({ domain: config.jid, secret: readSecret(config), service: config.service, log, onBug });
   const may = maySite(site, policyOf(config.policy, centralVerbs, { site: true }).may);
   const feed = jobFeed();
-  const handlers = centralHandlers({ site, jobs, may, entity, feed, perform: (request) => perform(request) });
+  const api = config.ejabberd && ejabberdApi(config.ejabberd);
+  const hosts = enrolment({
+    database,
+    writer,
+    site,
+    api,
+    domain: siteDomain(config.jid),
+    now,
+    audit: (host, jid, outcome) => trail.add(joinRecord(host, jid, outcome, now())),
+  });
+  const handlers = centralHandlers({ site, jobs, may, entity, feed, hosts, perform: (request) => perform(request) });
   const perform: Perform = performer<CentralVerbs>({
     table: centralVerbs,
     handlers,
@@ -80,6 +95,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     const host = site.hostByJid(from);
     if (host) feed.heard(host.name, report.jobs);
   });
+  serveJoins(entity, hosts.join);
   serveCommands({ entity, offer, now, newId });
   const endChat = serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
   serveDisco({
@@ -101,10 +117,10 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     onBug,
   });
   const rosters =
-    config.ejabberd &&
+    api &&
     serveRosters({
       entity,
-      api: ejabberdApi(config.ejabberd),
+      api,
       site,
       subscriptions: watchers,
       may,
@@ -113,6 +129,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
       log,
     });
   jobs.resume(centralVerbs, handlers);
+  const sweeping = setInterval(() => void hosts.sweep().catch(onBug), MINUTE_MS);
   const prune = (): void => void journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString()).catch(onBug);
   prune();
   const pruning = setInterval(prune, DAY_MS);
@@ -120,6 +137,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
 
   return async () => {
     clearInterval(pruning);
+    clearInterval(sweeping);
     watch.stop();
     contacts.stop();
     rosters?.stop();
@@ -160,10 +178,11 @@ interface HandlerDeps {
   may: ReturnType<typeof maySite>;
   entity: Entity;
   feed: JobFeed;
+  hosts: Enrolment;
   perform: Perform;
 }
 
-function centralHandlers({ site, jobs, may, entity, feed, perform }: HandlerDeps): Handlers<CentralVerbs> {
+function centralHandlers({ site, jobs, may, entity, feed, hosts, perform }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock });
   const deps = { site, ask, may };
   return {
@@ -172,10 +191,23 @@ function centralHandlers({ site, jobs, may, entity, feed, perform }: HandlerDeps
     ...siteHostHandlers(deps),
     ...siteGuestHandlers(deps),
     ...placedHandlers(deps),
+    ...enrolmentHandlers(hosts),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
   };
 }
+
+/** What a host did by itself, in the trail beside what people do. */
+const joinRecord = (host: string, jid: string, outcome: Outcome, at: number): AuditRecord => ({
+  at: new Date(at).toISOString(),
+  verb: 'host.join',
+  requester: { bareJid: jid, fullJid: jid },
+  surface: 'central',
+  operation: '',
+  args: { host },
+  outcome,
+  tookMs: 0,
+});
 
 const ITEMS_MAX = 500;
 

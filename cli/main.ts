@@ -12,6 +12,7 @@ const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
   up: async (argv) => (await import('./rig-up.ts')).up(argv),
   down: async (argv) => (await import('./rig-down.ts')).down(argv),
   status: async (argv) => (await import('./rig-status.ts')).status(argv),
+  'agent-join': async (argv) => (await import('./agent-join.ts')).agentJoin(argv),
   test: async (argv) => (await import('./rig-test.ts')).test(argv),
 };
 
@@ -20,6 +21,7 @@ const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small
 ./skerry down               take it down
 ./skerry test               run all tests
 ./skerry console GUEST      a guest's serial console as a terminal (Ctrl-] leaves)
+./skerry agent-join …       let this host join a site, with the token of host enrol
 ./skerry NOUN VERB …        a verb, as below
 ./skerry help NOUN VERB     what it does and takes
 

@@ -1,7 +1,7 @@
+import { ensureAccount } from '#shared/ejabberd/accounts.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
 import { answering } from './ejabberd/answering.ts';
-import { ensureAccount } from './enrol/accounts.ts';
 import { bringAbout } from './systemd/changes.ts';
 import { groundAt } from './systemd/ground.ts';
 import { asProgram, needRoot, optionsOf } from './systemd/program.ts';

@@ -64,6 +64,7 @@ export const FAILURES = {
   'host-timeout': ['wait', 'remote-server-timeout', 'The host did not answer within {timeoutS} s: {command}.'],
   'host-space': ['wait', 'resource-constraint', 'There is no room left to write: {problem}.'],
   'host-exists': ['cancel', 'conflict', 'There is a host {host} already.'],
+  'token-refused': ['auth', 'not-authorized', 'The host {host} may not join: {problem}.'],
   // Reports of agents to central.
   'report-gap': ['cancel', 'unexpected-request', 'The report does not follow the one before: a snapshot is due.'],
   'report-late': ['cancel', 'conflict', 'The report is of epoch {epoch}, and {newest} has begun.'],

@@ -2,11 +2,21 @@ import type { AuditTrail } from '#central/audit/trail.ts';
 import type { Database } from '#central/database/open.ts';
 import type { Writer } from '#central/database/writer.ts';
 import { Failure } from '#shared/errors.ts';
+import { withoutSecretResults } from '#shared/verb/audit.ts';
 import { digestOf } from '#shared/verb/digest.ts';
 import type { Journal, Recorded } from '#shared/verb/perform-deps.ts';
 import type { AuditRecord, Request } from '#shared/verb/request.ts';
+import { rowOf } from '#shared/verb/verb.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
 
 const RETRY_MS = 1_000;
+
+/** Secrets of an answer are not kept. */
+function keptOf(verb: string, recorded: Recorded): Recorded {
+  const row = rowOf(centralVerbs, verb);
+  if (!row || recorded.outcome !== 'done') return recorded;
+  return { ...recorded, value: withoutSecretResults(row, recorded.value) };
+}
 
 export interface CentralJournal extends Journal {
   /** Forget operations that ended before then (RFC 3339). */
@@ -85,7 +95,7 @@ export function centralJournal(
         writer.write(async (transaction) => {
           await transaction
             .updateTable('operations')
-            .set({ recorded: JSON.stringify(recorded), ended_at: at })
+            .set({ recorded: JSON.stringify(keptOf(verb, recorded)), ended_at: at })
             .where('requester', '=', requester.bareJid)
             .where('id', '=', operation)
             .execute();

@@ -93,11 +93,16 @@ function listeners({ listen, components }: Parsed): object[] {
 const placed = (at: Address): object => ('socket' in at ? { port: `unix:${at.socket}` } : at);
 
 const access = ({ domain }: Parsed): object => ({
-  acl: { local_users: { user_regexp: '' }, central: { server: `central.${domain}` } },
+  acl: {
+    local_users: { user_regexp: '' },
+    loopback: { ip: ['127.0.0.0/8', '::1/128'] },
+    central: { server: `central.${domain}` },
+  },
   access_rules: {
     local_users: { allow: 'local_users' },
     central: { allow: 'central' },
     nobody: { deny: 'all' },
+    loopback: { allow: 'loopback' },
   },
   api_permissions: {
     ejabberdctl: { from: ['ejabberd_ctl'], who: 'all', what: '*' },
@@ -114,6 +119,8 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   mod_carboncopy: {},
   mod_client_state: {},
   mod_disco: {},
+  // Whoever guesses passwords from elsewhere is not heard for an hour after 20 of them.
+  mod_fail2ban: { access: 'loopback' },
   mod_http_api: {},
   mod_http_upload: {
     docroot: join(folder, 'upload'),

@@ -1,8 +1,8 @@
+import { dismissHost, enrolHost, rosterHosts, writeCredentials } from '#shared/ejabberd/accounts.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
 import { asProgram, optionsOf } from '../systemd/program.ts';
 import { API_SOCKET } from '../systemd/server-changes.ts';
-import { dismissHost, enrolHost, rosterHosts, writeCredentials } from './accounts.ts';
 
 const USAGE = `provisioning/enrol-host HOST: give a host its account, on the machine of the XMPP server.
 

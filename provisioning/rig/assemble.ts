@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { rosterHosts } from '../enrol/accounts.ts';
+import { rosterHosts } from '#shared/ejabberd/accounts.ts';
 import { buildGuest } from '../guest/build.ts';
 import { ensurePackages } from '../packages.ts';
 import { keepAgent } from './agent-part.ts';

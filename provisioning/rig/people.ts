@@ -1,9 +1,15 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type Credentials,
+  enrolHost,
+  ensureAccount,
+  randomPassword,
+  writeCredentials,
+} from '#shared/ejabberd/accounts.ts';
 import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
-import { type Credentials, enrolHost, ensureAccount, randomPassword, writeCredentials } from '../enrol/accounts.ts';
 import type { Layout } from './layout.ts';
 import { DOMAIN, ROLES } from './plan.ts';
 import type { Program } from './program.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import type { Credentials } from '#shared/ejabberd/accounts.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
-import type { Credentials } from '../enrol/accounts.ts';
 import { absent, type Change, file, folder } from './changes.ts';
 import type { Ground } from './ground.ts';
 import { CLONE } from './program.ts';

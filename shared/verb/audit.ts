@@ -1,4 +1,4 @@
-import { argFields } from './fields.ts';
+import { argFields, resultFields } from './fields.ts';
 import type { Recorded } from './perform-deps.ts';
 import { type AuditRecord, OPERATION_MAX, type Request } from './request.ts';
 import type { Verb } from './verb.ts';
@@ -45,6 +45,13 @@ export function auditedArgs(row: Verb | undefined, args: Readonly<Record<string,
 export function withoutSecrets(row: Verb, args: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const open = openFields(row);
   return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, open.has(name) ? value : HIDDEN]));
+}
+
+/** What a verb answered as a journal may keep it: secrets are shown once, to whoever asked. */
+export function withoutSecretResults(row: Verb, value: unknown): unknown {
+  const secret = resultFields(row).fields.filter((field) => field.secret);
+  if (secret.length === 0 || typeof value !== 'object' || value === null) return value;
+  return { ...value, ...Object.fromEntries(secret.map(({ name }) => [name, HIDDEN])) };
 }
 
 const openFields = (row: Verb | undefined): ReadonlySet<string> =>

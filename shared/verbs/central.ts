@@ -1,4 +1,5 @@
 import type { VerbTable } from '#shared/verb/verb.ts';
+import { enrolmentVerbs } from './enrolment.ts';
 import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
 import { jobVerbs } from './job.ts';
 
@@ -9,6 +10,7 @@ export const centralVerbs = {
   ...passedGuestVerbs,
   ...placedVerbs,
   ...fleetVerbs,
+  ...enrolmentVerbs,
   ...jobVerbs,
 } satisfies VerbTable;
 export type CentralVerbs = typeof centralVerbs;

@@ -12,6 +12,7 @@ const COMMANDS: ReadonlySet<string> = new Set([
   'down',
   'status',
   'test',
+  'agent-join',
   'help',
   'console',
   'NOUN',

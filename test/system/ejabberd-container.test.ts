@@ -8,8 +8,8 @@ import { GenericContainer, getContainerRuntimeClient, ImageName, type StartedTes
 import { environment, erlang } from '#provisioning/ejabberd/erl.ts';
 import { freePorts } from '#provisioning/ejabberd/free-ports.ts';
 import { prepare, type StartOptions } from '#provisioning/ejabberd/server.ts';
-import { ensureAccount } from '#provisioning/enrol/accounts.ts';
 import { ensureCertificates } from '#provisioning/pki/certificates.ts';
+import { ensureAccount } from '#shared/ejabberd/accounts.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { messageOf } from '#shared/errors.ts';
 import { xmppClient } from '#shared/xmpp/connection/client.ts';

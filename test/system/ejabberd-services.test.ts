@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import xml, { type Element } from '@xmpp/xml';
 import { after, before, describe, it } from 'mocha';
-import { dismissHost, enrolHost, rosterHosts } from '#provisioning/enrol/accounts.ts';
+import { dismissHost, enrolHost, rosterHosts } from '#shared/ejabberd/accounts.ts';
 import { cuttable } from './support/cuttable.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';

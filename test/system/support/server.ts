@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '#provisioning/ejabberd/free-ports.ts';
 import { type Ejabberd, type StartOptions, startEjabberd } from '#provisioning/ejabberd/server.ts';
-import { type Credentials, ensureAccount } from '#provisioning/enrol/accounts.ts';
 import { ensureCertificates } from '#provisioning/pki/certificates.ts';
+import { type Credentials, ensureAccount } from '#shared/ejabberd/accounts.ts';
 import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 
 export interface TestServer {

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
-import { enrolHost, ensureAccount, writeCredentials } from '#provisioning/enrol/accounts.ts';
+import { enrolHost, ensureAccount, writeCredentials } from '#shared/ejabberd/accounts.ts';
 import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 
 /** Nothing may be asked of the server for a name that cannot be one. */

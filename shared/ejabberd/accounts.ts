@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
 import { HostName } from '#shared/model/host.ts';
 import { bareOf, domainpartOf, isJid, localpartOf } from '#shared/xmpp/jid.ts';
+import type { EjabberdApi } from './api.ts';
 
 /** 192 random bits: nobody types it. */
 export const randomPassword = (): string => randomBytes(24).toString('base64url');

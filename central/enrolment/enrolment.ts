@@ -1,0 +1,124 @@
+/**
+ * Responsibilities: let new hosts in, once each, by a token that an administrator asked for.
+ *
+ * Theory of operation: a token is the password of the host's own account, made at random; central keeps its digest and until when it holds.
+ * The agent logs in with it and hands in a password that it chose: central gives the account that password, and the token is used up. So
+ * there is no other door than the server's own, which counts and slows guesses (mod_fail2ban).
+ *
+ * What can go wrong: the answer to a join is lost. The agent has kept its password and tries that first. A token that was not used in
+ * time is taken back: the account then has a password that nobody knows.
+ */
+import { createHash } from 'node:crypto';
+import type { Database } from '#central/database/open.ts';
+import type { Writer } from '#central/database/writer.ts';
+import type { Site } from '#central/inventory/site.ts';
+import { dismissHost, ensureAccount, randomPassword, rosterHosts } from '#shared/ejabberd/accounts.ts';
+import type { EjabberdApi } from '#shared/ejabberd/api.ts';
+import { Failure } from '#shared/errors.ts';
+import type { Outcome } from '#shared/model/job.ts';
+
+export interface EnrolmentDeps {
+  database: Database;
+  writer: Writer;
+  site: Site;
+  /** Undefined: central was given no way to it. */
+  api: EjabberdApi | undefined;
+  domain: string;
+  now(): number;
+  /** Who joined, or was refused. */
+  audit(host: string, jid: string, outcome: Outcome): void;
+}
+
+export interface Enrolled {
+  host: string;
+  jid: string;
+  token: string;
+  expiresAt: string;
+}
+
+export type Enrolment = ReturnType<typeof enrolment>;
+
+const HOUR_MS = 3_600_000;
+
+export function enrolment({ database, writer, site, api, domain, now, audit }: EnrolmentDeps) {
+  const required = (): EjabberdApi => {
+    if (api) return api;
+    const problem = 'central has no way to make accounts: give it `ejabberd: { socket: … }` in its configuration';
+    throw new Failure('setup-needed', { problem });
+  };
+  const remove = (host: string): Promise<void> =>
+    writer.write(async (transaction) => {
+      await transaction.deleteFrom('tokens').where('host', '=', host).execute();
+    });
+
+  return {
+    /** @throws Failure host-exists, setup-needed, server-unreachable, peer-refused, host-space */
+    enrol: async (host: string, hours: number, again: boolean, by: string): Promise<Enrolled> => {
+      const door = required();
+      const isThere = site.findHost(host) !== undefined;
+      if (isThere && !again) throw new Failure('host-exists', { host });
+      const jid = `${host}@${domain}`;
+      const token = randomPassword();
+      const expiresAt = new Date(now() + hours * HOUR_MS).toISOString();
+      const row = { hash: digestOf(token), by, expires_at: expiresAt, used_at: null };
+      // Written first: an account whose token is not known here could never be taken back.
+      await writer.write(async (transaction) => {
+        await transaction
+          .insertInto('tokens')
+          .values({ host, ...row })
+          .onConflict((conflict) => conflict.column('host').doUpdateSet(row))
+          .execute();
+      });
+      await ensureAccount(door, { jid, password: token });
+      if (isThere) await door('kick_user', { user: host, host: domain });
+      await rosterHosts(door, domain, [host]);
+      if (!isThere) await site.enrol(host, jid);
+      return { host, jid, token: `${jid}:${token}`, expiresAt };
+    },
+    /** A host that is logged in with its token hands in its own password. @throws Failure token-refused, … */
+    join: async (jid: string, password: string): Promise<void> => {
+      const host = site.hostByJid(jid)?.name ?? '';
+      const token = await database.selectFrom('tokens').selectAll().where('host', '=', host).executeTakeFirst();
+      const refusal = token === undefined ? 'no token is open for it' : refusalOf(token, now());
+      if (refusal !== undefined) {
+        audit(host || jid, jid, 'token-refused');
+        throw new Failure('token-refused', { host: host || jid, problem: refusal });
+      }
+      await ensureAccount(required(), { jid, password });
+      await writer.write(async (transaction) => {
+        const used = { used_at: new Date(now()).toISOString() };
+        await transaction.updateTable('tokens').set(used).where('host', '=', host).execute();
+      });
+      audit(host, jid, 'done');
+    },
+    /** @throws Failure host-not-found, setup-needed, server-unreachable, peer-refused, host-space */
+    forget: async (host: string): Promise<{ host: string; guests: number }> => {
+      const { known } = site.host(host);
+      await dismissHost(required(), domain, host);
+      await remove(host);
+      await site.forget(host);
+      return { host, guests: known.guests.size };
+    },
+    /** Take back what was not used in time. */
+    sweep: async (): Promise<void> => {
+      const late = await database
+        .selectFrom('tokens')
+        .select('host')
+        .where('used_at', 'is', null)
+        .where('expires_at', '<', new Date(now()).toISOString())
+        .execute();
+      for (const { host } of late) {
+        await ensureAccount(required(), { jid: `${host}@${domain}` });
+        await remove(host);
+        audit(host, `${host}@${domain}`, 'token-refused');
+      }
+    },
+  };
+}
+
+const digestOf = (token: string): string => createHash('sha256').update(token).digest('hex');
+
+function refusalOf(token: { used_at: string | null; expires_at: string }, now: number): string | undefined {
+  if (token.used_at !== null) return `its token was used at ${token.used_at}`;
+  return Date.parse(token.expires_at) < now ? `its token held until ${token.expires_at}` : undefined;
+}
