@@ -37,6 +37,7 @@ describe('the skerry command, on a real site', function () {
   });
 
   it('says what went wrong, in words and in its exit code', async () => {
+    await rig.ensureRunning('host1', 'venti');
     const wrong: [string[], number, RegExp][] = [
       [['start', 'venti'], 1, /The guest venti is running; guest.start needs it shutoff/],
       [['start', 'vneti'], 1, /no guest vneti on any host. Did you mean venti\?/],
@@ -44,7 +45,7 @@ describe('the skerry command, on a real site', function () {
       [['guest', 'list', 'state=dancing'], 2, /state: /],
       [['guest', 'list', '--host', 'hots1'], 2, /Did you mean host1/],
       [['guest', 'list', '--jsno'], 2, /no such option.*Did you mean --json/],
-      [['guest', 'define', 'web1'], 2, /say which host: host1, host2/],
+      [['guest', 'define', 'web1'], 2, /host: is missing/],
       [['guest', 'poweroff', 'venti'], 2, /^guest poweroff venti may lose work or data: say --yes to go on\.$/],
       [['guest', 'start', 'fossil', '--as', 'viewer'], 4, /viewer@skerry.test may not guest.start/],
       [['job', 'info', 'zzz'], 1, /no job zzz/],
