@@ -5,11 +5,12 @@ import { Job } from '#shared/model/job.ts';
 import { type Field, resultFields } from '#shared/verb/fields.ts';
 import { jobRow } from '#shared/verb/job-row.ts';
 import { nodeOf, type Verb, verbOfNode } from '#shared/verb/verb.ts';
+import { asked } from './asked.ts';
 import { ITEMS_NS } from './disco.ts';
 import type { Entity } from './entity.ts';
 import { FORMS_NS, type Form, type FormField, formElement, parseForm } from './forms.ts';
 import { NEXT_FIELD } from './result-form.ts';
-import { COMMANDS_NS, StanzaError } from './stanza-error.ts';
+import { COMMANDS_NS } from './stanza-error.ts';
 import { BEHALF_FIELD, CONFIRM_FIELD, OPERATION_FIELD, SKIP_FIELD } from './verb-form.ts';
 
 /** A program's side of commands (XEP-0050): one round trip, and the same operation id when it has to be asked again. */
@@ -154,15 +155,4 @@ function fieldIn(field: Field, texts: readonly string[] | undefined): [string, u
   if (texts.length === 0) return field.required && field.kind === 'text' ? [[field.name, '']] : [];
   if (field.kind === 'boolean') return [[field.name, text === '1' || text === 'true']];
   return [[field.name, field.kind === 'text' ? text : Number(text || Number.NaN)]];
-}
-
-/** What a peer's error means here. */
-async function asked<T>(peer: string, request: () => Promise<T>): Promise<T> {
-  try {
-    return await request();
-  } catch (error) {
-    if (!(error instanceof StanzaError)) throw error;
-    if (error.failure) throw new Failure(error.failure, error.details, { cause: error });
-    throw new Failure('peer-refused', { peer, condition: error.condition, problem: error.message }, { cause: error });
-  }
 }

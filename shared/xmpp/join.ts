@@ -1,8 +1,8 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Failure } from '#shared/errors.ts';
+import { asked } from './asked.ts';
 import type { Entity } from './entity.ts';
 import { bareOf } from './jid.ts';
-import { StanzaError } from './stanza-error.ts';
 
 /** How a host that was enrolled joins: logged in with its token, it hands in the password that it has chosen, and the token is used up. */
 export const JOIN_NS = 'urn:skerry:join:1';
@@ -11,13 +11,7 @@ const joinElement = (password: string): Element => xml('join', { xmlns: JOIN_NS 
 
 /** @throws Failure token-refused and whatever the server says */
 export async function join(entity: Pick<Entity, 'request'>, central: string, password: string): Promise<void> {
-  try {
-    await entity.request({ to: central, type: 'set', child: joinElement(password) });
-  } catch (error) {
-    if (!(error instanceof StanzaError)) throw error;
-    if (error.failure) throw new Failure(error.failure, error.details, { cause: error });
-    throw new Failure('peer-refused', { peer: central, condition: error.condition, problem: error.message });
-  }
+  await asked(central, () => entity.request({ to: central, type: 'set', child: joinElement(password) }));
 }
 
 /** @param take gets the bare JID that the server stamped, and the password */

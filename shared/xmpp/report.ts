@@ -1,9 +1,9 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Failure } from '#shared/errors.ts';
 import { Report } from '#shared/model/report.ts';
+import { asked } from './asked.ts';
 import type { Entity } from './entity.ts';
 import { bareOf } from './jid.ts';
-import { StanzaError } from './stanza-error.ts';
 
 /** Reports of agents to central, and central's request for one: `<report/>` holds JSON in a container of XEP-0335. */
 export const REPORT_NS = 'urn:skerry:report:1';
@@ -40,13 +40,8 @@ export async function sendReport(
   report: Report,
   signal?: AbortSignal,
 ): Promise<void> {
-  try {
-    await entity.request({ to: central, type: 'set', child: reportElement(report), ...(signal ? { signal } : {}) });
-  } catch (error) {
-    if (!(error instanceof StanzaError)) throw error;
-    if (error.failure) throw new Failure(error.failure, error.details, { cause: error });
-    throw new Failure('peer-refused', { peer: central, condition: error.condition, problem: error.message });
-  }
+  const child = reportElement(report);
+  await asked(central, () => entity.request({ to: central, type: 'set', child, ...(signal ? { signal } : {}) }));
 }
 
 /** Take reports. `take` gets the bare JID that the server stamped: nothing in a report says whose it is. */
