@@ -28,9 +28,11 @@ import { type JobFeed, jobFeed } from './agents/job-feed.ts';
 import { vigil } from './agents/vigil.ts';
 import { auditTrail } from './audit/trail.ts';
 import { type CentralConfig, readSecret, siteDomain } from './config.ts';
+import { followers } from './contacts/followers.ts';
 import { GUEST_IDENTITY, serveContacts } from './contacts/presence.ts';
-import { serveRosters } from './contacts/rosters.ts';
+import { type Rosters, serveRosters } from './contacts/rosters.ts';
 import { subscriptions } from './contacts/subscriptions.ts';
+import { serveVcards } from './contacts/vcard.ts';
 import { openDatabase } from './database/open.ts';
 import { groupWriter } from './database/writer.ts';
 import { type Enrolment, enrolment } from './enrolment/enrolment.ts';
@@ -39,6 +41,7 @@ import { inventoryStore, loadInventory } from './inventory/store.ts';
 import { centralJobTable } from './journal/job-table.ts';
 import { centralJournal } from './journal/journal.ts';
 import { maySite, offersOf } from './offers.ts';
+import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { passedHandlers } from './verbs/passed.ts';
@@ -72,7 +75,20 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     now,
     audit: (host, jid, outcome) => trail.add(joinRecord(host, jid, outcome, now())),
   });
-  const handlers = centralHandlers({ site, jobs, may, entity, feed, hosts, perform: (request) => perform(request) });
+  let rosters: Rosters | undefined;
+  const watchers = await subscriptions(database, writer);
+  const followed = await followers(database, writer, config.rosters);
+  const contactDeps = { followers: followed, rosters: () => rosters };
+  const handlers = centralHandlers({
+    site,
+    jobs,
+    may,
+    entity,
+    feed,
+    hosts,
+    contactDeps,
+    perform: (request) => perform(request),
+  });
   const perform: Perform = performer<CentralVerbs>({
     table: centralVerbs,
     handlers,
@@ -96,6 +112,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     if (host) feed.heard(host.name, report.jobs);
   });
   serveJoins(entity, hosts.join);
+  serveVcards(entity, site, may);
   serveCommands({ entity, offer, now, newId });
   const endChat = serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
   serveDisco({
@@ -106,7 +123,6 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   });
   serveAbout(entity, { name: 'Skerry central', version, now });
   const watch = vigil({ entity, site, clock: systemClock, onBug });
-  const watchers = await subscriptions(database, writer);
   const contacts = serveContacts({
     entity,
     site,
@@ -116,7 +132,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     onOwnPresence: watch.onPresence,
     onBug,
   });
-  const rosters =
+  rosters =
     api &&
     serveRosters({
       entity,
@@ -124,7 +140,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
       site,
       subscriptions: watchers,
       may,
-      people: () => config.rosters,
+      people: followed.all,
       greet: contacts.greet,
       log,
     });
@@ -179,10 +195,20 @@ interface HandlerDeps {
   entity: Entity;
   feed: JobFeed;
   hosts: Enrolment;
+  contactDeps: ContactDeps;
   perform: Perform;
 }
 
-function centralHandlers({ site, jobs, may, entity, feed, hosts, perform }: HandlerDeps): Handlers<CentralVerbs> {
+function centralHandlers({
+  site,
+  jobs,
+  may,
+  entity,
+  feed,
+  hosts,
+  contactDeps,
+  perform,
+}: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock });
   const deps = { site, ask, may };
   return {
@@ -192,6 +218,7 @@ function centralHandlers({ site, jobs, may, entity, feed, hosts, perform }: Hand
     ...siteGuestHandlers(deps),
     ...placedHandlers(deps),
     ...enrolmentHandlers(hosts),
+    ...contactHandlers(contactDeps),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
   };

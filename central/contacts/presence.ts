@@ -16,6 +16,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf, localpartOf } from '#shared/xmpp/jid.ts';
 import { guestPresence, isUnreachable } from './status.ts';
 import type { Subscriptions } from './subscriptions.ts';
+import { pictureElement } from './vcard.ts';
 
 export interface ContactsDeps {
   entity: Entity;
@@ -47,7 +48,9 @@ export function serveContacts(deps: ContactsDeps): Contacts {
   const presenceOf = (guest: SiteGuest, to: string): Element => {
     const presence = guestPresence(guest, domain);
     presence.attrs.to = to;
-    if (presence.attrs.type === undefined) presence.append(capsElement(GUEST_IDENTITY));
+    if (presence.attrs.type !== undefined) return presence;
+    presence.append(capsElement(GUEST_IDENTITY));
+    presence.append(pictureElement());
     return presence;
   };
 

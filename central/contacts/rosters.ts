@@ -38,7 +38,15 @@ interface Item {
   group: string;
 }
 
-export function serveRosters(deps: RostersDeps): { sync(): Promise<void>; stop(): void } {
+export interface Rosters {
+  /** Bring everybody's up to date; what fails is logged. */
+  sync(): Promise<void>;
+  /** Fill one, or empty it. @returns how many guests are in it @throws what the server says */
+  fill(person: string, isWanted: boolean): Promise<number>;
+  stop(): void;
+}
+
+export function serveRosters(deps: RostersDeps): Rosters {
   const { entity, site, subscriptions, may, log } = deps;
   const domain = entity.bareJid;
   /** Work on one roster is done in order: two items at a time would be two answers to one question. */
@@ -66,8 +74,8 @@ export function serveRosters(deps: RostersDeps): { sync(): Promise<void>; stop()
     await subscriptions.add(contact, person);
     deps.greet(contact, person);
   };
-  const syncOne = async (person: string): Promise<void> => {
-    const wanted = wantedBy(person);
+  const syncOne = async (person: string, isWanted = true): Promise<number> => {
+    const wanted = isWanted ? wantedBy(person) : new Map<string, Item>();
     const there = await rosterOf(entity, domain, person);
     const changes = [
       ...[...wanted].filter(([jid, item]) => !isSame(there.get(jid), item)),
@@ -76,9 +84,13 @@ export function serveRosters(deps: RostersDeps): { sync(): Promise<void>; stop()
     for (const jid of wanted.keys()) await subscriptions.add(localpartOf(jid), person);
     for (let at = 0; at < changes.length; at += AT_ONCE)
       await Promise.all(changes.slice(at, at + AT_ONCE).map(([jid, item]) => write(person, jid, item)));
+    return wanted.size;
   };
-  const inTurn = (work: () => Promise<void>, what: object): Promise<void> => {
-    const done = turn.then(work).catch((error) => log.warn({ err: error, ...what }, 'roster could not be filled'));
+  const inTurn = (work: () => Promise<unknown>, what: object): Promise<void> => {
+    const done = turn.then(work).then(
+      () => {},
+      (error) => log.warn({ err: error, ...what }, 'roster could not be filled'),
+    );
     turn = done;
     return done;
   };
@@ -104,6 +116,11 @@ export function serveRosters(deps: RostersDeps): { sync(): Promise<void>; stop()
   ];
   return {
     sync,
+    fill: async (person, isWanted) => {
+      const filled = turn.then(() => syncOne(person, isWanted));
+      turn = filled.catch(() => {});
+      return filled;
+    },
     stop: () => {
       for (const off of offs) off();
     },

@@ -41,8 +41,11 @@ export const Grant = z.strictObject({
 export type Grant = z.infer<typeof Grant>;
 
 export const BUILT_IN_ROLES: Readonly<Record<string, Role>> = {
-  viewer: { allow: ['@read'], deny: [] },
-  operator: { allow: ['@read', 'guest.*', 'console.*', 'job.*', 'fleet.run'], deny: ['guest.define', 'guest.delete'] },
+  viewer: { allow: ['@read', 'contact.*'], deny: [] },
+  operator: {
+    allow: ['@read', 'guest.*', 'console.*', 'job.*', 'fleet.run', 'contact.*'],
+    deny: ['guest.define', 'guest.delete'],
+  },
   admin: { allow: ['*'], deny: [] },
 };
 

@@ -1,4 +1,5 @@
 import type { VerbTable } from '#shared/verb/verb.ts';
+import { contactVerbs } from './contact.ts';
 import { enrolmentVerbs } from './enrolment.ts';
 import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
 import { jobVerbs } from './job.ts';
@@ -11,6 +12,7 @@ export const centralVerbs = {
   ...placedVerbs,
   ...fleetVerbs,
   ...enrolmentVerbs,
+  ...contactVerbs,
   ...jobVerbs,
 } satisfies VerbTable;
 export type CentralVerbs = typeof centralVerbs;

@@ -74,6 +74,26 @@ describe('the central agent, on a real site', function () {
     );
   });
 
+  it('takes the guests out of a contact list, and puts them back, as its owner wishes', async () => {
+    const count = async (): Promise<number> => {
+      const answer = await admin.get(undefined, xml('query', { xmlns: 'jabber:iq:roster' }));
+      const items = answer.getChild('query')?.getChildren('item') ?? [];
+      return items.filter(({ attrs }) => attrs.jid?.endsWith(`@${rig.central}`)).length;
+    };
+    await run(admin, 'contact.unfollow', {});
+    assert.equal(await count(), 0);
+    assert.deepEqual(await run(admin, 'contact.follow', {}), { jid: 'admin@skerry.test', guests: 4 });
+    assert.equal(await count(), 4);
+  });
+
+  it('shows what a guest is, with a picture, to those who may see it', async () => {
+    const answer = await operator.get(guestJid('venti'), xml('vCard', { xmlns: 'vcard-temp' }));
+    const vcard = answer.getChild('vCard', 'vcard-temp');
+    assert.equal(vcard?.getChildText('FN'), 'venti');
+    const picture = Buffer.from(vcard?.getChild('PHOTO')?.getChildText('BINVAL') ?? '', 'base64');
+    assert.equal(picture.subarray(1, 4).toString(), 'PNG');
+  });
+
   it('shows a guest as it is: off, started behind everybody’s back, killed', async () => {
     await operator.sees('venti, off', isPresence(`${guestJid('venti')}/host1`, 'xa'));
     const sees = watching(operator);
@@ -236,7 +256,9 @@ describe('the central agent, on a real site', function () {
     await back.promise;
     off();
     await operator.send(xml('presence'));
-    await sees('cpu2', isPresence(`${guestJid('cpu2')}/host2`, null));
+    const isCpu2 = ({ name, attrs }: Element): boolean =>
+      name === 'presence' && attrs.from === `${guestJid('cpu2')}/host2` && attrs.type === undefined;
+    await sees('cpu2', isCpu2);
     await isHeard('host1');
     await isHeard('host2');
   });
