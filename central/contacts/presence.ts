@@ -5,9 +5,10 @@
  * change to each subscriber (RFC 6121 sections 3 and 4). The resource is the host: a guest that moves is unavailable there, and available
  * here.
  *
- * What can go wrong: a role is taken away. Then the subscription ends, and the contact is told to be gone, at the next change or probe.
+ * What can go wrong: central is away while somebody logs in; when it is back it tells everybody everything. A role is taken away. Then the subscription ends, and the contact is told to be gone, at the next change or probe.
  */
 
+import { setImmediate } from 'node:timers/promises';
 import xml, { type Element } from '@xmpp/xml';
 import type { Site, SiteChange, SiteGuest } from '#central/inventory/site.ts';
 import type { May } from '#shared/verb/policy.ts';
@@ -31,6 +32,9 @@ export interface ContactsDeps {
 
 /** What all guests can do is the same: a client asks once, and knows it of all. */
 export const GUEST_IDENTITY: Identity = { category: 'automation', type: 'skerry-guest', name: 'Skerry guest' };
+
+/** Presences that are sent before something else has its turn. */
+const TOLD_AT_ONCE = 200;
 
 export interface Contacts {
   /** Tell one who sees this guest how it is. */
@@ -112,7 +116,24 @@ export function serveContacts(deps: ContactsDeps): Contacts {
     }
   };
 
-  const offs = [entity.onPresence(onPresence), site.onChange(onChange)];
+  /** Who came online while central was away asked in vain how its contacts are, and does not ask again. */
+  const tellAll = async (): Promise<void> => {
+    let told = 0;
+    for (const contact of site.contacts()) {
+      const guest = site.find(contact);
+      for (const jid of guest ? subscriptions.of(contact) : []) {
+        if (guest) tellOne(guest, jid);
+        if (++told % TOLD_AT_ONCE === 0) await setImmediate();
+        if (!entity.isOnline) return;
+      }
+    }
+  };
+
+  const offs = [
+    entity.onPresence(onPresence),
+    site.onChange(onChange),
+    entity.onStatus(({ status }) => status !== 'offline' && kept(tellAll())),
+  ];
   return {
     greet: onProbe,
     stop: () => {
