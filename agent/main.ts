@@ -20,7 +20,7 @@ import type { Choices } from '#shared/verb/fields.ts';
 import { type JobRunner, jobRunner } from '#shared/verb/job-runner.ts';
 import type { Offer } from '#shared/verb/offer.ts';
 import { performer } from '#shared/verb/perform.ts';
-import { type May, mayBy } from '#shared/verb/policy.ts';
+import type { May } from '#shared/verb/policy.ts';
 import type { Perform, Requester } from '#shared/verb/request.ts';
 import { rowOf } from '#shared/verb/verb.ts';
 import { type AgentVerbs, agentVerbs } from '#shared/verbs/agent.ts';
@@ -45,6 +45,7 @@ import { recover } from './journal/recover.ts';
 import { nextEpoch, settings } from './journal/settings.ts';
 import { servePresence } from './presence.ts';
 import { serveReports } from './reports/serve.ts';
+import { authority } from './roles/authority.ts';
 import { agentHandlers } from './verbs/agent.ts';
 import { hostNow } from './verbs/host.ts';
 import { supportedBy } from './verbs/supported.ts';
@@ -69,11 +70,8 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
   const jobs = jobRunner({ table: jobTable(database), now, onBug });
   const kept = settings(database);
   const epoch = nextEpoch(kept, now());
-  const granted = mayBy(config.policy, agentVerbs);
-  /** Central has asked its own policy on whose behalf it speaks. */
-  const isCentral = (bareJid: string): boolean => bareJid === config.central;
-  const may: May = (requester, verb, target) => isCentral(requester.bareJid) || granted(requester, verb, target);
   const entity = entityOf(config, log, onBug);
+  const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
   const consoles = consoleKeeper({
     driver,
     inventory,
@@ -155,6 +153,7 @@ async function run(config: AgentConfig, log: Logger): Promise<() => Promise<void
   return async () => {
     clearInterval(pruning);
     presence.stop();
+    endAuthority();
     if (reports) await reports.stop();
     await jobs.stop();
     await entity.stop();

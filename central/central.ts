@@ -10,8 +10,8 @@ import type { Handlers } from '#shared/verb/handlers.ts';
 import { jobHandlers } from '#shared/verb/job-handlers.ts';
 import { type JobRunner, jobRunner } from '#shared/verb/job-runner.ts';
 import { performer } from '#shared/verb/perform.ts';
-import { policyOf } from '#shared/verb/policy.ts';
 import type { AuditRecord, Perform } from '#shared/verb/request.ts';
+import { agentVerbs } from '#shared/verbs/agent.ts';
 import { type CentralVerbs, centralVerbs } from '#shared/verbs/central.ts';
 import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
 import { serveAbout } from '#shared/xmpp/about.ts';
@@ -41,10 +41,13 @@ import { inventoryStore, loadInventory } from './inventory/store.ts';
 import { centralJobTable } from './journal/job-table.ts';
 import { centralJournal } from './journal/journal.ts';
 import { maySite, offersOf } from './offers.ts';
+import { type PolicyStore, policyStore } from './roles/policy-store.ts';
+import { replicatePolicy } from './roles/replicate.ts';
 import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { passedHandlers } from './verbs/passed.ts';
+import { roleHandlers } from './verbs/role.ts';
 import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
 
 const DAY_MS = 86_400_000;
@@ -63,7 +66,15 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   for (const name of config.hosts)
     if (!site.findHost(name)) await site.enrol(name, `${name}@${siteDomain(config.jid)}`);
   const entity = xmppComponent({ domain: config.jid, secret: readSecret(config), service: config.service, log, onBug });
-  const may = maySite(site, policyOf(config.policy, centralVerbs, { site: true }).may);
+  const policies = await policyStore({
+    database,
+    writer,
+    configured: config.policy,
+    table: centralVerbs,
+    alsoKnown: agentVerbs,
+    now,
+  });
+  const may = maySite(site, policies.may);
   const feed = jobFeed();
   const api = config.ejabberd && ejabberdApi(config.ejabberd);
   const hosts = enrolment({
@@ -87,6 +98,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     feed,
     hosts,
     contactDeps,
+    policies,
     perform: (request) => perform(request),
   });
   const perform: Perform = performer<CentralVerbs>({
@@ -144,6 +156,11 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
       greet: contacts.greet,
       log,
     });
+  const replication = replicatePolicy({ entity, site, policies, clock: systemClock, onBug });
+  policies.onChange(() => {
+    void rosters?.sync();
+    contacts.recheck();
+  });
   jobs.resume(centralVerbs, handlers);
   const sweeping = setInterval(() => void hosts.sweep().catch(onBug), MINUTE_MS);
   const prune = (): void => void journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString()).catch(onBug);
@@ -155,6 +172,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     clearInterval(pruning);
     clearInterval(sweeping);
     watch.stop();
+    replication.stop();
     contacts.stop();
     rosters?.stop();
     endChat();
@@ -190,6 +208,7 @@ async function openKept(config: CentralConfig, now: () => number, onBug: (error:
 
 interface HandlerDeps {
   site: Site;
+  policies: PolicyStore;
   jobs: JobRunner;
   may: ReturnType<typeof maySite>;
   entity: Entity;
@@ -207,6 +226,7 @@ function centralHandlers({
   feed,
   hosts,
   contactDeps,
+  policies,
   perform,
 }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock });
@@ -221,6 +241,7 @@ function centralHandlers({
     ...contactHandlers(contactDeps),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
+    ...roleHandlers({ policies, site, table: centralVerbs }),
   };
 }
 

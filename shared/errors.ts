@@ -65,6 +65,11 @@ export const FAILURES = {
   'host-space': ['wait', 'resource-constraint', 'There is no room left to write: {problem}.'],
   'host-exists': ['cancel', 'conflict', 'There is a host {host} already.'],
   'token-refused': ['auth', 'not-authorized', 'The host {host} may not join: {problem}.'],
+  // Roles.
+  'role-not-found': ['cancel', 'item-not-found', 'There is no role {role}.'],
+  'grant-not-found': ['cancel', 'item-not-found', '{jid} does not have the role {role}.'],
+  'role-last-admin': ['cancel', 'not-allowed', 'Nobody would be left who may give roles.'],
+  'policy-late': ['cancel', 'conflict', 'The policy is of version {version}, and {newest} is known.'],
   // Reports of agents to central.
   'report-gap': ['cancel', 'unexpected-request', 'The report does not follow the one before: a snapshot is due.'],
   'report-late': ['cancel', 'conflict', 'The report is of epoch {epoch}, and {newest} has begun.'],

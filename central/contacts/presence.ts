@@ -39,6 +39,8 @@ const TOLD_AT_ONCE = 200;
 export interface Contacts {
   /** Tell one who sees this guest how it is. */
   greet(contact: string, jid: string): void;
+  /** Who may see what has changed: who may not any more is told that the guest is gone. */
+  recheck(): void;
   stop(): void;
 }
 
@@ -136,6 +138,15 @@ export function serveContacts(deps: ContactsDeps): Contacts {
   ];
   return {
     greet: onProbe,
+    recheck: () => {
+      for (const guest of site.guests())
+        for (const jid of [...subscriptions.of(guest.contact)])
+          if (!maySee(jid, guest.contact)) {
+            const from = `${guest.contact}@${domain}/${guest.host.name}`;
+            send(xml('presence', { from, to: jid, type: 'unavailable' }));
+            onUnsubscribe(guest.contact, jid);
+          }
+    },
     stop: () => {
       for (const off of offs) off();
     },

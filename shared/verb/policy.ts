@@ -3,13 +3,14 @@ import { bareOf, domainpartOf, isJid } from '#shared/xmpp/jid.ts';
 import type { Requester } from './request.ts';
 import type { Verb, VerbTable } from './verb.ts';
 
-const Pattern = z
+export const Pattern = z
   .string()
   .regex(
     /^(@(read|change|destroy)|[a-z*][a-z0-9.*-]*)$/,
     'use a verb (guest.start), a glob (guest.*), or @read, @change, @destroy',
   );
 const Glob = z.string().min(1).max(255);
+export const RoleName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'use 1 to 32 of a-z 0-9 -, and begin with a letter');
 
 /** What a role may do: verbs by name, by glob, or by risk. What `deny` names is taken away again. */
 export const Role = z.strictObject({
@@ -71,6 +72,9 @@ export const Policy = z
     });
   });
 export type Policy = z.infer<typeof Policy>;
+
+/** A policy that was kept, or came from central: a grant of a role that is not there any more lets nothing. */
+export const KeptPolicy = z.strictObject({ roles: z.record(z.string(), Role), grants: z.array(Grant) });
 
 export interface Target {
   guest?: string;
@@ -186,12 +190,12 @@ export function idlePatterns(policy: Policy, table: VerbTable): readonly { role:
   );
 }
 
-function roleNamed(policy: Policy, name: string): Role | undefined {
+export function roleNamed(policy: Policy, name: string): Role | undefined {
   if (Object.hasOwn(BUILT_IN_ROLES, name)) return BUILT_IN_ROLES[name];
   return Object.hasOwn(policy.roles, name) ? policy.roles[name] : undefined;
 }
 
-const roleNames = (policy: Policy): string[] => [
+export const roleNames = (policy: Policy): string[] => [
   ...new Set([...Object.keys(BUILT_IN_ROLES), ...Object.keys(policy.roles)]),
 ];
 

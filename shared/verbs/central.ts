@@ -3,6 +3,7 @@ import { contactVerbs } from './contact.ts';
 import { enrolmentVerbs } from './enrolment.ts';
 import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
 import { jobVerbs } from './job.ts';
+import { roleVerbs } from './role.ts';
 
 /** What central answers on its own JID: the whole site. */
 export const centralVerbs = {
@@ -14,5 +15,6 @@ export const centralVerbs = {
   ...enrolmentVerbs,
   ...contactVerbs,
   ...jobVerbs,
+  ...roleVerbs,
 } satisfies VerbTable;
 export type CentralVerbs = typeof centralVerbs;
