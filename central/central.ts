@@ -26,7 +26,7 @@ import { serveReports } from '#shared/xmpp/report.ts';
 import { agentCaller } from './agents/caller.ts';
 import { type JobFeed, jobFeed } from './agents/job-feed.ts';
 import { vigil } from './agents/vigil.ts';
-import { auditTrail } from './audit/trail.ts';
+import { type AuditTrail, auditTrail } from './audit/trail.ts';
 import { type CentralConfig, readSecret, siteDomain } from './config.ts';
 import { followers } from './contacts/followers.ts';
 import { GUEST_IDENTITY, serveContacts } from './contacts/presence.ts';
@@ -43,11 +43,15 @@ import { centralJournal } from './journal/journal.ts';
 import { maySite, offersOf } from './offers.ts';
 import { type PolicyStore, policyStore } from './roles/policy-store.ts';
 import { replicatePolicy } from './roles/replicate.ts';
+import { type ScheduleRunner, scheduleRunner } from './schedules/runner.ts';
+import { loadSchedules, scheduleStore } from './schedules/store.ts';
+import { auditHandlers } from './verbs/audit.ts';
 import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { passedHandlers } from './verbs/passed.ts';
 import { roleHandlers } from './verbs/role.ts';
+import { scheduleHandlers } from './verbs/schedule.ts';
 import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
 
 const DAY_MS = 86_400_000;
@@ -90,6 +94,13 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const watchers = await subscriptions(database, writer);
   const followed = await followers(database, writer, config.rosters);
   const contactDeps = { followers: followed, rosters: () => rosters };
+  const schedules = scheduleRunner({
+    loaded: await loadSchedules(database),
+    store: scheduleStore(writer),
+    perform: (request) => perform(request),
+    clock: systemClock,
+    onBug,
+  });
   const handlers = centralHandlers({
     site,
     jobs,
@@ -99,6 +110,8 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     hosts,
     contactDeps,
     policies,
+    schedules,
+    trail,
     perform: (request) => perform(request),
   });
   const perform: Perform = performer<CentralVerbs>({
@@ -166,11 +179,14 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const prune = (): void => void journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString()).catch(onBug);
   prune();
   const pruning = setInterval(prune, DAY_MS);
-  entity.start().catch((error) => log.error({ problem: messageOf(error) }, 'the server does not take us'));
+  // What a run asks of a host goes by the server: before it is there, nothing is due.
+  const connected = entity.start().then(schedules.start);
+  connected.catch((error) => log.error({ problem: messageOf(error) }, 'the server does not take us'));
 
   return async () => {
     clearInterval(pruning);
     clearInterval(sweeping);
+    schedules.stop();
     watch.stop();
     replication.stop();
     contacts.stop();
@@ -215,6 +231,8 @@ interface HandlerDeps {
   feed: JobFeed;
   hosts: Enrolment;
   contactDeps: ContactDeps;
+  schedules: ScheduleRunner;
+  trail: AuditTrail;
   perform: Perform;
 }
 
@@ -227,6 +245,8 @@ function centralHandlers({
   hosts,
   contactDeps,
   policies,
+  schedules,
+  trail,
   perform,
 }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock });
@@ -242,6 +262,8 @@ function centralHandlers({
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
     ...roleHandlers({ policies, site, table: centralVerbs }),
+    ...scheduleHandlers({ runner: schedules, may, table: centralVerbs, now: Date.now }),
+    ...auditHandlers({ trail, table: centralVerbs }),
   };
 }
 

@@ -70,6 +70,9 @@ export const FAILURES = {
   'grant-not-found': ['cancel', 'item-not-found', '{jid} does not have the role {role}.'],
   'role-last-admin': ['cancel', 'not-allowed', 'Nobody would be left who may give roles.'],
   'policy-late': ['cancel', 'conflict', 'The policy is of version {version}, and {newest} is known.'],
+  // Schedules.
+  'schedule-not-found': ['cancel', 'item-not-found', 'There is no schedule {schedule}.'],
+  'schedule-exists': ['cancel', 'conflict', 'There is a schedule {schedule} already; remove it first.'],
   // Reports of agents to central.
   'report-gap': ['cancel', 'unexpected-request', 'The report does not follow the one before: a snapshot is due.'],
   'report-late': ['cancel', 'conflict', 'The report is of epoch {epoch}, and {newest} has begun.'],

@@ -22,10 +22,26 @@ export interface AuditTrail {
   flush(): Promise<void>;
   /** The newest first; those before `before`. */
   read(limit: number, before?: number): Promise<TrailEntry[]>;
+  /** The newest first, read as they are asked for; times as the trail has them. */
+  backward(bounds: Bounds): AsyncGenerator<TrailEntry>;
   /** The oldest first: for an export. */
   from(seq: number, limit: number): Promise<TrailEntry[]>;
   /** The first entry that does not follow from the one before it: the trail was cut or changed there. */
-  verify(): Promise<{ entries: number; brokenAt?: number }>;
+  verify(): Promise<Verdict>;
+}
+
+export interface Bounds {
+  /** Only entries of a lower number. */
+  before?: number | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+/** How many entries follow from each other, the hash of the last of them, and the first that does not. */
+export interface Verdict {
+  entries: number;
+  hash: string;
+  brokenAt?: number;
 }
 
 /** Before the first entry. */
@@ -103,13 +119,36 @@ export function auditTrail(database: Database, writer: Writer, onBug: (error: un
       (
         await database.selectFrom('audit').selectAll().where('seq', '>=', seq).orderBy('seq').limit(limit).execute()
       ).map(entryOf),
+    backward: (bounds) => backward(database, bounds),
     verify: () => verifyTrail(database),
   };
 }
 
 const entryOf = ({ record, ...row }: Tables['audit']): TrailEntry => ({ ...row, record: JSON.parse(record) });
 
-async function verifyTrail(database: Database): Promise<{ entries: number; brokenAt?: number }> {
+/** SQLite answers at once, in this thread: between two pages others have their turn. */
+const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function* backward(database: Database, { before, since, until }: Bounds): AsyncGenerator<TrailEntry> {
+  const { newest } = await database
+    .selectFrom('audit')
+    .select(({ fn }) => fn.max('seq').as('newest'))
+    .executeTakeFirstOrThrow();
+  let end = Math.min(before ?? Number.MAX_SAFE_INTEGER, (newest ?? 0) + 1);
+  for (; end > 1; end -= PAGE) {
+    let page = database
+      .selectFrom('audit')
+      .selectAll()
+      .where('seq', '<', end)
+      .where('seq', '>=', end - PAGE);
+    if (since !== undefined) page = page.where('at', '>=', since);
+    if (until !== undefined) page = page.where('at', '<=', until);
+    for (const row of await page.orderBy('seq', 'desc').execute()) yield entryOf(row);
+    await breath();
+  }
+}
+
+async function verifyTrail(database: Database): Promise<Verdict> {
   let before = ROOT;
   let entries = 0;
   for (;;) {
@@ -122,10 +161,11 @@ async function verifyTrail(database: Database): Promise<{ entries: number; broke
       .execute();
     for (const row of rows) {
       const isNext = row.seq === entries + 1 && row.hash === entryHash(before, row.seq, row.at, row.record);
-      if (!isNext) return { entries, brokenAt: entries + 1 };
+      if (!isNext) return { entries, hash: before, brokenAt: entries + 1 };
       before = row.hash;
       entries = row.seq;
     }
-    if (rows.length < PAGE) return { entries };
+    if (rows.length < PAGE) return { entries, hash: before };
+    await breath();
   }
 }

@@ -9,6 +9,7 @@ import type { Call, Perform } from '#shared/verb/request.ts';
 import { lineOf, recordsOf } from '#shared/verb/say.ts';
 import { rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
 import type { fleetVerbs } from '#shared/verbs/fleet.ts';
+import { namedArguments } from './named-arguments.ts';
 
 export interface FleetDeps {
   site: Site;
@@ -29,7 +30,7 @@ export function fleetHandlers({ site, may, table, perform }: FleetDeps): Handler
       const selected = site.guests().filter(guestSelector(where));
       const targets = selected.filter(({ contact }) => may(call.requester, verb, { guest: contact }));
       if (targets.length === 0) throw new Failure('bad-argument', { field: 'where', problem: noneOf(selected, verb) });
-      const args = argumentsOf(lines);
+      const args = namedArguments(lines);
       return inParallel(targets, parallel, call.signal, (target) =>
         outcomeOf(perform, { verb, row, guestArg, args, target, call }),
       );
@@ -40,21 +41,11 @@ export function fleetHandlers({ site, may, table, perform }: FleetDeps): Handler
 const noneOf = (selected: readonly SiteGuest[], verb: string): string =>
   selected.length === 0 ? 'it selects no guest' : `you may not ${verb} any of the ${selected.length} guests it selects`;
 
-function argumentsOf(lines: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    lines.map((line) => {
-      const at = line.indexOf('=');
-      if (at > 0) return [line.slice(0, at), line.slice(at + 1)];
-      throw new Failure('bad-argument', { field: 'args', problem: `${line} is not NAME=VALUE` });
-    }),
-  );
-}
-
 interface One {
   verb: string;
   row: Verb;
   guestArg: string;
-  args: Record<string, string>;
+  args: Record<string, string | string[]>;
   target: SiteGuest;
   call: Call;
 }

@@ -42,10 +42,10 @@ export const Grant = z.strictObject({
 export type Grant = z.infer<typeof Grant>;
 
 export const BUILT_IN_ROLES: Readonly<Record<string, Role>> = {
-  viewer: { allow: ['@read', 'contact.*'], deny: [] },
+  viewer: { allow: ['@read', 'contact.*'], deny: ['audit.*'] },
   operator: {
-    allow: ['@read', 'guest.*', 'console.*', 'job.*', 'fleet.run', 'contact.*'],
-    deny: ['guest.define', 'guest.delete'],
+    allow: ['@read', 'guest.*', 'console.*', 'job.*', 'fleet.run', 'schedule.*', 'contact.*'],
+    deny: ['guest.define', 'guest.delete', 'audit.*'],
   },
   admin: { allow: ['*'], deny: [] },
 };

@@ -1,9 +1,11 @@
 import type { VerbTable } from '#shared/verb/verb.ts';
+import { auditVerbs } from './audit.ts';
 import { contactVerbs } from './contact.ts';
 import { enrolmentVerbs } from './enrolment.ts';
 import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
 import { jobVerbs } from './job.ts';
 import { roleVerbs } from './role.ts';
+import { scheduleVerbs } from './schedule.ts';
 
 /** What central answers on its own JID: the whole site. */
 export const centralVerbs = {
@@ -16,5 +18,7 @@ export const centralVerbs = {
   ...contactVerbs,
   ...jobVerbs,
   ...roleVerbs,
+  ...scheduleVerbs,
+  ...auditVerbs,
 } satisfies VerbTable;
 export type CentralVerbs = typeof centralVerbs;
