@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { scheduleRunner } from '#central/schedules/runner.ts';
+import type { Schedule, ScheduleStore, StoredSchedule } from '#central/schedules/store.ts';
+import { Failure } from '#shared/errors.ts';
+import type { Missed } from '#shared/model/schedule.ts';
+import type { Perform, Request } from '#shared/verb/request.ts';
+import { manualClock } from '#test/unit/support/manual-clock.ts';
+
+const START = Date.UTC(2026, 5, 1);
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const schedule = (over: Partial<Schedule> = {}): Schedule => ({
+  name: 'nightly',
+  when: '*/10 * * * *',
+  zone: 'UTC',
+  verb: 'guest.start',
+  args: { guest: 'venti' },
+  missed: 'skip',
+  confirmed: false,
+  requester: 'ann@x.test',
+  addedAt: new Date(START).toISOString(),
+  ...over,
+});
+
+/** A disk, a journal that acts once for each operation id, and programs that may be killed at each step between the two. */
+function world() {
+  const clock = manualClock(START);
+  const disk = new Map<string, StoredSchedule>();
+  const acted = new Map<string, Request>();
+  const asked: Request[] = [];
+  const timers: number[] = [];
+  const now = { isFull: false, killIn: Number.POSITIVE_INFINITY, killed: () => {}, isHeld: false };
+  let generation = 0;
+  let end = (): void => {};
+
+  /** Between two steps a program may die: nothing of it happens any more. */
+  const step = async (mine: number): Promise<void> => {
+    await Promise.resolve();
+    if (mine === generation && --now.killIn === 0) generation++;
+    if (mine !== generation) await new Promise(() => {});
+  };
+  const store = (mine: number): ScheduleStore => {
+    const write = async (work: () => void): Promise<void> => {
+      await step(mine);
+      if (now.isFull) throw new Failure('host-space', { problem: 'database or disk is full' });
+      work();
+      await step(mine);
+    };
+    const put = (stored: StoredSchedule) => write(() => void disk.set(stored.schedule.name, structuredClone(stored)));
+    return { add: put, put, remove: (name) => write(() => void disk.delete(name)) };
+  };
+  const start = () => {
+    end();
+    const mine = ++generation;
+    const perform: Perform = async (request) => {
+      await step(mine);
+      asked.push(request);
+      if (!acted.has(request.operation)) acted.set(request.operation, request);
+      await step(mine);
+      while (now.isHeld) await turn();
+      return { kind: 'result', value: {}, replayed: false };
+    };
+    const bugs: unknown[] = [];
+    const runner = scheduleRunner({
+      loaded: structuredClone([...disk.values()]),
+      store: store(mine),
+      perform,
+      clock: {
+        now: clock.now,
+        after: (ms, call) => {
+          timers.push(ms);
+          return clock.after(ms, () => mine === generation && call());
+        },
+      },
+      onBug: (error) => void bugs.push(error),
+    });
+    end = runner.stop;
+    runner.start();
+    return { runner, bugs, isDead: () => mine !== generation };
+  };
+  /** In small moves, so that what a move begins is done within it. */
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= MINUTE_MS) {
+      clock.advance(Math.min(left, MINUTE_MS));
+      for (let at = 0; at < 3; at++) await turn();
+    }
+  };
+  const dues = (): string[] => [...acted.keys()].map((id) => id.split(' ')[2]?.slice(11, 16) ?? '');
+  return { clock, disk, acted, asked, timers, now, start, pass, dues };
+}
+
+describe('the runner of schedules', () => {
+  it('runs a verb at each time, as whoever made it, and says how it went', async () => {
+    const { start, pass, asked, dues } = world();
+    const { runner } = start();
+    await runner.add(schedule());
+    await pass(25 * MINUTE_MS);
+    assert.deepEqual(dues(), ['00:10', '00:20']);
+    assert.deepEqual(asked[0], {
+      verb: 'guest.start',
+      args: { guest: 'venti' },
+      requester: { bareJid: 'ann@x.test', fullJid: 'ann@x.test' },
+      surface: 'schedule',
+      operation: 'schedule nightly 2026-06-01T00:10:00.000Z',
+      confirmed: false,
+    });
+    const { lastRun, nextAt } = runner.find('nightly') ?? {};
+    assert.deepEqual([lastRun?.outcome, nextAt], ['done', '2026-06-01T00:30:00.000Z']);
+    await runner.remove('nightly');
+    await pass(HOUR_MS);
+    assert.equal(asked.length, 2);
+  });
+
+  const missed: [Missed, string[]][] = [
+    ['skip', ['00:40']],
+    ['once', ['00:30', '00:40']],
+    ['all', ['00:10', '00:20', '00:30', '00:40']],
+  ];
+  for (const [how, expected] of missed)
+    it(`treats what was missed as it was told: ${how}`, async () => {
+      const { start, pass, dues } = world();
+      const { runner } = start();
+      await runner.add(schedule({ missed: how }));
+      runner.stop();
+      await pass(35 * MINUTE_MS);
+      assert.deepEqual(dues(), []);
+      const again = start();
+      await pass(2 * MINUTE_MS);
+      assert.equal(again.runner.find('nightly')?.lastRun?.outcome, how === 'skip' ? 'skipped' : 'done');
+      await pass(5 * MINUTE_MS);
+      assert.deepEqual(dues(), expected);
+    });
+
+  it('does not run what is years away at once, and sets no timer that a computer cannot count', async () => {
+    const { start, pass, asked, timers } = world();
+    const { runner } = start();
+    await runner.add(schedule({ name: 'far', when: '2060-01-01T00:00:00Z' }));
+    await pass(HOUR_MS);
+    assert.equal(asked.length, 0);
+    assert.ok(timers.length > 0 && timers.every((ms) => ms >= 0 && ms <= LONGEST_TIMER_MS));
+  });
+
+  it('runs one time once, also when it is started again', async () => {
+    const { start, pass, dues } = world();
+    await start().runner.add(schedule({ when: '2026-06-01T00:05:30Z' }));
+    await pass(HOUR_MS);
+    assert.equal(start().runner.find('nightly')?.nextAt, null);
+    await pass(HOUR_MS);
+    assert.deepEqual(dues(), ['00:05']);
+  });
+
+  it('lets runs of one schedule follow each other, and others go by', async () => {
+    const { start, pass, dues, now, asked } = world();
+    const { runner } = start();
+    await runner.add(schedule({ name: 'slow', missed: 'all' }));
+    await pass(9 * MINUTE_MS);
+    now.isHeld = true;
+    await runner.add(schedule({ name: 'other', when: '15 * * * *' }));
+    await pass(22 * MINUTE_MS);
+    assert.deepEqual(
+      asked.map(({ operation }) => operation.split(' ')[1]),
+      ['slow', 'other'],
+    );
+    now.isHeld = false;
+    await pass(MINUTE_MS);
+    assert.deepEqual(dues(), ['00:10', '00:15', '00:20', '00:30']);
+  });
+
+  it('runs nothing that it cannot write down first, and makes up for it when there is room', async () => {
+    const { start, pass, asked, now, dues } = world();
+    const { runner, bugs } = start();
+    await runner.add(schedule({ missed: 'once' }));
+    now.isFull = true;
+    await pass(12 * MINUTE_MS);
+    assert.equal(asked.length, 0);
+    assert.ok(bugs.length > 0 && bugs.length < 10, `${bugs.length} times`);
+    now.isFull = false;
+    await pass(MINUTE_MS);
+    assert.deepEqual(dues(), ['00:10']);
+  });
+
+  it('acts for each time once, wherever it is killed', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            passMin: fc.integer({ min: 1, max: 25 }),
+            killIn: fc.integer({ min: 1, max: 12 }),
+            isFull: fc.boolean(),
+          }),
+          { minLength: 1, maxLength: 8 },
+        ),
+        async (lives) => {
+          const { start, pass, acted, now, clock, dues } = world();
+          await start().runner.add(schedule({ missed: 'all' }));
+          for (const { passMin, killIn, isFull } of lives) {
+            now.killIn = killIn;
+            now.isFull = isFull;
+            await pass(passMin * MINUTE_MS);
+            start();
+          }
+          now.killIn = Number.POSITIVE_INFINITY;
+          now.isFull = false;
+          start();
+          await pass(MINUTE_MS);
+          const count = Math.floor((clock.now() - START) / (10 * MINUTE_MS));
+          assert.equal(acted.size, count, dues().join());
+          assert.deepEqual(dues(), dues().toSorted());
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('runs what was cut off in the middle, however late, also where missed runs are skipped', async () => {
+    const { start, pass, now, dues, acted } = world();
+    await start().runner.add(schedule());
+    // Killed after it is written down that it runs, and before it is asked for.
+    now.killIn = 3;
+    await pass(11 * MINUTE_MS);
+    assert.equal(acted.size, 0);
+    await pass(40 * MINUTE_MS);
+    start();
+    await pass(MINUTE_MS);
+    assert.deepEqual(dues(), ['00:10']);
+  });
+});
