@@ -38,12 +38,17 @@ export interface Replica {
 const KEY = 'policy';
 const ANSWER_MS = 10_000;
 const AGAIN_MS = 5_000;
-/** What a server answers for a component that is not there. */
+/**
+ * What a server answers for a component that is not there: `forbidden` and `not-allowed` where it then takes the domain for another
+ * server's, and may talk to none, as ejabberd does. Central's own refusals name a row of the failure table beside it.
+ */
 const ABSENT: ReadonlySet<string> = new Set([
   'service-unavailable',
   'recipient-unavailable',
   'remote-server-not-found',
   'remote-server-timeout',
+  'forbidden',
+  'not-allowed',
 ]);
 
 export function policyReplica(deps: ReplicaDeps): Replica {

@@ -81,11 +81,14 @@ describe('central’s policy at an agent', () => {
   it('holds as it is kept, where the server says that central is not there', async () => {
     const { kept } = scene();
     kept.set('policy', told(5).getChildText('json') ?? '');
-    const one = scene(kept);
-    one.connect();
-    one.questions[0]?.reject(new StanzaError('cancel', 'remote-server-not-found'));
-    await settled();
-    assert.equal(one.may(), true);
+    let one = scene(kept);
+    for (const condition of ['remote-server-not-found', 'forbidden']) {
+      one = scene(kept);
+      one.connect();
+      one.questions[0]?.reject(new StanzaError('cancel', condition));
+      await settled();
+      assert.equal(one.may(), true, condition);
+    }
     one.clock.advance(5_000);
     one.questions[1]?.resolve(answer(nobody(6)));
     await settled();
