@@ -1,0 +1,70 @@
+import { systemClock } from '#shared/clock.ts';
+import type { Handlers } from '#shared/verb/handlers.ts';
+import { jobHandlers } from '#shared/verb/job-handlers.ts';
+import type { JobRunner } from '#shared/verb/job-runner.ts';
+import type { May } from '#shared/verb/policy.ts';
+import type { Perform } from '#shared/verb/request.ts';
+import { type CentralVerbs, centralVerbs } from '#shared/verbs/central.ts';
+import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { agentCaller } from './agents/caller.ts';
+import type { JobFeed } from './agents/job-feed.ts';
+import type { AuditTrail } from './audit/trail.ts';
+import type { Enrolment } from './enrolment/enrolment.ts';
+import type { Site } from './inventory/site.ts';
+import type { PolicyStore } from './roles/policy-store.ts';
+import type { ScheduleRunner } from './schedules/runner.ts';
+import { auditHandlers } from './verbs/audit.ts';
+import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
+import { enrolmentHandlers } from './verbs/enrolment.ts';
+import { fleetHandlers } from './verbs/fleet.ts';
+import { passedHandlers } from './verbs/passed.ts';
+import { roleHandlers } from './verbs/role.ts';
+import { scheduleHandlers } from './verbs/schedule.ts';
+import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
+
+export interface HandlerDeps {
+  site: Site;
+  policies: PolicyStore;
+  jobs: JobRunner;
+  may: May;
+  entity: Entity;
+  feed: JobFeed;
+  hosts: Enrolment;
+  contactDeps: ContactDeps;
+  schedules: ScheduleRunner;
+  trail: AuditTrail;
+  perform: Perform;
+}
+
+/** A handler for every verb of central. */
+export function centralHandlers({
+  site,
+  jobs,
+  may,
+  entity,
+  feed,
+  hosts,
+  contactDeps,
+  policies,
+  schedules,
+  trail,
+  perform,
+}: HandlerDeps): Handlers<CentralVerbs> {
+  const ask = agentCaller({ entity, clock: systemClock });
+  const deps = { site, ask, may };
+  return {
+    // The agent's answer is held to its row, which perform checks: no type is lost that was there.
+    ...(passedHandlers({ site, ask, feed }, passedGuestVerbs) as unknown as Handlers<typeof passedGuestVerbs>),
+    ...siteHostHandlers(deps),
+    ...siteGuestHandlers(deps),
+    ...placedHandlers(deps),
+    ...enrolmentHandlers(hosts),
+    ...contactHandlers(contactDeps),
+    ...fleetHandlers({ site, may, table: centralVerbs, perform }),
+    ...jobHandlers({ jobs, may }),
+    ...roleHandlers({ policies, site, table: centralVerbs }),
+    ...scheduleHandlers({ runner: schedules, may, table: centralVerbs, now: Date.now }),
+    ...auditHandlers({ trail, table: centralVerbs }),
+  };
+}

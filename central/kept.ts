@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { jobRunner } from '#shared/verb/job-runner.ts';
+import { agentVerbs } from '#shared/verbs/agent.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
+import { auditTrail } from './audit/trail.ts';
+import { type CentralConfig, siteDomain } from './config.ts';
+import { followers } from './contacts/followers.ts';
+import { subscriptions } from './contacts/subscriptions.ts';
+import { openDatabase } from './database/open.ts';
+import { groupWriter } from './database/writer.ts';
+import { Site } from './inventory/site.ts';
+import { inventoryStore, loadInventory } from './inventory/store.ts';
+import { centralJobTable } from './journal/job-table.ts';
+import { centralJournal } from './journal/journal.ts';
+import { policyStore } from './roles/policy-store.ts';
+import { loadSchedules } from './schedules/store.ts';
+
+export type Kept = Awaited<ReturnType<typeof openKept>>;
+
+/** All that outlives the process, read from the database. @throws Failure config-invalid */
+export async function openKept(config: CentralConfig, now: () => number, onBug: (error: unknown) => void) {
+  const database = await openDatabase(config.database ?? join(config.state, 'central.sqlite'), onBug);
+  const writer = groupWriter(database);
+  const trail = auditTrail(database, writer, onBug);
+  const site = new Site({ loaded: await loadInventory(database), store: inventoryStore(writer), now, onBug });
+  for (const name of config.hosts)
+    if (!site.findHost(name)) await site.enrol(name, `${name}@${siteDomain(config.jid)}`);
+  const journal = centralJournal(database, writer, trail, now, onBug);
+  const jobs = jobRunner({ table: await centralJobTable(database, writer, trail), now, onBug });
+  const policies = await policyStore({
+    database,
+    writer,
+    configured: config.policy,
+    table: centralVerbs,
+    alsoKnown: agentVerbs,
+    now,
+  });
+  return {
+    database,
+    writer,
+    trail,
+    site,
+    journal,
+    jobs,
+    policies,
+    watchers: await subscriptions(database, writer),
+    followed: await followers(database, writer, config.rosters),
+    schedules: await loadSchedules(database),
+    close: async () => {
+      await journal.flush();
+      await trail.flush();
+      await writer.settled();
+      await database.destroy();
+    },
+  };
+}
