@@ -1,0 +1,230 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { systemClock } from '#shared/clock.ts';
+import { textOf } from '#shared/config/file.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import type { Choices } from '#shared/verb/fields.ts';
+import { type JobRunner, jobRunner } from '#shared/verb/job-runner.ts';
+import type { Offer } from '#shared/verb/offer.ts';
+import { performer } from '#shared/verb/perform.ts';
+import type { May } from '#shared/verb/policy.ts';
+import type { Perform, Requester } from '#shared/verb/request.ts';
+import { rowOf } from '#shared/verb/verb.ts';
+import { type AgentVerbs, agentVerbs } from '#shared/verbs/agent.ts';
+import { serveAbout } from '#shared/xmpp/about.ts';
+import { serveChat } from '#shared/xmpp/chat.ts';
+import { serveCommands } from '#shared/xmpp/commands.ts';
+import { xmppClient } from '#shared/xmpp/connection/client.ts';
+import { serveDisco } from '#shared/xmpp/disco.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { type AgentConfig, readPassword } from './config.ts';
+import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
+import { consoleKeeper } from './consoles/keeper.ts';
+import type { HypervisorDriver } from './drivers/driver.ts';
+import { factsBy } from './facts.ts';
+import { serverTimeMs } from './host/clock.ts';
+import { healthKeeper } from './host/health.ts';
+import { driverFor } from './hypervisor.ts';
+import { type Inventory, inventory as inventoryOf } from './inventory/inventory.ts';
+import { jobTable } from './jobs/job-table.ts';
+import { openDatabase } from './journal/database.ts';
+import { agentJournal } from './journal/journal.ts';
+import { recover } from './journal/recover.ts';
+import { nextEpoch, settings } from './journal/settings.ts';
+import { servePresence } from './presence.ts';
+import { serveReports } from './reports/serve.ts';
+import { authority } from './roles/authority.ts';
+import { agentHandlers } from './verbs/agent.ts';
+import { hostNow } from './verbs/host.ts';
+import { supportedBy } from './verbs/supported.ts';
+
+const DAY_MS = 86_400_000;
+/** A host that has gone is to be seen to have gone; one whose link hiccups is back sooner than this. */
+const RESUME_S = 30;
+
+/**
+ * Start an agent; resolves when its guests were read, or could not be. The server is waited for.
+ *
+ * @param hypervisor the driver, where it is not to be made of what the configuration says
+ * @returns what stops it
+ */
+export async function startAgent(
+  config: AgentConfig,
+  log: Logger,
+  hypervisor?: HypervisorDriver,
+): Promise<() => Promise<void>> {
+  const version = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+  const now = Date.now;
+  const newId = randomUUID;
+  const onBug = (error: unknown, id = 'none'): void => log.error({ err: error, id }, 'fault of the agent');
+  mkdirSync(config.state, { recursive: true, mode: 0o700 });
+
+  const driver = hypervisor ?? (await driverFor(config, log));
+  const inventory = inventoryOf({ driver, host: config.host, clock: systemClock, log, onBug });
+  const health = healthKeeper(config.host, config.state, now);
+  const database = openDatabase(join(config.state, 'agent.sqlite'));
+  const factsOf = factsBy({ driver, inventory });
+  const journal = agentJournal({ database, factsOf, now, onBug });
+  const jobs = jobRunner({ table: jobTable(database), now, onBug });
+  const kept = settings(database);
+  const epoch = nextEpoch(kept, now());
+  const entity = entityOf(config, log, onBug);
+  const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
+  const consoles = consoleKeeper({
+    driver,
+    inventory,
+    keepBytes: config.consoleBytes,
+    clock: systemClock,
+    log,
+    send: consoleDelivery(entity),
+  });
+  const handlers = agentHandlers({
+    config,
+    driver,
+    inventory,
+    consoles,
+    health,
+    jobs,
+    may,
+    version,
+    now,
+    host: config.host,
+    serverTimeMs: () => serverTimeMs(entity),
+  });
+  const supports = supportedBy(driver);
+  const perform = performer<AgentVerbs>({
+    table: agentVerbs,
+    handlers,
+    may,
+    supports,
+    journal,
+    jobs,
+    audit: journal.audit,
+    onBug,
+    now,
+    newId,
+    here: { driver: driver.kind, host: config.host },
+    limits: config.limits,
+  });
+  const gate = gateBefore(perform, config.host);
+  const offer: Offer = {
+    table: agentVerbs,
+    perform: gate.perform,
+    may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
+    choices: choicesBy(inventory, jobs, may, config.host),
+    speaksForOthers: isCentral,
+  };
+  const identity = { category: 'automation', type: 'skerry-agent', name: config.host };
+  serveCommands({ entity, offer, now, newId });
+  serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
+  serveDisco({ entity, offer, identity });
+  serveAbout(entity, { name: 'Skerry agent', version, now });
+  dropGoneWatchers(entity, consoles);
+  const presence = servePresence({ entity, inventory, identity, may, onBug });
+
+  const { central } = config;
+  const reports =
+    central &&
+    serveReports({
+      entity,
+      central,
+      epoch,
+      inventory,
+      jobs,
+      hostNow: () => hostNow({ config, driver, inventory, version }),
+      onBug,
+    });
+
+  await inventory.start();
+  consoles.start();
+  const begun = whenUp(inventory, async () => {
+    await recover({ journal, factsOf, now, log });
+    gate.open();
+    jobs.resume(agentVerbs, handlers);
+  });
+  begun.catch(onBug);
+  const prune = (): void => journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString());
+  prune();
+  const pruning = setInterval(prune, DAY_MS);
+  await connected(entity, log);
+
+  return async () => {
+    clearInterval(pruning);
+    presence.stop();
+    endAuthority();
+    if (reports) await reports.stop();
+    await jobs.stop();
+    await entity.stop();
+    await consoles.stop();
+    await inventory.stop();
+    health.stop();
+    await driver.close();
+    journal.flush();
+    database.close();
+  };
+}
+
+const entityOf = (config: AgentConfig, log: Logger, onBug: (error: unknown) => void): Entity =>
+  xmppClient({
+    jid: config.jid,
+    password: readPassword(config),
+    resource: 'agent',
+    resumeS: RESUME_S,
+    service: config.service,
+    ...(config.ca ? { ca: textOf(config.ca) } : {}),
+    log,
+    onBug,
+  });
+
+/** Do it when the hypervisor has answered for the first time. */
+async function whenUp(inventory: Inventory, work: () => Promise<void>): Promise<void> {
+  if (inventory.state !== 'up') {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const off = inventory.onState((state) => state === 'up' && resolve());
+    await promise;
+    off();
+  }
+  await work();
+}
+
+/** Until it is known what became of the operations that were cut off, nothing is changed; to look is allowed. */
+function gateBefore(perform: Perform, host: string): { perform: Perform; open(): void } {
+  let isOpen = false;
+  return {
+    open: () => {
+      isOpen = true;
+    },
+    perform: async (request) => {
+      const row = rowOf(agentVerbs, request.verb);
+      if (isOpen || row === undefined || row.risk === 'read') return perform(request);
+      throw new Failure('host-unreachable', { host, problem: 'its hypervisor has not answered since the agent began' });
+    },
+  };
+}
+
+/** A server that is away is waited for; one that refuses us is told of, and asked again, since it may be mended. */
+async function connected(entity: Entity, log: Logger): Promise<void> {
+  entity.start().catch((error) => log.error({ problem: messageOf(error) }, 'the server does not take us'));
+}
+
+function choicesBy(inventory: Inventory, jobs: JobRunner, may: May, host: string) {
+  return (kind: Choices, requester: Requester): readonly string[] => {
+    if (kind === 'host') return [host];
+    if (kind === 'verb')
+      return Object.keys(agentVerbs)
+        .filter((verb) => may(requester, verb))
+        .toSorted();
+    if (kind === 'job')
+      return jobs
+        .list({ limit: 50 })
+        .filter((job) => may(requester, 'guest.info', { guest: job.target }))
+        .map((job) => job.id);
+    if (inventory.host === undefined) return [];
+    return inventory
+      .guests()
+      .map((guest) => guest.name)
+      .filter((guest) => may(requester, 'guest.info', { guest }));
+  };
+}
