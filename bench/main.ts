@@ -1,8 +1,14 @@
 /** Every figure beside its floor or its peer, measured in the same run: `npm run bench`. */
 import { answerBare, bareIq, longList, roundTrip, throughput } from './answering.ts';
 import { type Figure, tableOf } from './figures.ts';
+import { benchFleet, sizeOf } from './fleet/main.ts';
 import { onRealGuests } from './real.ts';
 import { benchSite } from './site.ts';
+
+if (process.argv.includes('--fleet')) {
+  await benchFleet(sizeOf(process.argv.slice(2)));
+  process.exit(0);
+}
 
 const isQuick = process.argv.includes('--quick');
 const rounds = isQuick ? 300 : 3_000;
