@@ -46,7 +46,8 @@ const ITEMS_MAX = 500;
 
 const guestItems = (site: Site, domain: string, may: May, requester: Requester) =>
   site
-    .guests()
+    .eachGuest()
     .filter(({ contact }) => may(requester, 'guest.info', { guest: contact }))
-    .slice(0, ITEMS_MAX)
-    .map(({ contact, host }) => ({ jid: `${contact}@${domain}/${host.name}`, name: contact }));
+    .take(ITEMS_MAX)
+    .map(({ contact, host }) => ({ jid: `${contact}@${domain}/${host.name}`, name: contact }))
+    .toArray();

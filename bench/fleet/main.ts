@@ -38,7 +38,6 @@ export async function benchFleet(size: FleetSize): Promise<void> {
   try {
     const emptyMiB = await central.memoryMiB();
     add(await converging(fleet, 'all begin and connect', 0, true, fleet.startCrews));
-    add(await agreement(fleet));
     const fullMiB = await central.memoryMiB();
     const perGuestKiB = ((fullMiB - emptyMiB) * 1024) / (size.hosts * size.guests);
     add({
@@ -47,8 +46,8 @@ export async function benchFleet(size: FleetSize): Promise<void> {
       floor: `before any host ${emptyMiB.toFixed(0)} MiB`,
       note: `${perGuestKiB.toFixed(1)} KiB a guest`,
     });
-    add(...(await eventToPresence(fleet, 300)));
-    add(await reporting(fleet, 6));
+    add(...(await eventToPresence(fleet, 200)));
+    add(await reporting(fleet, 4));
     add(...(await fanOut(fleet)));
     await central.kill9();
     await fleet.switchAll(1, true);

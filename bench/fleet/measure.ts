@@ -17,7 +17,7 @@ const QUIET_MS = 1_000;
 const SEEN_MS_MAX = 10_000;
 const AT_ONCE = 200;
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const seconds = (value: number): string => `${(value / 1000).toFixed(1)} s`;
+const seconds = (value: number): string => (value < 1000 ? ms(value) : `${(value / 1000).toFixed(1)} s`);
 
 /** Do something, and see how long it takes until central tells all of it. */
 export async function converging(

@@ -54,13 +54,15 @@ export function siteGuestHandlers({ site, may }: SiteHandlerDeps): Handlers<type
   return {
     'guest.list': async ({ where, state, match, limit, from }, { requester }) =>
       site
-        .guests()
+        .eachGuest()
         .filter(guestSelector(where))
         .filter(({ guest }) => state === undefined || guest.state === state)
         .filter(({ contact }) => match === undefined || contact.includes(match))
         .filter(({ contact }) => may(requester, 'guest.info', { guest: contact }))
-        .slice(from, from + limit)
-        .map(guestRecord),
+        .drop(from)
+        .take(limit)
+        .map(guestRecord)
+        .toArray(),
     'guest.info': async ({ guest }) => guestRecord(site.guest(guest)),
     'guest.tag': async ({ guest, ...words }) => {
       const { contact } = site.guest(guest);
