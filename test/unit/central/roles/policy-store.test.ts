@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { type Database, openDatabase } from '#central/database/open.ts';
 import { groupWriter } from '#central/database/writer.ts';
@@ -13,11 +16,16 @@ const raise = (error: unknown): void => {
 };
 
 describe('the policy that verbs change', () => {
+  let dir: string;
   let database: Database;
   beforeEach(async () => {
-    database = await openDatabase(':memory:', raise);
+    dir = mkdtempSync(join(tmpdir(), 'skerry-roles-'));
+    database = await openDatabase(join(dir, 'central.sqlite'), raise);
   });
-  afterEach(() => database.destroy());
+  afterEach(async () => {
+    await database.destroy();
+    rmSync(dir, { recursive: true });
+  });
   const open = (configured: object = { grants: [{ role: 'admin', jid: 'a@x' }] }) =>
     policyStore({
       database,

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Database, openDatabase } from '#central/database/open.ts';
+import { groupWriter } from '#central/database/writer.ts';
+import type { Site } from '#central/inventory/site.ts';
+import { type PolicyStore, policyStore } from '#central/roles/policy-store.ts';
+import { roleHandlers } from '#central/verbs/role.ts';
+import { readArguments } from '#shared/verb/arguments.ts';
+import { Policy } from '#shared/verb/policy.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
+import { roleVerbs } from '#shared/verbs/role.ts';
+
+const raise = (error: unknown): void => {
+  throw error;
+};
+type Id = keyof typeof roleVerbs;
+
+describe('role verbs', () => {
+  let dir: string;
+  let database: Database;
+  let policies: PolicyStore;
+  const ask = async (who: string, verb: Id, args: Record<string, unknown> = {}): Promise<unknown> => {
+    const handlers = roleHandlers({ policies, site: {} as Site, table: centralVerbs });
+    const handler = handlers[verb] as (args: object, call: object) => Promise<unknown>;
+    return handler(readArguments(roleVerbs[verb], args), { verb, requester: { bareJid: who, fullJid: `${who}/x` } });
+  };
+  const grants = (role: string): string[] =>
+    policies.kept.grants.flatMap((grant) => (grant.role === role ? [grant.jid] : []));
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'skerry-roles-'));
+    database = await openDatabase(join(dir, 'central.sqlite'), raise);
+    const configured = Policy.parse({
+      roles: { day: { allow: ['@read'] } },
+      grants: [
+        { role: 'admin', jid: 'a@x' },
+        { role: 'admin', jid: 'part@x', hosts: ['host1'] },
+      ],
+    });
+    const writer = groupWriter(database);
+    policies = await policyStore({ database, writer, configured, table: centralVerbs, now: Date.now });
+  });
+  afterEach(async () => {
+    await database.destroy();
+    rmSync(dir, { recursive: true });
+  });
+
+  it('grant once, however often it is asked, and revoke all of it', async () => {
+    const web = { role: 'operator', jid: 'O@x', guests: ['web*'] };
+    await ask('a@x', 'role.grant', web);
+    await ask('a@x', 'role.grant', web);
+    await ask('a@x', 'role.grant', { ...web, guests: ['db'] });
+    assert.deepEqual(grants('operator'), ['o@x', 'o@x']);
+    assert.equal(policies.version, 2);
+    await ask('a@x', 'role.revoke', { role: 'operator', jid: 'o@X' });
+    assert.deepEqual(grants('operator'), []);
+  });
+
+  it('take an empty list, as a form sends it, for none', async () => {
+    await ask('a@x', 'role.grant', { role: 'viewer', jid: 'v@x', guests: [], tags: '' });
+    assert.deepEqual(policies.kept.grants, [{ role: 'viewer', jid: 'v@x' }]);
+  });
+
+  it('name what is wrong, and what is like it', async () => {
+    await assert.rejects(
+      ask('a@x', 'role.grant', { role: 'viwer', jid: 'v@x' }),
+      /no role viwer\. Did you mean viewer/,
+    );
+    await assert.rejects(ask('a@x', 'role.grant', { role: 'viewer', jid: 'v@x/r' }), /jid: a bare JID/);
+    await assert.rejects(ask('a@x', 'role.set', { role: 'night', allow: ['guest.strat'] }), /guest\.start/);
+    await assert.rejects(ask('a@x', 'role.set', { role: 'night', allow: ['Guest!'] }), /allow: use a verb/);
+    await assert.rejects(ask('a@x', 'role.set', { role: 'admin', allow: ['@read'] }), /built in/);
+    await assert.rejects(ask('a@x', 'role.set', { role: 'day', allow: ['*'] }), /configuration of central/);
+    await assert.rejects(ask('a@x', 'role.delete', { role: 'nigth' }), /no role nigth/);
+    await ask('a@x', 'role.grant', { role: 'viewer', jid: 'vera@x' });
+    await assert.rejects(ask('a@x', 'role.revoke', { role: 'viewer', jid: 'vear@x' }), /vear@x does not.*vera@x/);
+    await assert.rejects(ask('a@x', 'role.revoke', { role: 'admin', jid: 'a@x' }), /by the configuration/);
+    await assert.rejects(ask('a@x', 'role.who', { verb: 'guest.strat' }), /guest\.start/);
+  });
+
+  it('change nothing for who is an administrator of a part only', async () => {
+    const args: Record<string, Record<string, unknown>> = {
+      'role.grant': { role: 'admin', jid: 'part@x' },
+      'role.revoke': { role: 'admin', jid: 'a@x' },
+      'role.set': { role: 'night', allow: ['*'] },
+      'role.delete': { role: 'night' },
+    };
+    for (const [verb, given] of Object.entries(args))
+      await assert.rejects(ask('part@x', verb as Id, given), /may not role/, verb);
+    assert.equal(policies.version, 0);
+  });
+
+  it('show each their own grants, and all of them to who may see all', async () => {
+    await ask('a@x', 'role.grant', { role: 'viewer', jid: 'v@x' });
+    const shown = async (who: string) => JSON.stringify(await ask(who, 'role.list'));
+    assert.match(await shown('a@x'), /part@x on hosts host1/);
+    assert.match(await shown('part@x'), /part@x on hosts host1/);
+    assert.doesNotMatch(await shown('part@x'), /v@x/);
+    const who = (await ask('part@x', 'role.who', { verb: 'guest.start', all: true })) as { jid: string }[];
+    assert.deepEqual(
+      who.map(({ jid }) => jid),
+      ['part@x'],
+    );
+    const all = (await ask('a@x', 'role.who', { verb: 'guest.start', all: true })) as { jid: string; why: string }[];
+    assert.deepEqual(
+      all.map(({ jid, why }) => [jid, why]),
+      [
+        ['a@x', 'allows'],
+        ['part@x', 'allows'],
+        ['v@x', 'role has no such verb'],
+      ],
+    );
+  });
+});
