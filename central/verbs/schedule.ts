@@ -45,13 +45,13 @@ export function scheduleHandlers({ runner, may, table, now }: ScheduleDeps): Han
       const following = followingOf(timesOf(when, zone), now(), FOLLOWING);
       return { ...scheduleRecord(stored), following: following.map((ms) => new Date(ms).toISOString()) };
     },
-    'schedule.add': async ({ name, when, zone, missed, verb: word, args: lines, confirm }, { requester }) => {
+    'schedule.add': async ({ name, when, zone, missed, verb: word, args: lines, sure }, { requester }) => {
       const verb = word.trim().replace(/\s+/, '.').toLowerCase();
-      const args = checkedRun({ may, table }, requester, verb, namedArguments(lines), confirm);
+      const args = checkedRun({ may, table }, requester, verb, namedArguments(lines), sure);
       const addedAt = new Date(now()).toISOString();
       if (timesOf(when, zone).next(now()) === undefined)
         throw new Failure('bad-argument', { field: 'when', problem: `${when} is never due from now on` });
-      const wanted = { name, when, zone, verb, args, missed, confirmed: confirm, requester: requester.bareJid };
+      const wanted = { name, when, zone, verb, args, missed, confirmed: sure, requester: requester.bareJid };
       const there = runner.find(name);
       // Central was killed before it could say that it had done it, and is asked again.
       if (there && isSame(there.schedule, wanted)) return scheduleRecord(there);
@@ -76,7 +76,7 @@ function checkedRun(
   requester: Requester,
   verb: string,
   words: Readonly<Record<string, unknown>>,
-  confirm: boolean,
+  isSure: boolean,
 ): Record<string, unknown> {
   const row = rowOf(rules.table, verb);
   if (!row) {
@@ -88,9 +88,9 @@ function checkedRun(
   const args = argumentsFor(row, words);
   if (!mayRun(rules, requester, verb, args))
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${targetOf(row, args)}`.trim() });
-  if (row.risk === 'destroy' && !confirm) {
-    const how = 'nobody can be asked when it is due, so say confirm=yes now';
-    throw new Failure('confirmation-required', { verb, how });
+  if (row.risk === 'destroy' && !isSure) {
+    const problem = `${verb} may lose work or data, and nobody can be asked when it is due: say sure=yes`;
+    throw new Failure('bad-argument', { field: 'sure', problem });
   }
   return args;
 }

@@ -28,7 +28,7 @@ export const scheduleVerbs = {
   'schedule.add': verb({
     summary: 'Run a verb at certain times, or once at a certain time.',
     details:
-      'It runs as you: what you may not do when it is due is refused then. A verb that may lose work or data needs confirm=yes here, since nobody can be asked later.',
+      'It runs as you: what you may not do when it is due is refused then. A verb that may lose work or data needs sure=yes here, since nobody can be asked later.',
     risk: 'change',
     args: z.strictObject({
       name: ScheduleName,
@@ -53,14 +53,14 @@ export const scheduleVerbs = {
         title: 'Missed runs',
         description: 'What went by while central was away: skip it, run once for all of it, or run all of it.',
       }),
-      confirm: z
+      sure: z
         .boolean()
         .default(false)
-        .meta({ title: 'Confirm', description: 'Yes: run it although it may lose work or data.' }),
+        .meta({ title: 'Sure', description: 'Yes: run it unasked, although it may lose work or data.' }),
     }),
     positional: ['name', 'when', 'verb', 'args'],
     result: ScheduleRecord,
-    failures: ['schedule-exists', 'confirmation-required', 'verb-unknown'],
+    failures: ['schedule-exists', 'verb-unknown'],
     timeoutMs: 10_000,
     example: 'schedule add nightly "0 3 * * *" guest.start args=guest=venti zone=Europe/Berlin missed=once',
   }),

@@ -6,6 +6,7 @@ import { argFields } from '#shared/verb/fields.ts';
 import type { Offer } from '#shared/verb/offer.ts';
 import { type Verb, verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
 import type { FormField } from '#shared/xmpp/forms.ts';
 import { argumentForm, CONTROL_FIELDS, confirmForm, wordsOf } from '#shared/xmpp/verb-form.ts';
 
@@ -128,7 +129,7 @@ describe('the form of a verb', () => {
   });
 
   it('has names for its own ends that no verb uses', () => {
-    for (const [id, each] of Object.entries<Verb>(agentVerbs))
+    for (const [id, each] of Object.entries<Verb>({ ...agentVerbs, ...centralVerbs }))
       for (const field of argFields(each)) assert.ok(!CONTROL_FIELDS.has(field.name), `${id} ${field.name}`);
   });
 });
