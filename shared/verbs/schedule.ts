@@ -62,7 +62,7 @@ export const scheduleVerbs = {
     result: ScheduleRecord,
     failures: ['schedule-exists', 'verb-unknown'],
     timeoutMs: 10_000,
-    example: 'schedule add nightly "0 3 * * *" guest.start args=guest=venti zone=Europe/Berlin missed=once',
+    example: 'schedule add nightly "0 3 * * *" guest.start guest=venti zone=Europe/Berlin missed=once',
   }),
   'schedule.remove': verb({
     summary: 'Remove a schedule. A run that is under way goes on.',

@@ -146,6 +146,19 @@ describe('schedules and the audit trail, on a real site', function () {
     assert.equal(await state('cpu1'), 'shut off');
   });
 
+  it('is made, shown and removed from the command line', async () => {
+    const skerry = async (...args: string[]): Promise<string> => {
+      const { exitCode, stdout, stderr } = await rig.skerry(args);
+      assert.equal(exitCode, 0, stderr);
+      return stdout;
+    };
+    await skerry('schedule', 'add', 'nightly', '30 3 * * *', 'guest.start', 'guest=cpu1', 'zone=Europe/Berlin');
+    assert.match(await skerry('schedule', 'list'), /nightly +30 3 \* \* \* +Europe\/Berlin +guest\.start +guest=cpu1/);
+    assert.match(await skerry('schedule', 'info', 'nightly'), /Due at: (\S+T0[12]:30:00.000Z(, )?){5}/);
+    await skerry('schedule', 'remove', 'nightly');
+    assert.doesNotMatch(await skerry('schedule', 'list'), /nightly/);
+  });
+
   it('shows the trail to administrators alone', async () => {
     const viewer = await rigPerson(rig, 'viewer');
     try {
@@ -160,7 +173,7 @@ describe('schedules and the audit trail, on a real site', function () {
     const mine = (await run(admin, 'audit.list', {
       requester: rig.account('operator').jid,
       target: 'cpu1',
-      verb: 'guest.*',
+      verb: 'guest.start',
     })) as AuditEntry[];
     assert.ok(mine.length > 0 && mine.every(({ surface }) => surface === 'schedule'));
   });
