@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import xml from '@xmpp/xml';
-import { ensureAccount, writeCredentials } from '#provisioning/enrol/accounts.ts';
+import { ensureAccount, writeCredentials } from '#shared/ejabberd/accounts.ts';
 import { Failure } from '#shared/errors.ts';
 import type { SiteGuestRecord } from '#shared/model/site.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
