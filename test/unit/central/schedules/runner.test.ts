@@ -33,7 +33,7 @@ function world() {
   const acted = new Map<string, Request>();
   const asked: Request[] = [];
   const timers: number[] = [];
-  const now = { isFull: false, killIn: Number.POSITIVE_INFINITY, killed: () => {}, isHeld: false };
+  const now = { isFull: false, killIn: Number.POSITIVE_INFINITY, isHeld: false, mayRun: true };
   let generation = 0;
   let end = (): void => {};
 
@@ -59,6 +59,7 @@ function world() {
     const perform: Perform = async (request) => {
       await step(mine);
       asked.push(request);
+      if (!now.mayRun) throw new Failure('not-permitted', { requester: request.requester.bareJid, verb: request.verb });
       if (!acted.has(request.operation)) acted.set(request.operation, request);
       await step(mine);
       while (now.isHeld) await turn();
@@ -181,6 +182,22 @@ describe('the runner of schedules', () => {
     now.isFull = false;
     await pass(MINUTE_MS);
     assert.deepEqual(dues(), ['00:10']);
+  });
+
+  it('says that it was refused, and asks again at the next time', async () => {
+    const { start, pass, now, dues } = world();
+    const { runner, bugs } = start();
+    await runner.add(schedule());
+    now.mayRun = false;
+    await pass(11 * MINUTE_MS);
+    assert.deepEqual(runner.find('nightly')?.lastRun, {
+      due: '2026-06-01T00:10:00.000Z',
+      outcome: 'not-permitted',
+      text: 'ann@x.test may not guest.start.',
+    });
+    now.mayRun = true;
+    await pass(10 * MINUTE_MS);
+    assert.deepEqual([dues(), bugs], [['00:20'], []]);
   });
 
   it('acts for each time once, wherever it is killed', async () => {
