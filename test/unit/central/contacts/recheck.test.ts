@@ -28,6 +28,7 @@ describe('who may see a guest has changed', () => {
       bareJid: 'central.x',
       send: async (stanza) => void sent.push(stanza),
       onPresence: () => () => {},
+      onStatus: () => () => {},
     };
     const site: Partial<Site> = { guests: () => guests, onChange: () => () => {} };
     const contacts = serveContacts({
