@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { Site } from '#central/inventory/site.ts';
+import type { InventoryStore, StoredHost } from '#central/inventory/store.ts';
+import { siteGuestHandlers } from '#central/verbs/site.ts';
+import type { Guest } from '#shared/model/guest.ts';
+import type { Call } from '#shared/verb/request.ts';
+
+const COUNT = 50;
+const record = (n: number): Guest => ({
+  name: `g${String(n).padStart(2, '0')}`,
+  uuid: `uuid-${n}`,
+  state: n % 2 === 0 ? 'running' : 'shutoff',
+  host: 'host1',
+  vcpus: 1,
+  memoryMiB: 64,
+  addresses: [],
+  autostart: false,
+  persistent: true,
+});
+
+/** A site of one host that was known before; nothing is written. */
+function site(): Site {
+  const guests = Array.from({ length: COUNT }, (_, n) => record(n));
+  const host: StoredHost = {
+    ...{ name: 'host1', jid: 'host1@skerry.test', enrolledAt: '2026-01-01T00:00:00Z', heardAt: null },
+    ...{ tags: [], title: null, notes: null },
+    known: { epoch: 1, seq: 1, facts: undefined, guests: new Map(guests.map((each) => [each.uuid, each])) },
+  };
+  const contacts = guests.map(({ name, uuid }) => ({ contact: name, name, uuid, tags: [], notes: null }));
+  const contactOf = new Map([['host1', new Map(guests.map(({ name, uuid }) => [uuid, name]))]]);
+  const none = async (): Promise<void> => assert.fail('nothing is to be written');
+  const store: InventoryStore = { putHost: none, putContact: none, putReport: none, removeHost: none };
+  return new Site({ loaded: { hosts: [host], contacts, contactOf }, store, now: Date.now, onBug: assert.fail });
+}
+
+const call = { requester: { bareJid: 'ann@skerry.test', fullJid: 'ann@skerry.test/a' } } as Call;
+
+describe('guest.list of a site', () => {
+  /** Names that were asked about: how far the list was made. */
+  const asked: string[] = [];
+  const handlers = siteGuestHandlers({
+    site: site(),
+    ask: () => assert.fail('no agent is to be asked'),
+    may: (_, __, target) => {
+      asked.push(target?.guest ?? '');
+      return target?.guest !== 'g03';
+    },
+  });
+  const list = async (args: Partial<Parameters<(typeof handlers)['guest.list']>[0]>): Promise<string[]> => {
+    asked.length = 0;
+    const guests = await handlers['guest.list']({ where: [], limit: 1000, from: 0, ...args }, call);
+    return guests.map(({ name }) => name);
+  };
+
+  it('is sorted, and leaves out who may not be seen', async () => {
+    const names = await list({});
+    assert.deepEqual(names, [...names].sort());
+    assert.equal(names.length, COUNT - 1);
+    assert.ok(!names.includes('g03'));
+  });
+
+  it('in pages is the same list', async () => {
+    const whole = await list({});
+    const pages: string[] = [];
+    for (let from = 0; from < COUNT; from += 7) pages.push(...(await list({ from, limit: 7 })));
+    assert.deepEqual(pages, whole);
+    assert.deepEqual(await list({ from: COUNT }), []);
+  });
+
+  it('counts a page by those that are selected, and makes no more of it than the page needs', async () => {
+    assert.deepEqual(await list({ state: 'shutoff', from: 1, limit: 2 }), ['g05', 'g07']);
+    assert.deepEqual(asked, ['g01', 'g03', 'g05', 'g07']);
+  });
+});
