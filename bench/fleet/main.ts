@@ -57,6 +57,7 @@ export async function benchFleet(size: FleetSize): Promise<void> {
     await fleet.switchAll(0, false);
     add(await converging(fleet, "after ejabberd's kill -9 and start", 0, false, () => server.start()));
     curves.push(await curve(fleet, lost));
+    console.error(curves.join('\n'));
     add(await agreement(fleet));
   } finally {
     console.log(
