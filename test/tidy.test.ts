@@ -27,7 +27,8 @@ const FILES: readonly SourceFile[] = execFileSync('git', ['ls-files', '-co', '--
   .filter((path) => path !== '' && existsSync(`${ROOT}${path}`))
   .map((path) => ({ path, text: readFileSync(`${ROOT}${path}`, 'utf8') }));
 
-const isOurs = ({ path }: SourceFile): boolean => /^(shared|agent|central|cli|provisioning|test|bench)\/.*\.ts$/.test(path);
+const isOurs = ({ path }: SourceFile): boolean =>
+  /^(shared|agent|central|cli|provisioning|test|bench)\/.*\.ts$/.test(path);
 /** These files hold what they look for. */
 const isRule = ({ path }: SourceFile): boolean => path.startsWith('test/tidy');
 const SOURCES = FILES.filter(isOurs);

@@ -6,7 +6,11 @@ export const FORBIDDEN: readonly (readonly [file: RegExp, imported: RegExp, why:
   [/^shared\//, /^(agent|central|cli|provisioning|test|bench)\//, 'shared is what both sides mean, and knows neither'],
   [/^agent\//, /^(central|cli|provisioning|test|bench)\//, 'agent and command line meet only over XMPP'],
   [/^central\//, /^(agent|cli|provisioning|test|bench)\//, 'central, agent and command line meet only over XMPP'],
-  [/^(?!central\/database\/|agent\/(journal|jobs)\/|test\/)/, /^(pg|node:sqlite)$/, 'databases are opened in central/database and agent/journal'],
+  [
+    /^(?!central\/database\/|agent\/(journal|jobs)\/|test\/)/,
+    /^(pg|node:sqlite)$/,
+    'databases are opened in central/database and agent/journal',
+  ],
   [/^cli\//, /^(agent|central|test|bench)\//, 'agent and command line meet only over XMPP'],
   [/^provisioning\//, /^(agent|central|cli|test|bench)\//, 'provisioning makes a site, and is no part of it'],
   [/^bench\//, /^cli\//, 'what is measured is the wire'],
