@@ -4,14 +4,10 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { systemClock } from '#shared/clock.ts';
 import { textOf } from '#shared/config/file.ts';
-import { Failure, messageOf } from '#shared/errors.ts';
-import type { Choices } from '#shared/verb/fields.ts';
-import { type JobRunner, jobRunner } from '#shared/verb/job-runner.ts';
-import type { Offer } from '#shared/verb/offer.ts';
+import { messageOf } from '#shared/errors.ts';
+import type { Host } from '#shared/model/host.ts';
+import { jobRunner } from '#shared/verb/job-runner.ts';
 import { performer } from '#shared/verb/perform.ts';
-import type { May } from '#shared/verb/policy.ts';
-import type { Perform, Requester } from '#shared/verb/request.ts';
-import { rowOf } from '#shared/verb/verb.ts';
 import { type AgentVerbs, agentVerbs } from '#shared/verbs/agent.ts';
 import { serveAbout } from '#shared/xmpp/about.ts';
 import { serveChat } from '#shared/xmpp/chat.ts';
@@ -33,6 +29,7 @@ import { openDatabase } from './journal/database.ts';
 import { agentJournal } from './journal/journal.ts';
 import { recover } from './journal/recover.ts';
 import { nextEpoch, settings } from './journal/settings.ts';
+import { agentOffer } from './offer.ts';
 import { servePresence } from './presence.ts';
 import { serveReports } from './reports/serve.ts';
 import { authority } from './roles/authority.ts';
@@ -72,76 +69,36 @@ export async function startAgent(
   const epoch = nextEpoch(kept, now());
   const entity = entityOf(config, log, onBug);
   const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
-  const consoles = consoleKeeper({
-    driver,
-    inventory,
-    keepBytes: config.consoleBytes,
-    clock: systemClock,
-    log,
-    send: consoleDelivery(entity),
-  });
+  const keepBytes = config.consoleBytes;
+  const send = consoleDelivery(entity);
+  const consoles = consoleKeeper({ driver, inventory, keepBytes, clock: systemClock, log, send });
+  const { host, central, limits } = config;
   const handlers = agentHandlers({
-    config,
-    driver,
-    inventory,
-    consoles,
-    health,
-    jobs,
-    may,
-    version,
-    now,
-    host: config.host,
+    ...{ config, driver, inventory, consoles, health, jobs, may, version, now, host },
     serverTimeMs: () => serverTimeMs(entity),
   });
   const supports = supportedBy(driver);
   const perform = performer<AgentVerbs>({
-    table: agentVerbs,
-    handlers,
-    may,
-    supports,
-    journal,
-    jobs,
+    ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
     audit: journal.audit,
-    onBug,
-    now,
-    newId,
-    here: { driver: driver.kind, host: config.host },
-    limits: config.limits,
+    here: { driver: driver.kind, host },
   });
-  const gate = gateBefore(perform, config.host);
-  const offer: Offer = {
-    table: agentVerbs,
-    perform: gate.perform,
-    may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
-    choices: choicesBy(inventory, jobs, may, config.host),
-    speaksForOthers: isCentral,
-  };
-  const identity = { category: 'automation', type: 'skerry-agent', name: config.host };
+  const { offer, open } = agentOffer({ perform, may, supports, isCentral, inventory, jobs, host });
+  const identity = { category: 'automation', type: 'skerry-agent', name: host };
   serveCommands({ entity, offer, now, newId });
   serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
   serveDisco({ entity, offer, identity });
   serveAbout(entity, { name: 'Skerry agent', version, now });
   dropGoneWatchers(entity, consoles);
   const presence = servePresence({ entity, inventory, identity, may, onBug });
-
-  const { central } = config;
-  const reports =
-    central &&
-    serveReports({
-      entity,
-      central,
-      epoch,
-      inventory,
-      jobs,
-      hostNow: () => hostNow({ config, driver, inventory, version }),
-      onBug,
-    });
+  const thisHost = (): Host => hostNow({ config, driver, inventory, version });
+  const reports = central && serveReports({ entity, central, epoch, inventory, jobs, hostNow: thisHost, onBug });
 
   await inventory.start();
   consoles.start();
   const begun = whenUp(inventory, async () => {
     await recover({ journal, factsOf, now, log });
-    gate.open();
+    open();
     jobs.resume(agentVerbs, handlers);
   });
   begun.catch(onBug);
@@ -189,42 +146,7 @@ async function whenUp(inventory: Inventory, work: () => Promise<void>): Promise<
   await work();
 }
 
-/** Until it is known what became of the operations that were cut off, nothing is changed; to look is allowed. */
-function gateBefore(perform: Perform, host: string): { perform: Perform; open(): void } {
-  let isOpen = false;
-  return {
-    open: () => {
-      isOpen = true;
-    },
-    perform: async (request) => {
-      const row = rowOf(agentVerbs, request.verb);
-      if (isOpen || row === undefined || row.risk === 'read') return perform(request);
-      throw new Failure('host-unreachable', { host, problem: 'its hypervisor has not answered since the agent began' });
-    },
-  };
-}
-
 /** A server that is away is waited for; one that refuses us is told of, and asked again, since it may be mended. */
 async function connected(entity: Entity, log: Logger): Promise<void> {
   entity.start().catch((error) => log.error({ problem: messageOf(error) }, 'the server does not take us'));
-}
-
-function choicesBy(inventory: Inventory, jobs: JobRunner, may: May, host: string) {
-  return (kind: Choices, requester: Requester): readonly string[] => {
-    if (kind === 'host') return [host];
-    if (kind === 'verb')
-      return Object.keys(agentVerbs)
-        .filter((verb) => may(requester, verb))
-        .toSorted();
-    if (kind === 'job')
-      return jobs
-        .list({ limit: 50 })
-        .filter((job) => may(requester, 'guest.info', { guest: job.target }))
-        .map((job) => job.id);
-    if (inventory.host === undefined) return [];
-    return inventory
-      .guests()
-      .map((guest) => guest.name)
-      .filter((guest) => may(requester, 'guest.info', { guest }));
-  };
 }
