@@ -1,0 +1,48 @@
+import type { SiteChange, SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { GuestState } from '#shared/model/guest.ts';
+
+/** What the room is told. `what`: as it is said of one (`running`), and what many of one host are gathered by. */
+export interface RoomEvent {
+  subject: string;
+  what: string;
+  /** Undefined where the subject is a host. */
+  host?: string;
+}
+
+/** `blocked` is how a running guest waits for its disk; `shutdown` comes just before `shutoff`. */
+const SAID: Readonly<Record<GuestState, string | undefined>> = {
+  running: 'running',
+  blocked: 'running',
+  paused: 'paused',
+  shutdown: undefined,
+  shutoff: 'shut off',
+  crashed: 'crashed',
+  pmsuspended: 'asleep',
+};
+
+/** What people want to hear of a change; undefined for the rest: figures, tags, what is only known anew. */
+export const eventOf = (change: SiteChange): RoomEvent | undefined =>
+  change.what === 'guest'
+    ? guestEvent(change.contact, change.before, change.after)
+    : hostEvent(change.name, change.before, change.after);
+
+function guestEvent(
+  subject: string,
+  before: SiteGuest | undefined,
+  after: SiteGuest | undefined,
+): RoomEvent | undefined {
+  if (!after) return before && { subject, what: 'gone', host: before.host.name };
+  const host = after.host.name;
+  if (!before) return { subject, what: 'new', host };
+  if (before.host.name !== host) return { subject, what: `moved from ${before.host.name}`, host };
+  const what = SAID[after.guest.state];
+  return what === undefined || what === SAID[before.guest.state] ? undefined : { subject, what, host };
+}
+
+function hostEvent(subject: string, before: SiteHost | undefined, after: SiteHost | undefined): RoomEvent | undefined {
+  if (!after) return before && { subject, what: 'gone' };
+  if (!before) return { subject, what: 'new' };
+  if (before.reach === after.reach) return undefined;
+  if (after.reach === 'unreachable') return { subject, what: 'unreachable' };
+  return before.reach === 'unreachable' ? { subject, what: 'back' } : undefined;
+}
