@@ -42,7 +42,11 @@ function guestEvent(
 function hostEvent(subject: string, before: SiteHost | undefined, after: SiteHost | undefined): RoomEvent | undefined {
   if (!after) return before && { subject, what: 'gone' };
   if (!before) return { subject, what: 'new' };
-  if (before.reach === after.reach) return undefined;
-  if (after.reach === 'unreachable') return { subject, what: 'unreachable' };
-  return before.reach === 'unreachable' ? { subject, what: 'back' } : undefined;
+  const [was, is] = [wordOf(before), wordOf(after)];
+  return was === is || (is === 'back' && before.reach === 'stale') ? undefined : { subject, what: is };
+}
+
+function wordOf({ reach, known }: SiteHost): string {
+  if (reach === 'unreachable') return 'unreachable';
+  return known.facts?.state === 'degraded' ? 'degraded' : 'back';
 }
