@@ -43,7 +43,7 @@ function hostEvent(subject: string, before: SiteHost | undefined, after: SiteHos
   if (!after) return before && { subject, what: 'gone' };
   if (!before) return { subject, what: 'new' };
   const [was, is] = [wordOf(before), wordOf(after)];
-  return was === is || (is === 'back' && before.reach === 'stale') ? undefined : { subject, what: is };
+  return was === is ? undefined : { subject, what: is };
 }
 
 function wordOf({ reach, known }: SiteHost): string {
