@@ -18,6 +18,7 @@ import { centralHandlers } from './handlers.ts';
 import { type Kept, openKept } from './kept.ts';
 import { maySite, offersOf } from './offers.ts';
 import { servePresences } from './presences.ts';
+import { serveRoom } from './room/room.ts';
 import { scheduleRunner } from './schedules/runner.ts';
 import { scheduleStore } from './schedules/store.ts';
 import { serveSurfaces } from './surfaces.ts';
@@ -70,6 +71,14 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   });
   serveJoins(entity, hosts.join);
   const endSurfaces = serveSurfaces({ entity, site, offer, may, jobs, version, now, newId, onBug });
+  const room =
+    config.room &&
+    serveRoom({
+      ...{ entity, room: config.room, site, newId, log, onBug },
+      offer: offer(entity.bareJid),
+      onJob: jobs.onJob,
+      clock: systemClock,
+    });
   jobs.resume(centralVerbs, handlers);
   const endChores = chores(kept, hosts, config.keepDays, onBug);
   // What a run asks of a host goes by the server: before it is there, nothing is due.
@@ -80,6 +89,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     endChores();
     schedules.stop();
     presences.stop();
+    if (room) room.stop();
     endSurfaces();
     await jobs.stop();
     await entity.stop();

@@ -36,7 +36,7 @@ export function siteText(rig: RigFile, facts: SiteFacts): string {
     ...['guest list', 'guest start venti', 'console venti', 'help guest start'].map(
       (words) => `  ./skerry${dirOption} ${words}`,
     ),
-    'In any XMPP client, write to host1: `list`, `start venti`, `help`.',
+    `In any XMPP client, write to a guest: \`start\`, \`info\`, \`help\`. Events are told in ${rig.room}.`,
     '',
   ].join('\n');
 }

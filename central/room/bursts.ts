@@ -29,14 +29,14 @@ export interface Bursts {
 }
 
 /** Gather events for a moment from the first on, and tell them: of one subject only the newest. */
-export function bursts(clock: Clock, tell: (line: string) => void): Bursts {
+export function bursts(clock: Clock, tell: (lines: readonly string[]) => void): Bursts {
   const waiting = new Map<string, RoomEvent>();
   let callOff: (() => void) | undefined;
   const flush = (): void => {
     callOff = undefined;
     const events = [...waiting.values()];
     waiting.clear();
-    for (const line of linesOf(events)) tell(line);
+    tell(linesOf(events));
   };
   return {
     add: (event) => {

@@ -103,6 +103,7 @@ const access = ({ domain }: Parsed): object => ({
     central: { allow: 'central' },
     nobody: { deny: 'all' },
     loopback: { allow: 'loopback' },
+    room_users: [{ allow: 'local_users' }, { allow: 'central' }],
   },
   api_permissions: {
     ejabberdctl: { from: ['ejabberd_ctl'], who: 'all', what: '*' },
@@ -137,10 +138,10 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   mod_mam: { assume_mam_usage: true, default: 'always' },
   mod_muc: {
     host: `conference.${domain}`,
-    access: 'local_users',
+    access: 'room_users',
     access_admin: 'nobody',
-    access_create: 'local_users',
-    access_persistent: 'local_users',
+    access_create: 'room_users',
+    access_persistent: 'room_users',
     access_mam: 'local_users',
     default_room_options: { mam: true, persistent: true },
   },

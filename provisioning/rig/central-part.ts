@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type Kept, keep } from './keep.ts';
 import type { Machine } from './machine.ts';
-import { CENTRAL, DOMAIN } from './plan.ts';
+import { CENTRAL, ROOM } from './plan.ts';
 import type { ProcessId } from './processes.ts';
 import { type Program, startProgram } from './program.ts';
 import { API_SOCKET } from './server-part.ts';
@@ -73,5 +73,5 @@ const centralConfig = ({ stateFolder, hosts, people }: CentralPartOptions): obje
   hosts: [...hosts],
   policy: { grants: people.map(({ jid, role }) => ({ jid, role })) },
   rosters: people.map(({ jid }) => jid),
-  room: `ops@conference.${DOMAIN}`,
+  room: ROOM,
 });

@@ -3,6 +3,8 @@
 export const DOMAIN = 'skerry.test';
 /** The central agent's component. */
 export const CENTRAL = `central.${DOMAIN}`;
+/** Where central tells what happens. */
+export const ROOM = `ops@conference.${DOMAIN}`;
 export const SERVER_ADDRESS = '10.77.0.1';
 
 export interface PlannedHost {

@@ -12,7 +12,8 @@ export const RigFile = z.strictObject({
   hosts: z.array(z.strictObject({ name: z.string(), jid: z.string() })),
   /** JID of the central agent. */
   central: z.string(),
-  room: z.null(),
+  /** Where central tells what happens, and takes commands. */
+  room: z.string(),
 });
 export type RigFile = z.infer<typeof RigFile>;
 

@@ -30,7 +30,10 @@ function codeIn(rest: readonly string[]): string {
 }
 
 /** What may be said alone although several nouns have it: guests are what most people ask for. */
-const ALONE: ReadonlyMap<string, string> = new Map([['list', 'guest.list']]);
+const ALONE: ReadonlyMap<string, string> = new Map([
+  ['list', 'guest.list'],
+  ['info', 'guest.info'],
+]);
 
 /** `guest start`, `guest.start`, or `start` where one noun alone has it. */
 function verbIn(words: readonly string[], table: VerbTable): { verb: string; row: Verb; left: readonly string[] } {

@@ -115,11 +115,11 @@ function isNew(known: Set<string>, key: string, max: number): boolean {
 }
 
 /** The verbs that this person may use here. */
-const tableFor = (offer: Offer, requester: Requester): VerbTable =>
+export const tableFor = (offer: Offer, requester: Requester): VerbTable =>
   Object.fromEntries(Object.entries(offer.table).filter(([verb]) => offer.may(requester, verb)));
 
 /** Read by what this person may use; what only others may use goes on to be refused, and stands in the audit trail so. */
-function understand(body: string, table: VerbTable, all: VerbTable): Spoken | Failure {
+export function understand(body: string, table: VerbTable, all: VerbTable): Spoken | Failure {
   const spoken = spokenIn(body, table);
   if (!(spoken instanceof Failure)) return spoken;
   const ofOthers = spokenIn(body, all);
@@ -150,9 +150,16 @@ function offerOr(offer: OfferAt, to: string): Offer | Failure {
   }
 }
 
-type ReplyDeps = Pick<ChatDeps, 'newId'> & { offer: Offer };
+export type ReplyDeps = Pick<ChatDeps, 'newId'> & { offer: Offer };
 
-async function reply(deps: ReplyDeps, codes: ChatCodes, said: Said, spoken: Spoken, table: VerbTable): Promise<string> {
+/** Carry out what was said, or say why not. */
+export async function reply(
+  deps: ReplyDeps,
+  codes: ChatCodes,
+  said: Said,
+  spoken: Spoken,
+  table: VerbTable,
+): Promise<string> {
   if (spoken.kind === 'help') return helpText(spoken.topic, table);
   const asked = spoken.kind === 'yes' ? codes.take(spoken.code, holderOf(said)) : spoken;
   if (!asked) return TEXTS.noCode;

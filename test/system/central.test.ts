@@ -292,6 +292,12 @@ describe('the central agent, on a real site', function () {
         /may not fleet\.run/,
       );
       const agent = rig.agentJid('host1');
+      const answers = (): Promise<boolean> =>
+        listVerbs(viewer.entity, agent).then(
+          () => true,
+          () => false,
+        );
+      await until('the agent is back', answers);
       await assert.rejects(
         runVerb(
           viewer.entity,

@@ -286,7 +286,7 @@ describe('a rig that ends', function () {
         accounts,
         hosts,
         central: 'central.skerry.test',
-        room: null,
+        room: 'ops@conference.skerry.test',
       });
 
       // All of it at once.

@@ -20,7 +20,7 @@ describe('what the room is told', () => {
   it('waits for what comes with it, and tells the newest of each', () => {
     const clock = manualClock();
     const told: string[] = [];
-    const gather = bursts(clock, (line) => told.push(line));
+    const gather = bursts(clock, (lines) => told.push(...lines));
     gather.add(started('a'));
     gather.add({ ...started('a'), what: 'crashed' });
     assert.deepEqual(told, []);

@@ -7,6 +7,7 @@ import { parseWords } from '#shared/verb/grammar.ts';
 import { rowOf, type Verb, type VerbTable, verb } from '#shared/verb/verb.ts';
 import { lineFor, wordsIn } from '#shared/verb/words.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
 
 const table: VerbTable = agentVerbs;
 const read = (line: string, within: VerbTable = table) => {
@@ -33,8 +34,9 @@ describe('the grammar of verbs', () => {
     assert.deepEqual(read('cancel 7'), call('job.cancel', { job: '7' }));
   });
 
-  it('asks which one where several nouns have the verb, and takes list for guests', () => {
-    refused('info venti', /which one: host info venti, or guest info venti, or job info venti/);
+  it('asks which one where several nouns have the verb, and takes list and info for guests', () => {
+    refused('set venti', /which one: host set venti, or guest set venti/, centralVerbs);
+    assert.deepEqual(read('info venti'), call('guest.info', { guest: 'venti' }));
     assert.deepEqual(read('list'), call('guest.list'));
   });
 
