@@ -8,15 +8,25 @@ import { sqliteDialect } from './sqlite.ts';
 
 export type Database = Kysely<Tables>;
 
+/** What is known is not sure to be what is kept any more: the process ends, and knows it when it begins again. */
+const endProcess = (error: Error): never => {
+  throw error;
+};
+
 /**
  * Open central's database, and bring its tables up to date.
  *
  * @param place a file for SQLite, or `postgres://…`
+ * @param onLost the database is not this process's alone any more: it may write nothing from now on. Unless given, an uncaught error
  * @throws Failure config-invalid: it cannot be used, as when another central holds it or a newer one wrote it
  */
-export async function openDatabase(place: string, onBug: (error: unknown) => void): Promise<Database> {
+export async function openDatabase(
+  place: string,
+  onBug: (error: unknown) => void,
+  onLost: (error: Error) => void = endProcess,
+): Promise<Database> {
   try {
-    const dialect = isPostgres(place) ? postgresDialect(place, onBug) : sqliteDialect(place);
+    const dialect = isPostgres(place) ? postgresDialect(place, { onBug, onLost }) : sqliteDialect(place);
     const database = new Kysely<Tables>({ dialect });
     const { error } = await new Migrator({ db: database, provider: migrations }).migrateToLatest();
     if (error === undefined) return database;

@@ -27,7 +27,8 @@ function holdAlone(database: DatabaseSync, file: string): void {
     database.prepare('ATTACH ? AS alone').run(`${file}.lock`);
     database.exec('PRAGMA alone.journal_mode=OFF; PRAGMA alone.locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;');
   } catch (error) {
-    throw new Error(`another central uses ${file}`, { cause: error });
+    database.close();
+    throw new Error('another central uses it', { cause: error });
   }
 }
 
