@@ -49,13 +49,6 @@ export const CentralConfig = z.strictObject({
     .default([])
     .meta({ description: 'People whose contacts central keeps filled with the guests that they may see.' }),
   room: BareJid.optional().meta({ description: 'Room where events are told and commands are taken.' }),
-  metrics: z
-    .strictObject({
-      host: z.string().default('127.0.0.1').meta({ description: 'Address to listen on.' }),
-      port: z.int().min(0).max(65_535).meta({ description: 'Port; 0: one that is free, which is logged.' }),
-    })
-    .optional()
-    .meta({ description: 'Where Prometheus finds figures.' }),
   log: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
