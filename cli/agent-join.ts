@@ -5,8 +5,9 @@ import { randomPassword, writeCredentials } from '#shared/ejabberd/accounts.ts';
 import { Failure } from '#shared/errors.ts';
 import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { join } from '#shared/xmpp/join.ts';
+import { connect } from './connect.ts';
 import { optionsOf } from './rig-options.ts';
-import { connect, type Site } from './site.ts';
+import type { Site } from './site.ts';
 
 export const JOIN_USAGE =
   './skerry agent-join --token TOKEN --service HOST[:PORT] --out FILE [--central JID] [--ca FILE] [--direct-tls]';

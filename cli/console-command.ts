@@ -5,12 +5,13 @@ import { parseConsole } from '#shared/xmpp/console.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sameJid } from '#shared/xmpp/jid.ts';
 import { agentAt, ask, type HostAt } from './asking.ts';
+import { connect } from './connect.ts';
 import { consoleKeys } from './console-keys.ts';
 import { consoleStream } from './console-stream.ts';
 import { EXIT } from './failing.ts';
 import { chosenHosts, hostFor } from './finding.ts';
 import type { Options } from './options.ts';
-import { connect, siteFor } from './site.ts';
+import { siteFor } from './site.ts';
 
 const PAST_LINES = 200;
 /** How long the agent sends what the guest writes; renewed long before, so that an agent that was started again sends on soon. */

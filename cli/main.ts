@@ -6,6 +6,7 @@ import type { VerbTable } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { EXIT, exitOf, tell } from './failing.ts';
 import { optionsIn } from './options.ts';
+import { tableFor } from './table.ts';
 
 /** Each command is loaded when it is asked for: a verb needs nothing of the rig, help nothing of XMPP, and shall not wait for it. */
 const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
@@ -35,7 +36,6 @@ async function main(argv: readonly string[]): Promise<number> {
   const [first = 'help', ...rest] = argv;
   if (Object.hasOwn(RIG, first)) return (await RIG[first]?.(rest)) ?? EXIT.failed;
   const { options, words } = optionsIn(argv);
-  const { tableFor, verbCommand } = await import('./verb-command.ts');
   const table = await tableFor(options);
   if (words.length === 0 || options.help) return help(words, table);
   // `console venti` is the terminal, unless a guest is called as a verb of the noun is: those are typed in full.
@@ -46,7 +46,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (spoken.kind === 'help') return help(spoken.topic, table);
   if (spoken.kind === 'yes')
     throw new Failure('bad-argument', { field: 'yes', problem: 'on the command line, say --yes with the verb itself' });
-  return verbCommand(spoken.verb, spoken.args, options, table);
+  return (await import('./verb-command.ts')).verbCommand(spoken.verb, spoken.args, options, table);
 }
 
 function spokenIn(words: readonly string[], table: VerbTable): Spoken {

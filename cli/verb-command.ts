@@ -6,15 +6,15 @@ import { argFields, resultFields } from '#shared/verb/fields.ts';
 import { jobRow } from '#shared/verb/job-row.ts';
 import { lineOf } from '#shared/verb/say.ts';
 import { rowOf, spokenOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
-import { agentVerbs } from '#shared/verbs/agent.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { type Asked, ask, askAll, type HostAt, waitForJob } from './asking.ts';
+import { connect } from './connect.ts';
 import { EXIT, exitOf, tell } from './failing.ts';
 import { chosenHosts, hostFor } from './finding.ts';
 import type { Options } from './options.ts';
 import { paintFor, render } from './render.ts';
-import { connect, type Site, siteFor } from './site.ts';
+import { type Site, siteFor } from './site.ts';
 
 interface Wanted {
   verb: string;
@@ -55,14 +55,6 @@ export async function verbCommand(
 
 const centralOf = ({ central }: Site): HostAt | undefined =>
   central === undefined ? undefined : { name: 'central', jid: central };
-
-/** Through central, which knows where each guest is; or to the hosts, where that is asked for, or where there is no central. */
-export async function tableFor(options: Options): Promise<VerbTable> {
-  if (options.direct || options.host !== undefined) return agentVerbs;
-  // Where no site is known yet, that is said when one is needed.
-  const site = await siteFor(options).catch(() => undefined);
-  return site && site.central === undefined ? agentVerbs : centralVerbs;
-}
 
 async function confirm({ verb, row, args, options }: Wanted): Promise<void> {
   if (row.risk !== 'destroy' || options.yes) return;

@@ -1,6 +1,5 @@
 import type { DriverGuest, GuestId } from '#agent/drivers/driver.ts';
-import type { Guest } from '#shared/model/guest.ts';
-import { isActive } from '#shared/model/guest.ts';
+import { type Guest, isActive, sameGuest } from '#shared/model/guest.ts';
 
 /** What became of a guest: it came, it changed, or it went. */
 export interface Difference {
@@ -36,8 +35,7 @@ export function entries(host: string): Entries {
     else idsByName.delete(name);
   };
   const store = (id: GuestId, before: Guest | undefined, after: Guest | undefined): Difference | undefined => {
-    if (before && after && sameGuest(before, after)) return undefined;
-    if (!before && !after) return undefined;
+    if (sameGuest(before, after)) return undefined;
     sorted = undefined;
     if (before && before.name !== after?.name) unname(before);
     if (after && before?.name !== after.name) idsByName.set(after.name, [...(idsByName.get(after.name) ?? []), id]);
@@ -69,11 +67,4 @@ export function entries(host: string): Entries {
     },
     remove: (id) => store(id, guests.get(id), undefined),
   };
-}
-
-function sameGuest(a: Guest, b: Guest): boolean {
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Guest>;
-  return [...keys].every((key) =>
-    key === 'addresses' ? a.addresses.join() === b.addresses.join() : a[key] === b[key],
-  );
 }

@@ -1,13 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Job, JobState } from '#shared/model/job.ts';
+import { type Job, type JobState, jobIdOf, jobNumberOf } from '#shared/model/job.ts';
 import type { JobTable, LeftJob } from '#shared/verb/job-keeper.ts';
 import type { Asker } from '#shared/verb/offer.ts';
 import type { AuditRecord, Surface } from '#shared/verb/request.ts';
 import { inTransaction, writing } from '../journal/database.ts';
-
-/** Ids are short, and typed by people: the number of the job in base 36, `1`, `2`, … `z`, `10`. Never used again. */
-const idOf = (n: number): string => n.toString(36);
-const numberOf = (id: string): number => Number.parseInt(id, 36) || 0;
 
 /** The table of jobs. @throws Failure host-space, whatever writes */
 export function jobTable(database: DatabaseSync): JobTable {
@@ -23,14 +19,14 @@ export function jobTable(database: DatabaseSync): JobTable {
     "SELECT job, args, requester, surface, operation FROM jobs WHERE state = 'running' ORDER BY n",
   );
   const put = (job: Job): void => {
-    write.run(job.state, JSON.stringify(job), numberOf(job.id));
+    write.run(job.state, JSON.stringify(job), jobNumberOf(job.id));
   };
 
   return {
     add: (jobOf: (id: string) => Job, args: object, { requester, surface }: Asker, operation: string): Job =>
       inTransaction(database, () => {
         const { lastInsertRowid } = insert.run(JSON.stringify(args), JSON.stringify(requester), surface, operation);
-        const job = jobOf(idOf(Number(lastInsertRowid)));
+        const job = jobOf(jobIdOf(Number(lastInsertRowid)));
         put(job);
         return job;
       }),
@@ -41,7 +37,7 @@ export function jobTable(database: DatabaseSync): JobTable {
         audit.run(record.at, JSON.stringify(record));
       }),
     find: (id: string): Job | undefined => {
-      const row = find.get(numberOf(id)) as { job: string } | undefined;
+      const row = find.get(jobNumberOf(id)) as { job: string } | undefined;
       const job = row && (JSON.parse(row.job) as Job);
       // `07` is not another way to write `7`.
       return job?.id === id ? job : undefined;

@@ -5,7 +5,7 @@
  * sender did not get the answer. Where a number is missing, the sender is asked for a snapshot. A snapshot in parts takes effect with
  * its last part, so that nobody sees half of a host.
  */
-import type { Guest } from '#shared/model/guest.ts';
+import { type Guest, sameGuest } from '#shared/model/guest.ts';
 import type { HostFacts, Report } from '#shared/model/report.ts';
 
 /** A host as its reports tell it. */
@@ -86,12 +86,4 @@ function differencesOf(before: ReadonlyMap<string, Guest>, after: ReadonlyMap<st
 
 function differenceOf(uuid: string, before: Guest | undefined, after: Guest | undefined): GuestDifference[] {
   return sameGuest(before, after) ? [] : [{ uuid, before, after }];
-}
-
-export function sameGuest(a: Guest | undefined, b: Guest | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Guest>;
-  return [...keys].every((key) =>
-    key === 'addresses' ? a.addresses.join() === b.addresses.join() : a[key] === b[key],
-  );
 }

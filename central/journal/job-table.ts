@@ -1,15 +1,12 @@
 import type { AuditTrail } from '#central/audit/trail.ts';
 import type { Database } from '#central/database/open.ts';
 import type { Writer } from '#central/database/writer.ts';
-import type { Job } from '#shared/model/job.ts';
+import { type Job, jobIdOf, jobNumberOf } from '#shared/model/job.ts';
 import type { JobTable, LeftJob } from '#shared/verb/job-keeper.ts';
 import type { Surface } from '#shared/verb/request.ts';
 
 /** So many of the newest jobs can be read; older ones stay in the audit trail. */
 const KEPT = 10_000;
-
-const idOf = (n: number): string => n.toString(36);
-const numberOf = (id: string): number => Number.parseInt(id, 36) || 0;
 
 /** Central's jobs: all that can be read is in memory, and what is written is in the database first. Ids are as those of agents. */
 export async function centralJobTable(database: Database, writer: Writer, trail: AuditTrail): Promise<JobTable> {
@@ -19,7 +16,7 @@ export async function centralJobTable(database: Database, writer: Writer, trail:
   let newest = rows[0]?.n ?? 0;
 
   const remember = (job: Job): void => {
-    const n = numberOf(job.id);
+    const n = jobNumberOf(job.id);
     jobs.set(n, job);
     jobs.delete(n - KEPT);
   };
@@ -28,7 +25,7 @@ export async function centralJobTable(database: Database, writer: Writer, trail:
       await transaction
         .updateTable('jobs')
         .set({ state: job.state, job: JSON.stringify(job) })
-        .where('n', '=', numberOf(job.id))
+        .where('n', '=', jobNumberOf(job.id))
         .execute();
       if (audit) await trail.append(transaction, audit);
     });
@@ -36,7 +33,7 @@ export async function centralJobTable(database: Database, writer: Writer, trail:
   return {
     add: async (jobOf, args, { requester, surface }, operation) => {
       const n = ++newest;
-      const job = jobOf(idOf(n));
+      const job = jobOf(jobIdOf(n));
       await writer.write(async (transaction) => {
         await transaction
           .insertInto('jobs')
@@ -64,7 +61,7 @@ export async function centralJobTable(database: Database, writer: Writer, trail:
       await put(job, record);
     },
     find: (id) => {
-      const job = jobs.get(numberOf(id));
+      const job = jobs.get(jobNumberOf(id));
       return job?.id === id ? job : undefined;
     },
     list: ({ state, limit }) =>
@@ -82,6 +79,6 @@ export async function centralJobTable(database: Database, writer: Writer, trail:
             operation: row.operation,
           }),
         )
-        .filter(({ job }) => jobs.get(numberOf(job.id))?.state === 'running'),
+        .filter(({ job }) => jobs.get(jobNumberOf(job.id))?.state === 'running'),
   };
 }

@@ -50,6 +50,15 @@ export const Guest = z
   });
 export type Guest = z.infer<typeof Guest>;
 
+/** Whether nothing is known of the one that is not of the other; undefined is a guest that is not there. */
+export function sameGuest(a: Guest | undefined, b: Guest | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Guest>;
+  return [...keys].every((key) =>
+    key === 'addresses' ? a.addresses.join() === b.addresses.join() : a[key] === b[key],
+  );
+}
+
 /** Figures of one guest since its start, or at this moment. Missing where the hypervisor does not tell. */
 export const GuestStats = z
   .strictObject({

@@ -13,6 +13,10 @@ export const JobId = z
   .regex(/^[a-z0-9]{1,16}$/, 'a job id is 1 to 16 of a-z 0-9')
   .meta({ title: 'Job', description: 'Id of the job.', choices: 'job' });
 
+/** Ids are short, and typed by people: the number of the job in base 36, `1`, `2`, … `z`, `10`. Never used again. */
+export const jobIdOf = (n: number): string => n.toString(36);
+export const jobNumberOf = (id: string): number => Number.parseInt(id, 36) || 0;
+
 /** Long work: has an id, can be watched and cancelled, and is kept across restarts of the agent. */
 export const Job = z
   .strictObject({

@@ -1,34 +1,17 @@
 import xml, { type Element } from '@xmpp/xml';
-import { Failure } from '#shared/errors.ts';
 import { Report } from '#shared/model/report.ts';
 import { asked } from './asked.ts';
 import type { Entity } from './entity.ts';
 import { bareOf } from './jid.ts';
+import { jsonIn, parseJsonIn } from './json-container.ts';
 
-/** Reports of agents to central, and central's request for one: `<report/>` holds JSON in a container of XEP-0335. */
+/** Reports of agents to central, and central's request for one: `<report/>` holds JSON. */
 export const REPORT_NS = 'urn:skerry:report:1';
-const JSON_NS = 'urn:xmpp:json:0';
 
-export const reportElement = (report: Report): Element =>
-  xml('report', { xmlns: REPORT_NS }, xml('json', { xmlns: JSON_NS }, JSON.stringify(report)));
+export const reportElement = (report: Report): Element => jsonIn('report', REPORT_NS, report);
 
 /** @throws Failure bad-payload */
-export function parseReport(element: Element): Report {
-  const text = element.getChildText('json', JSON_NS);
-  if (text === null) throw new Failure('bad-payload', { problem: 'a report holds <json/> of urn:xmpp:json:0' });
-  const parsed = Report.safeParse(jsonOf(text));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Failure('bad-payload', { problem: `${issue?.path.join('.') || 'report'}: ${issue?.message}` });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Failure('bad-payload', { problem: 'it is not JSON' });
-  }
-}
+export const parseReport = (element: Element): Report => parseJsonIn(element, Report);
 
 /**
  * Give a report to central; resolves when central has it on its disk.

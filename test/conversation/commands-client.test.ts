@@ -6,7 +6,8 @@ import { agentVerbs } from '#shared/verbs/agent.ts';
 import { listVerbs, type RunOptions, runVerb } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { parseError } from '#shared/xmpp/stanza-error.ts';
-import { guestNamed, scene } from './scene.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
+import { scene } from './scene.ts';
 
 const HOST = 'host1@skerry.test/agent';
 
@@ -50,7 +51,7 @@ const answering = (answer: Element): Pick<Entity, 'request'> => ({
 describe('a program that runs verbs', () => {
   it('gets records as they were, in one round trip', async () => {
     const guest: Guest = {
-      ...guestNamed('venti'),
+      ...guestOf('venti'),
       addresses: ['10.0.0.1', 'fe80::1'],
       autostart: true,
       title: 'a <b> & "c"',
@@ -89,7 +90,7 @@ describe('a program that runs verbs', () => {
         handlers: {
           'guest.define': async (args) => {
             seen.push(args);
-            return guestNamed('web1');
+            return guestOf('web1');
           },
         },
       },

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Failure } from '#shared/errors.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import { guestNamed, scene } from './scene.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
+import { scene } from './scene.ts';
 import { command, failsWith, fieldOf, formOf, iq, COMMANDS as NS, submit, valueIn } from './stanzas.ts';
 
 const OP = 'op@skerry.test/gajim';
@@ -288,7 +289,7 @@ describe('ad-hoc commands (XEP-0050)', () => {
       handlers: {
         'guest.start': async () => {
           await held;
-          return guestNamed('venti');
+          return guestOf('venti');
         },
       },
     });
@@ -333,7 +334,7 @@ describe('ad-hoc commands (XEP-0050)', () => {
       handlers: {
         'guest.define': async () => {
           if (wrong.count++ === 0) throw new Failure('guest-definition', { problem: 'no such disk' });
-          return guestNamed('web1');
+          return guestOf('web1');
         },
       },
     });

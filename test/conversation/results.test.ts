@@ -4,7 +4,8 @@ import { Guest } from '#shared/model/guest.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { runVerb } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
-import { guestNamed, scene } from './scene.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
+import { scene } from './scene.ts';
 import { command, failsWith, fieldOf, formOf, HOST, iq, submit, valueIn } from './stanzas.ts';
 
 const OP = 'op@skerry.test/gajim';
@@ -90,7 +91,7 @@ describe('results as forms (XEP-0004)', () => {
       (value as Guest[]).map((guest) => guest.name),
       guests,
     );
-    assert.deepEqual((value as Guest[])[0], guestNamed('guest-0'));
+    assert.deepEqual((value as Guest[])[0], guestOf('guest-0'));
   });
 
   it('take a skip for tables only, and only a number', async () => {
@@ -131,7 +132,7 @@ describe('results as forms (XEP-0004)', () => {
 
   it('can be written on the wire, whatever characters are in them', async () => {
     const { entity, guests } = scene();
-    guests.set('venti', { ...guestNamed('venti'), title: 'a\u0000b\u001b\ud800\uffff' });
+    guests.set('venti', { ...guestOf('venti'), title: 'a\u0000b\u001b\ud800\uffff' });
     const reply = await entity.receives(iq(OP, 'guest.info', '', submit({ guest: 'venti' })));
     assert.equal(valueIn(formOf(reply), 'title'), 'a\ufffdb\ufffd\ufffd\ufffd');
   });

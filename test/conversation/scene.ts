@@ -11,21 +11,10 @@ import { serveAbout } from '#shared/xmpp/about.ts';
 import { serveChat } from '#shared/xmpp/chat.ts';
 import { serveCommands } from '#shared/xmpp/commands.ts';
 import { serveDisco } from '#shared/xmpp/disco.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
 import { FakeEntity } from './peer.ts';
 
 export const IDENTITY = { category: 'automation', type: 'skerry-agent', name: 'host1' };
-
-export const guestNamed = (name: string): Guest => ({
-  name,
-  state: 'shutoff',
-  host: 'host1',
-  vcpus: 1,
-  memoryMiB: 96,
-  addresses: [],
-  autostart: false,
-  persistent: true,
-  uuid: `uuid-${name}`,
-});
 
 type SceneHandler = (args: never, call: Call) => Promise<unknown>;
 
@@ -34,7 +23,7 @@ export function scene(options: { guests?: string[]; handlers?: Record<string, Sc
   const entity = new FakeEntity();
   const effects: string[] = [];
   const audit: AuditRecord[] = [];
-  const guests = new Map((options.guests ?? ['venti', 'fossil']).map((name) => [name, guestNamed(name)]));
+  const guests = new Map((options.guests ?? ['venti', 'fossil']).map((name) => [name, guestOf(name)]));
   const clock = { now: 1_800_000_000_000 };
   let ids = 0;
   const journal = memoryJournal(audit);

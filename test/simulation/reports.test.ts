@@ -7,6 +7,7 @@ import type { InventoryStore, Loaded, StoredHost } from '#central/inventory/stor
 import { Failure } from '#shared/errors.ts';
 import type { Guest, GuestState } from '#shared/model/guest.ts';
 import type { Report } from '#shared/model/report.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
 import { manualClock } from '#test/unit/support/manual-clock.ts';
 
 /** One thing that happens: to a guest, to a report on its way, or to a program. */
@@ -37,17 +38,7 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 1, arbitrary: fc.boolean().map((full): Event => ({ is: 'disk', full })) },
 );
 
-const record = (n: number, state: GuestState): Guest => ({
-  name: `guest${n}`,
-  uuid: `uuid-${n}`,
-  state,
-  host: 'host1',
-  vcpus: 1,
-  memoryMiB: 64,
-  addresses: [],
-  autostart: false,
-  persistent: true,
-});
+const record = (n: number, state: GuestState): Guest => guestOf(`guest${n}`, { uuid: `uuid-${n}`, state });
 
 /** What a disk would hold: written whole or not at all. */
 function memoryStore() {

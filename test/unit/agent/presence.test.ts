@@ -4,12 +4,13 @@ import type { Inventory } from '#agent/inventory/inventory.ts';
 import { servePresence } from '#agent/presence.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import { FakeEntity } from '#test/conversation/peer.ts';
-import { guestNamed, IDENTITY } from '#test/conversation/scene.ts';
+import { IDENTITY } from '#test/conversation/scene.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
 
 /** An inventory of one guest that a test changes by hand. */
 function stage() {
   const listeners: (() => void)[] = [];
-  let guest: Guest = guestNamed('venti');
+  let guest: Guest = guestOf('venti');
   const inventory = {
     state: 'up',
     problem: undefined,

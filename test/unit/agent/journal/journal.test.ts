@@ -10,18 +10,9 @@ import type { Facts } from '#agent/journal/settle.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Guest, GuestState } from '#shared/model/guest.ts';
 import type { AuditRecord, Request } from '#shared/verb/request.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
 
-const guest = (state: GuestState): Guest => ({
-  name: 'venti',
-  state,
-  host: 'host1',
-  vcpus: 1,
-  memoryMiB: 96,
-  addresses: [],
-  autostart: false,
-  persistent: true,
-  uuid: 'u',
-});
+const guest = (state: GuestState): Guest => guestOf('venti', { uuid: 'u', state });
 const request = (verb: string, operation = 'op-1'): Request => ({
   verb,
   args: {},

@@ -2,18 +2,9 @@ import assert from 'node:assert/strict';
 import { fold, type KnownHost, UNKNOWN_HOST } from '#central/inventory/fold.ts';
 import type { Guest, GuestState } from '#shared/model/guest.ts';
 import { Report } from '#shared/model/report.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
 
-const guest = (name: string, state: GuestState = 'running'): Guest => ({
-  name,
-  uuid: `uuid-${name}`,
-  state,
-  host: 'host1',
-  vcpus: 1,
-  memoryMiB: 64,
-  addresses: [],
-  autostart: false,
-  persistent: true,
-});
+const guest = (name: string, state: GuestState = 'running'): Guest => guestOf(name, { state });
 const report = (given: Partial<Report> & Pick<Report, 'seq' | 'kind'>): Report =>
   Report.parse({ epoch: 5, host: { state: 'up', version: '1' }, ...given });
 const taken = (known: KnownHost, given: Report) => {

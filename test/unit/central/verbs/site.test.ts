@@ -4,19 +4,11 @@ import type { InventoryStore, StoredHost } from '#central/inventory/store.ts';
 import { siteGuestHandlers } from '#central/verbs/site.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import type { Call } from '#shared/verb/request.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
 
 const COUNT = 50;
-const record = (n: number): Guest => ({
-  name: `g${String(n).padStart(2, '0')}`,
-  uuid: `uuid-${n}`,
-  state: n % 2 === 0 ? 'running' : 'shutoff',
-  host: 'host1',
-  vcpus: 1,
-  memoryMiB: 64,
-  addresses: [],
-  autostart: false,
-  persistent: true,
-});
+const record = (n: number): Guest =>
+  guestOf(`g${String(n).padStart(2, '0')}`, { uuid: `uuid-${n}`, state: n % 2 === 0 ? 'running' : 'shutoff' });
 
 /** A site of one host that was known before; nothing is written. */
 function site(): Site {
