@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 import { systemClock } from '#shared/clock.ts';
 import { textOf } from '#shared/config/file.ts';
 import { messageOf } from '#shared/errors.ts';
+import { serveMetrics } from '#shared/metrics/endpoint.ts';
+import { programMetrics } from '#shared/metrics/program.ts';
 import type { Host } from '#shared/model/host.ts';
 import { jobRunner } from '#shared/verb/job-runner.ts';
 import { performer } from '#shared/verb/perform.ts';
@@ -29,6 +31,7 @@ import { openDatabase } from './journal/database.ts';
 import { agentJournal } from './journal/journal.ts';
 import { recover } from './journal/recover.ts';
 import { nextEpoch, settings } from './journal/settings.ts';
+import { hostMetrics } from './metrics.ts';
 import { agentOffer } from './offer.ts';
 import { servePresence } from './presence.ts';
 import { serveReports } from './reports/serve.ts';
@@ -78,11 +81,15 @@ export async function startAgent(
     serverTimeMs: () => serverTimeMs(entity),
   });
   const supports = supportedBy(driver);
-  const perform = performer<AgentVerbs>({
-    ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
-    audit: journal.audit,
-    here: { driver: driver.kind, host },
-  });
+  const { registry, measured } = programMetrics(agentVerbs, () => entity.isOnline);
+  hostMetrics(registry, inventory, jobs);
+  const perform = measured(
+    performer<AgentVerbs>({
+      ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
+      audit: journal.audit,
+      here: { driver: driver.kind, host },
+    }),
+  );
   const { offer, open } = agentOffer({ perform, may, supports, isCentral, inventory, jobs, host });
   const identity = { category: 'automation', type: 'skerry-agent', name: host };
   serveCommands({ entity, offer, now, newId });
@@ -94,6 +101,7 @@ export async function startAgent(
   const thisHost = (): Host => hostNow({ config, driver, inventory, version });
   const reports = central && serveReports({ entity, central, epoch, inventory, jobs, hostNow: thisHost, onBug });
 
+  const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
   await inventory.start();
   consoles.start();
   const begun = whenUp(inventory, async () => {
@@ -109,6 +117,7 @@ export async function startAgent(
 
   return async () => {
     clearInterval(pruning);
+    if (endMetrics) await endMetrics();
     presence.stop();
     endAuthority();
     if (reports) await reports.stop();

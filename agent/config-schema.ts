@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FakeDefinition } from '#agent/drivers/fake/definition.ts';
+import { MetricsConfig } from '#shared/metrics/endpoint.ts';
 import { HostName } from '#shared/model/host.ts';
 import { Policy } from '#shared/verb/policy.ts';
 import { isJid } from '#shared/xmpp/jid.ts';
@@ -73,6 +74,7 @@ export const AgentConfig = z.strictObject({
   driver: DriverConfig.meta({ description: 'What runs the guests.' }),
   state: Path.meta({ description: 'Folder for the journal; mode 0700.' }),
   policy: Policy.default({ roles: {}, grants: [] }).meta({ description: 'Who may do what, here.' }),
+  metrics: MetricsConfig,
   log: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import { systemClock } from '#shared/clock.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { messageOf } from '#shared/errors.ts';
+import { serveMetrics } from '#shared/metrics/endpoint.ts';
+import { programMetrics } from '#shared/metrics/program.ts';
 import type { Outcome } from '#shared/model/job.ts';
 import { performer } from '#shared/verb/perform.ts';
 import type { AuditRecord, Perform } from '#shared/verb/request.ts';
@@ -16,6 +18,7 @@ import { type CentralConfig, readSecret, siteDomain } from './config.ts';
 import { enrolment } from './enrolment/enrolment.ts';
 import { centralHandlers } from './handlers.ts';
 import { type Kept, openKept } from './kept.ts';
+import { siteMetrics } from './metrics.ts';
 import { maySite, offersOf } from './offers.ts';
 import { servePresences } from './presences.ts';
 import { serveRoom } from './room/room.ts';
@@ -55,13 +58,18 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail },
     perform: performNow,
   });
-  const perform = performer<CentralVerbs>({
-    ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
-    supports: () => true,
-    audit: trail.add,
-    here: { driver: 'site', host: config.jid },
-    limits: config.limits,
-  });
+  const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline);
+  siteMetrics(registry, site, jobs);
+  const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
+  const perform = measured(
+    performer<CentralVerbs>({
+      ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
+      supports: () => true,
+      audit: trail.add,
+      here: { driver: 'site', host: config.jid },
+      limits: config.limits,
+    }),
+  );
   const offer = offersOf({ site, table: centralVerbs, perform, may, jobs });
 
   serveReports(entity, async (from, report) => {
@@ -87,6 +95,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
 
   return async () => {
     endChores();
+    if (endMetrics) await endMetrics();
     schedules.stop();
     presences.stop();
     if (room) room.stop();

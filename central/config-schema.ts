@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MetricsConfig } from '#shared/metrics/endpoint.ts';
 import { HostName } from '#shared/model/host.ts';
 import { Policy } from '#shared/verb/policy.ts';
 import { isJid } from '#shared/xmpp/jid.ts';
@@ -49,6 +50,7 @@ export const CentralConfig = z.strictObject({
     .default([])
     .meta({ description: 'People whose contacts central keeps filled with the guests that they may see.' }),
   room: BareJid.optional().meta({ description: 'Room where events are told and commands are taken.' }),
+  metrics: MetricsConfig,
   log: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')

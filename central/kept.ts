@@ -12,6 +12,7 @@ import { Site } from './inventory/site.ts';
 import { inventoryStore, loadInventory } from './inventory/store.ts';
 import { centralJobTable } from './journal/job-table.ts';
 import { centralJournal } from './journal/journal.ts';
+import { recoverJobs } from './journal/recover.ts';
 import { policyStore } from './roles/policy-store.ts';
 import { loadSchedules } from './schedules/store.ts';
 
@@ -25,6 +26,7 @@ export async function openKept(config: CentralConfig, now: () => number, onBug: 
   const site = new Site({ loaded: await loadInventory(database), store: inventoryStore(writer), now, onBug });
   for (const name of config.hosts)
     if (!site.findHost(name)) await site.enrol(name, `${name}@${siteDomain(config.jid)}`);
+  await recoverJobs(database, writer, trail);
   const journal = centralJournal(database, writer, trail, now, onBug);
   const jobs = jobRunner({ table: await centralJobTable(database, writer, trail), now, onBug });
   const policies = await policyStore({

@@ -40,7 +40,11 @@ const hinting =
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== 'guest-not-found') throw error;
       const { guest, host } = error.details;
-      const near = didYouMean(String(guest), choices('guest', request.requester));
+      const near = didYouMean(
+        String(guest),
+        // One that came meanwhile is what was meant, and this is an answer to when it was not there.
+        choices('guest', request.requester).filter((each) => each !== guest),
+      );
       throw near ? new Failure('guest-not-found', { guest, host: `${host}.${near}` }) : error;
     }
   };

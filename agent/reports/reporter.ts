@@ -3,7 +3,7 @@
  *
  * Theory of operation: what changed is marked; a report carries all that is marked, as it is at that moment, and the next one waits until
  * central has the one before on its disk. So a burst becomes few reports, and a slow central gets larger ones. A report without an
- * answer is sent again, the same with the same number: central takes it once. Where central misses one, it says so, and gets a
+ * answer is sent again, the same with the same number: central takes it once; at once, when a new life of central asks. Where central misses one, it says so, and gets a
  * snapshot. Now and then an `alive` says that nothing is new.
  *
  * What can go wrong: central is away, for long. Then the last report waits, with growing pauses and jitter, so that a thousand agents
@@ -29,8 +29,11 @@ export interface Reporter {
   jobChanged(job: Job): void;
   /** The host itself changed, or central asks how it is. */
   report(): void;
-  /** Do not wait any longer with what is due: the connection is new. */
-  wake(): void;
+  /**
+   * Do not wait any longer with what is due.
+   * @param asker which life of central asks: a new one will not answer what the one before was given, so that is sent again
+   */
+  wake(asker?: string): void;
   stop(): Promise<void>;
 }
 
@@ -48,6 +51,8 @@ export function reporter(deps: ReporterDeps): Reporter {
   let running: Promise<void> | undefined;
   let goOn = (): void => {};
   let callOff = (): void => {};
+  let lastAsker: string | undefined;
+  let inVain = new AbortController();
 
   const failed = (error: unknown): void => {
     if (!(error instanceof Failure)) onBug(error);
@@ -65,12 +70,14 @@ export function reporter(deps: ReporterDeps): Reporter {
       if (pending.length === 0) pending = maker.due();
       const [next] = pending;
       if (!next) return;
+      inVain = new AbortController();
       try {
-        await deps.send(next, stopping.signal);
+        await deps.send(next, AbortSignal.any([stopping.signal, inVain.signal]));
         pending = pending.slice(1);
         pauseMs = 0;
       } catch (error) {
         if (stopping.signal.aborted) return;
+        if (inVain.signal.aborted) continue;
         failed(error);
         await pause(pauseMs * (0.5 + random()));
       }
@@ -114,7 +121,9 @@ export function reporter(deps: ReporterDeps): Reporter {
       begin();
     },
     report,
-    wake: () => {
+    wake: (asker) => {
+      if (asker !== lastAsker) inVain.abort(new Error('central has begun anew'));
+      lastAsker = asker;
       goOn();
       report();
     },

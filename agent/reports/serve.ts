@@ -36,11 +36,11 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
     random: Math.random,
     onBug,
   });
-  entity.serve('get', REPORT_NS, 'report', ({ from }) => {
+  entity.serve('get', REPORT_NS, 'report', ({ from, child }) => {
     const asker = bareOf(from);
     if (asker !== central) throw new Failure('not-permitted', { requester: asker, verb: 'ask for reports' });
     greet();
-    reports.wake();
+    reports.wake(String(child.attrs.life ?? ''));
     return undefined;
   });
   /** Directed presence (RFC 6121 section 4.6): the server tells central when this session ends. */

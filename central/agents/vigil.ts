@@ -39,7 +39,7 @@ export function vigil({ entity, site, clock, onBug }: VigilDeps): { onPresence(s
     const host = site.findHost(name);
     if (!host || thisRound !== round) return;
     try {
-      await requestReport(entity, entity.bareJid, `${host.jid}/agent`);
+      await requestReport(entity, entity.bareJid, `${host.jid}/agent`, `${listeningSince}`);
       unanswered.delete(name);
     } catch {
       if (!unanswered.has(name)) unanswered.set(name, clock.now());

@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import { failpoint } from './failpoint.ts';
 import { type Database, writing } from './open.ts';
 import type { Tables } from './schema.ts';
 
@@ -17,16 +18,21 @@ export interface Writer {
  *
  * Where a transaction fails, each of its writes is tried alone, so that one that cannot be written does not take the others along.
  */
-export function groupWriter(database: Database): Writer {
+export function groupWriter(database: Database, isDue = failpoint(process.env.SKERRY_FAILPOINT)): Writer {
+  let commits = 0;
   let waiting: { writes: Writes; resolve(): void; reject(error: unknown): void }[] = [];
   let running: Promise<void> | undefined;
 
-  const commit = (all: readonly Writes[]): Promise<void> =>
-    writing(() =>
+  const commit = async (all: readonly Writes[]): Promise<void> => {
+    const n = ++commits;
+    await writing(() =>
       database.transaction().execute(async (transaction) => {
         for (const writes of all) await writes(transaction);
+        isDue('before', n);
       }),
     );
+    isDue('after', n);
+  };
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
       const group = waiting;

@@ -19,7 +19,7 @@ function keptOf(verb: string, recorded: Recorded): Recorded {
 }
 
 export interface CentralJournal extends Journal {
-  /** Forget operations that ended before then (RFC 3339). */
+  /** Forget operations that ended before then (RFC 3339), or were cut off before then and never asked again. */
   prune(before: string): Promise<void>;
   /** Write what found no room. @throws Failure host-space */
   flush(): Promise<void>;
@@ -29,7 +29,8 @@ export interface CentralJournal extends Journal {
  * What central was asked to change, and how it ended.
  *
  * What was cut off, by a kill in the middle, is simply carried out again when it is asked again: what central does itself says how
- * things shall be, and what it passes on has an operation id of its own at the agent, made from this one, so that it acts once.
+ * things shall be, and what it passes on has an operation id of its own at the agent, made from this one, so that it acts once. A job
+ * that had begun is found again (recover.ts).
  */
 export function centralJournal(
   database: Database,
@@ -112,7 +113,15 @@ export function centralJournal(
     },
     prune: (before) =>
       writer.write(async (transaction) => {
-        await transaction.deleteFrom('operations').where('ended_at', '<', before).execute();
+        await transaction
+          .deleteFrom('operations')
+          .where((each) =>
+            each.or([
+              each('ended_at', '<', before),
+              each.and([each('ended_at', 'is', null), each('began_at', '<', before)]),
+            ]),
+          )
+          .execute();
       }),
   };
 }

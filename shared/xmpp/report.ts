@@ -38,6 +38,14 @@ export function serveReports(
   });
 }
 
-/** Ask an agent to report now. @throws Failure, StanzaError: it is not there */
-export const requestReport = (entity: Pick<Entity, 'request'>, from: string, to: string): Promise<Element> =>
-  entity.request({ from, to, type: 'get', child: xml('report', { xmlns: REPORT_NS }) });
+/**
+ * Ask an agent to report now.
+ * @param life another one with each connection of central: what was reported to the one before may have no answer
+ * @throws Failure, StanzaError: it is not there
+ */
+export const requestReport = (
+  entity: Pick<Entity, 'request'>,
+  from: string,
+  to: string,
+  life: string,
+): Promise<Element> => entity.request({ from, to, type: 'get', child: xml('report', { xmlns: REPORT_NS, life }) });

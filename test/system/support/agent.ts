@@ -36,7 +36,7 @@ export interface TestAgent {
 
 export async function testAgent(
   server: TestServer,
-  options: { name: string; policy: object; driver?: object },
+  options: { name: string; policy: object; driver?: object; central?: string; metrics?: object },
 ): Promise<TestAgent> {
   const folder = await mkdtemp(join(tmpdir(), 'skerry-agent-'));
   const account = server.account(options.name);
@@ -52,6 +52,8 @@ export async function testAgent(
     driver: driverOf(options.driver, stateFile),
     state: 'state',
     policy: options.policy,
+    ...(options.central ? { central: options.central } : {}),
+    ...(options.metrics ? { metrics: options.metrics } : {}),
   };
   await writeFile(configFile, stringify(config));
   const logged: Record<string, unknown>[] = [];
