@@ -55,7 +55,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   });
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
-    ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail },
+    ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups },
     perform: performNow,
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline);

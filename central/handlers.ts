@@ -10,11 +10,13 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { agentCaller } from './agents/caller.ts';
 import type { JobFeed } from './agents/job-feed.ts';
 import type { AuditTrail } from './audit/trail.ts';
+import type { Backups } from './database/backup.ts';
 import type { Enrolment } from './enrolment/enrolment.ts';
 import type { Site } from './inventory/site.ts';
 import type { PolicyStore } from './roles/policy-store.ts';
 import type { ScheduleRunner } from './schedules/runner.ts';
 import { auditHandlers } from './verbs/audit.ts';
+import { backupHandlers } from './verbs/backup.ts';
 import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
@@ -34,6 +36,8 @@ export interface HandlerDeps {
   contactDeps: ContactDeps;
   schedules: ScheduleRunner;
   trail: AuditTrail;
+  /** Undefined on PostgreSQL. */
+  backups: Backups | undefined;
   perform: Perform;
 }
 
@@ -49,6 +53,7 @@ export function centralHandlers({
   policies,
   schedules,
   trail,
+  backups,
   perform,
 }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock });
@@ -66,5 +71,6 @@ export function centralHandlers({
     ...roleHandlers({ policies, site, table: centralVerbs }),
     ...scheduleHandlers({ runner: schedules, may, table: centralVerbs, now: Date.now }),
     ...auditHandlers({ trail, table: centralVerbs }),
+    ...backupHandlers(backups),
   };
 }

@@ -6,6 +6,7 @@ import { auditTrail } from './audit/trail.ts';
 import { type CentralConfig, siteDomain } from './config.ts';
 import { followers } from './contacts/followers.ts';
 import { subscriptions } from './contacts/subscriptions.ts';
+import { backupsOf } from './database/backup.ts';
 import { openDatabase } from './database/open.ts';
 import { groupWriter } from './database/writer.ts';
 import { Site } from './inventory/site.ts';
@@ -18,9 +19,13 @@ import { loadSchedules } from './schedules/store.ts';
 
 export type Kept = Awaited<ReturnType<typeof openKept>>;
 
+/** Where the database is, if it is not said otherwise. */
+export const sqliteFile = ({ state }: Pick<CentralConfig, 'state'>): string => join(state, 'central.sqlite');
+
 /** All that outlives the process, read from the database. @throws Failure config-invalid */
 export async function openKept(config: CentralConfig, now: () => number, onBug: (error: unknown) => void) {
-  const database = await openDatabase(config.database ?? join(config.state, 'central.sqlite'), onBug);
+  const file = sqliteFile(config);
+  const database = await openDatabase(config.database ?? file, onBug);
   const writer = groupWriter(database);
   const trail = auditTrail(database, writer, onBug);
   const site = new Site({ loaded: await loadInventory(database), store: inventoryStore(writer), now, onBug });
@@ -39,6 +44,7 @@ export async function openKept(config: CentralConfig, now: () => number, onBug: 
   });
   return {
     database,
+    backups: config.database === undefined ? backupsOf(file, join(config.state, 'backups'), now) : undefined,
     writer,
     trail,
     site,

@@ -14,6 +14,7 @@ const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
   down: async (argv) => (await import('./rig-down.ts')).down(argv),
   status: async (argv) => (await import('./rig-status.ts')).status(argv),
   'agent-join': async (argv) => (await import('./agent-join.ts')).agentJoin(argv),
+  restore: async (argv) => (await import('./restore.ts')).restore(argv),
   test: async (argv) => (await import('./rig-test.ts')).test(argv),
 };
 
@@ -23,6 +24,7 @@ const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small
 ./skerry test               run all tests
 ./skerry console GUEST      a guest's serial console as a terminal (Ctrl-] leaves)
 ./skerry agent-join …       let this host join a site, with the token of host enrol
+./skerry restore …          let central, while it is down, go back to a backup (backup take)
 ./skerry NOUN VERB …        a verb, as below
 ./skerry help NOUN VERB     what it does and takes
 

@@ -22,10 +22,12 @@ export interface Program<C extends { log: string }> {
   about(config: C): Record<string, string>;
   /** @returns what stops it */
   start(config: C, log: Logger): Promise<() => Promise<void>>;
+  /** What it does with `--restore FILE`, instead of running. @returns what was done, for a person */
+  restore?(config: C, file: string): Promise<string>;
 }
 
 /**
- * Run it: `--config FILE [--check]`, or `--reference`, which prints its keys. SIGTERM and SIGINT stop it in order. What is wrong with
+ * Run it: `--config FILE [--check | --restore FILE]`, or `--reference`, which prints its keys. SIGTERM and SIGINT stop it in order. What is wrong with
  * its configuration is told in a line, and is exit code 78 (sysexits.h).
  */
 export async function runProgram<C extends { log: string }>(program: Program<C>): Promise<void> {
@@ -40,7 +42,12 @@ export async function runProgram<C extends { log: string }>(program: Program<C>)
 
 async function run<C extends { log: string }>(program: Program<C>): Promise<void> {
   const { values } = parseArgs({
-    options: { config: { type: 'string' }, check: { type: 'boolean' }, reference: { type: 'boolean' } },
+    options: {
+      config: { type: 'string' },
+      check: { type: 'boolean' },
+      reference: { type: 'boolean' },
+      restore: { type: 'string' },
+    },
   });
   if (values.reference) return void process.stdout.write(configReference(program.schema));
   if (values.config === undefined)
@@ -49,6 +56,8 @@ async function run<C extends { log: string }>(program: Program<C>): Promise<void
   program.readSecret(config);
   const about = program.about(config);
   if (values.check) return void process.stdout.write(`${values.config} is right: ${Object.values(about).join(', ')}\n`);
+  if (values.restore !== undefined && program.restore)
+    return void process.stdout.write(`${await program.restore(config, values.restore)}\n`);
   const log = pino({ level: config.log, base: program.base(config) });
   stopOnSignal(program.name, log, await program.start(config, log));
   log.info(about, `${program.name} is ready`);

@@ -45,9 +45,21 @@ function asKysely(database: DatabaseSync): SqliteDatabase {
   };
   return {
     close: () => database.close(),
-    prepare: (sql) => adapted(statementOf(sql)),
+    prepare: (sql) => {
+      const statement = adapted(statementOf(sql));
+      return sql === 'rollback' ? rollingBack(database, statement) : statement;
+    },
   };
 }
+
+/**
+ * Where the disk is full SQLite rolls back by itself (sqlite.org/lang_transaction.html): to do it again is an error, and would stand in
+ * the place of the one that says why.
+ */
+const rollingBack = (database: DatabaseSync, statement: SqliteStatement): SqliteStatement => ({
+  ...statement,
+  run: (parameters) => (database.isTransaction ? statement.run(parameters) : { changes: 0, lastInsertRowid: 0 }),
+});
 
 const adapted = (statement: StatementSync): SqliteStatement => ({
   reader: statement.columns().length > 0,

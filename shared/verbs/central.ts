@@ -1,5 +1,6 @@
 import type { VerbTable } from '#shared/verb/verb.ts';
 import { auditVerbs } from './audit.ts';
+import { backupVerbs } from './backup.ts';
 import { contactVerbs } from './contact.ts';
 import { enrolmentVerbs } from './enrolment.ts';
 import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
@@ -20,5 +21,6 @@ export const centralVerbs = {
   ...roleVerbs,
   ...scheduleVerbs,
   ...auditVerbs,
+  ...backupVerbs,
 } satisfies VerbTable;
 export type CentralVerbs = typeof centralVerbs;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { effectsIn } from '#agent/drivers/fake/store.ts';
 import { auditTrail } from '#central/audit/trail.ts';
 import { openDatabase } from '#central/database/open.ts';
@@ -18,15 +17,14 @@ import { type TestAgent, testAgent } from './support/agent.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
+import { until } from './support/until.ts';
 
 type VerbId = keyof typeof centralVerbs;
 
 /** More commits than what is done here takes. */
 const COMMITS_MAX = 60;
-const ANSWER_MS_MAX = 40_000;
 /** What was on its way to central when it was killed is answered by nobody: it is asked again. */
 const ANSWER_MS = 700;
-const AGAIN_MS = 30;
 const PASSING: ReadonlySet<string> = new Set([
   'peer-refused',
   'no-answer',
@@ -188,15 +186,5 @@ async function checkKept(central: TestCentral, round: string): Promise<void> {
     assert.deepEqual(open, []);
   } finally {
     await database.destroy();
-  }
-}
-
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = performance.now() + ANSWER_MS_MAX;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > giveUpAt) throw new Error(`waited ${ANSWER_MS_MAX} ms, in vain: ${what}`);
-    await delay(AGAIN_MS);
   }
 }
