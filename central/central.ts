@@ -16,6 +16,7 @@ import { serveReports } from '#shared/xmpp/report.ts';
 import { jobFeed } from './agents/job-feed.ts';
 import { type CentralConfig, readSecret, siteDomain } from './config.ts';
 import { enrolment } from './enrolment/enrolment.ts';
+import { serveEvents } from './events/events.ts';
 import { centralHandlers } from './handlers.ts';
 import { type Kept, openKept } from './kept.ts';
 import { siteMetrics } from './metrics.ts';
@@ -87,6 +88,9 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
       onJob: jobs.onJob,
       clock: systemClock,
     });
+  const events =
+    config.events &&
+    serveEvents({ ...{ entity, site, policies, log }, service: config.events, onJob: jobs.onJob, clock: systemClock });
   jobs.resume(centralVerbs, handlers);
   const endChores = chores(kept, hosts, config.keepDays, onBug);
   // What a run asks of a host goes by the server: before it is there, nothing is due.
@@ -99,6 +103,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     schedules.stop();
     presences.stop();
     if (room) room.stop();
+    if (events) events.stop();
     endSurfaces();
     await jobs.stop();
     await entity.stop();

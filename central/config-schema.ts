@@ -50,6 +50,16 @@ export const CentralConfig = z.strictObject({
     .default([])
     .meta({ description: 'People whose contacts central keeps filled with the guests that they may see.' }),
   room: BareJid.optional().meta({ description: 'Room where events are told and commands are taken.' }),
+  events: z
+    .string()
+    .refine(
+      (jid) => isJid(jid) && !/[@/]/.test(jid),
+      "the domain of the site's PubSub service is due, as pubsub.example.org",
+    )
+    .optional()
+    .meta({
+      description: 'PubSub service where programs read what happens; central makes its node there. See events.md.',
+    }),
   metrics: MetricsConfig,
   log: z
     .enum(['debug', 'info', 'warn', 'error'])

@@ -103,7 +103,7 @@ const access = ({ domain }: Parsed): object => ({
     central: { allow: 'central' },
     nobody: { deny: 'all' },
     loopback: { allow: 'loopback' },
-    room_users: [{ allow: 'local_users' }, { allow: 'central' }],
+    people_and_central: [{ allow: 'local_users' }, { allow: 'central' }],
   },
   api_permissions: {
     ejabberdctl: { from: ['ejabberd_ctl'], who: 'all', what: '*' },
@@ -138,10 +138,10 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   mod_mam: { assume_mam_usage: true, default: 'always' },
   mod_muc: {
     host: `conference.${domain}`,
-    access: 'room_users',
+    access: 'people_and_central',
     access_admin: 'nobody',
-    access_create: 'room_users',
-    access_persistent: 'room_users',
+    access_create: 'people_and_central',
+    access_persistent: 'people_and_central',
     access_mam: 'local_users',
     default_room_options: { mam: true, persistent: true },
   },
@@ -158,7 +158,7 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   },
   mod_pubsub: {
     host: `pubsub.${domain}`,
-    access_createnode: 'local_users',
+    access_createnode: 'people_and_central',
     plugins: ['flat', 'pep'],
     max_items_node: 1000,
   },

@@ -13,7 +13,7 @@ import type { Kept } from './keep.ts';
 import { kvmVerdict } from './kvm.ts';
 import type { Layout } from './layout.ts';
 import { areOnline, ensureHostAccount, ensurePeople, type Person, refusal } from './people.ts';
-import { CENTRAL, DOMAIN, HOSTS, type PlannedHost, ROOM, SERVER_ADDRESS } from './plan.ts';
+import { CENTRAL, DOMAIN, HOSTS, type PlannedHost, PUBSUB, ROOM, SERVER_ADDRESS } from './plan.ts';
 import { type RigFile, writeRigFile } from './rig-file.ts';
 import { doorTarget, keepServer, SERVICE, type ServerPart } from './server-part.ts';
 import type { Site } from './site.ts';
@@ -206,4 +206,5 @@ const rigFile = (
   hosts: hostNames.map((name) => ({ name, jid: `${name}@${DOMAIN}` })),
   central: CENTRAL,
   room: ROOM,
+  pubsub: PUBSUB,
 });

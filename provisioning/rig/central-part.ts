@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type Kept, keep } from './keep.ts';
 import type { Machine } from './machine.ts';
-import { CENTRAL, ROOM } from './plan.ts';
+import { CENTRAL, PUBSUB, ROOM } from './plan.ts';
 import type { ProcessId } from './processes.ts';
 import { type Program, startProgram } from './program.ts';
 import { API_SOCKET } from './server-part.ts';
@@ -74,4 +74,5 @@ const centralConfig = ({ stateFolder, hosts, people }: CentralPartOptions): obje
   policy: { grants: people.map(({ jid, role }) => ({ jid, role })) },
   rosters: people.map(({ jid }) => jid),
   room: ROOM,
+  events: PUBSUB,
 });

@@ -5,6 +5,7 @@ export const DOMAIN = 'skerry.test';
 export const CENTRAL = `central.${DOMAIN}`;
 /** Where central tells what happens. */
 export const ROOM = `ops@conference.${DOMAIN}`;
+export const PUBSUB = `pubsub.${DOMAIN}`;
 export const SERVER_ADDRESS = '10.77.0.1';
 
 export interface PlannedHost {

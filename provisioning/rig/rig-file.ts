@@ -14,6 +14,7 @@ export const RigFile = z.strictObject({
   central: z.string(),
   /** Where central tells what happens, and takes commands. */
   room: z.string(),
+  pubsub: z.string(),
 });
 export type RigFile = z.infer<typeof RigFile>;
 
