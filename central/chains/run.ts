@@ -1,0 +1,111 @@
+import type { Graph, GraphNode } from './compile.ts';
+
+export type Want = 'up' | 'down' | 'none';
+/** `left`: nothing more is done with it, and it stays as it is. `retrying`: it pauses before it is tried again. */
+export type Phase =
+  | 'idle'
+  | 'waiting'
+  | 'starting'
+  | 'started'
+  | 'ready'
+  | 'retrying'
+  | 'stopping'
+  | 'stopped'
+  | 'failed'
+  | 'blocked'
+  | 'left';
+
+/** What is asked of an agent. The id follows from run, node and attempt, so that it is the same after a crash. */
+export interface Operation {
+  id: string;
+  verb: 'start' | 'stop';
+  /** For a stop: take the power instead of asking. */
+  force: boolean;
+  sentAt: number;
+  /** An operation whose outcome is not known; who is asked must not carry it out any more. */
+  supersedes?: string;
+}
+
+export interface NodeRun {
+  name: string;
+  want: Want;
+  phase: Phase;
+  /** When the phase began, ms. */
+  since: number;
+  /** Operations so far; part of their ids. */
+  attempt: number;
+  /** Tries that went wrong since it was asked for. */
+  tries: number;
+  hold: boolean;
+  /** This run started it; what was up already is not its own. */
+  mine: boolean;
+  /** It has been seen up since its start. */
+  seen: boolean;
+  /** Good answers before this do not count: they are from an earlier life, ms. */
+  upFrom: number;
+  operation?: Operation;
+  /** When the phase is over at the latest, or a pause ends, ms. Missing while its host cannot be reached: time stands still. */
+  due?: number;
+  /** When the last thing it waited for was there, ms. */
+  clearAt?: number;
+  note?: string;
+}
+
+export type Outcome = 'done' | 'failed' | 'rolled-back' | 'cancelled';
+
+/** A run as it is stored: plain data, the nodes in the order of the graph. */
+export interface Run {
+  id: string;
+  chain: string;
+  goal: 'up' | 'down';
+  startedAt: number;
+  nodes: readonly NodeRun[];
+  /** The node whose failure ended all further starts. */
+  halted?: string;
+  /** The node whose failure has the run undone. */
+  rollback?: string;
+  outcome?: Outcome;
+  endedAt?: number;
+}
+
+export interface Fact {
+  /** `unknown`: its host cannot be reached, or has not told yet. For a host: whether it can be reached. */
+  state: 'up' | 'down' | 'unknown';
+  why?: string;
+  /** Good answers in a row, when the first and the last of them came, by central's clock, ms. */
+  probe?: { good: number; from: number; at: number };
+}
+
+export interface Facts {
+  nodes: ReadonlyMap<string, Fact>;
+  /** How operations ended, by id. An operation that was superseded counts as ended. */
+  outcomes: ReadonlyMap<string, { ok: boolean; problem?: string }>;
+}
+
+export interface Action {
+  node: string;
+  operation: Operation;
+}
+
+const SETTLED: ReadonlySet<Phase> = new Set(['idle', 'ready', 'stopped', 'failed', 'blocked', 'left']);
+/** Whether a node is where it will stay. What was stopped while it should be up is on its way. */
+export const isSettled = ({ want, phase }: NodeRun): boolean =>
+  want === 'none' || (SETTLED.has(phase) && phase !== (want === 'up' ? 'stopped' : 'ready'));
+
+/** Whether there is something to start and stop, and not only to look at. */
+export const isManaged = ({ spec }: GraphNode): boolean =>
+  spec.kind === 'host' ? spec.power : spec.kind !== 'check' && spec.kind !== 'group';
+
+/** All operations whose outcome is not known, to be sent again after a crash or a new connection: the ids are the same. */
+export const outstanding = (run: Run): Action[] =>
+  run.outcome ? [] : run.nodes.flatMap(({ name, operation }) => (operation ? [{ node: name, operation }] : []));
+
+/** The nodes whose readiness has to be probed now. */
+export const watched = (graph: Graph, run: Run): GraphNode[] =>
+  run.outcome
+    ? []
+    : run.nodes.flatMap(({ want, phase }, at) => {
+        const node = graph.nodes[at];
+        const isOn = want === 'up' && (phase === 'starting' || phase === 'started' || phase === 'ready');
+        return isOn && node?.spec.ready ? [node] : [];
+      });
