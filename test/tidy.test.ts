@@ -56,7 +56,7 @@ describe('the tree', () => {
     file('shared/xmpp/a.ts', "import type { A } from '../../agent/main.ts';"),
     file('agent/a.ts', "import { a } from '#cli/main.ts';"),
     file('central/a.ts', "import { a } from '#agent/main.ts';"),
-    file('central/chains/a.ts', "import { readFileSync } from 'node:fs';"),
+    file('shared/chain/a.ts', "import { readFileSync } from 'node:fs';"),
     file('cli/a.ts', "import {\n  a,\n  b,\n} from '#agent/config.ts';"),
     file('cli/a.ts', "const { a } = await import('#agent/config.ts');"),
     file('provisioning/a.ts', "export { a } from '#agent/config.ts';"),

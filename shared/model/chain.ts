@@ -104,7 +104,7 @@ export const ChainNode = z
   }));
 export type ChainNode = z.infer<typeof ChainNode>;
 
-/** A chain as a file says it; times are read as milliseconds. What names mean is checked in central/chains/chain-names.ts. */
+/** A chain as a file says it; times are read as milliseconds. What names mean is checked in shared/chain/chain-names.ts. */
 export const Chain = z
   .strictObject({
     chain: NodeName.meta({ description: 'The name of the chain.' }),
