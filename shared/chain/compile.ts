@@ -14,6 +14,10 @@ export interface GraphNode {
   after: readonly Edge[];
   /** Who waits for it, by place. */
   before: readonly number[];
+  /** Of those, who cannot be without it. */
+  hardBefore: readonly number[];
+  /** The groups around it, innermost first, by place. */
+  groups: readonly number[];
   /** The groups around it that bound how many start at once, by place. */
   bounds: readonly number[];
 }
@@ -88,12 +92,22 @@ export function compile(chain: Chain): Graph {
   const places = new Map(order.map((name, at) => [name, at]));
   const groups = groupOf(chain);
   const before: number[][] = order.map(() => []);
+  const hardBefore: number[][] = order.map(() => []);
   const place = (name: string): number => places.get(name) as number;
   const nodes = order.map((name, at): GraphNode => {
     const after = (edges.get(name) ?? []).map((edge) => ({ at: place(edge.name), until: edge.until, need: edge.need }));
     for (const edge of after) before[edge.at]?.push(at);
-    const bounds = groupsAround(name, groups).filter((group) => chain.nodes[group]?.atOnce !== undefined);
-    return { name, spec: chain.nodes[name] as ChainNode, after, before: before[at] ?? [], bounds: bounds.map(place) };
+    for (const edge of after) if (edge.need === 'hard') hardBefore[edge.at]?.push(at);
+    const around = groupsAround(name, groups);
+    return {
+      name,
+      spec: chain.nodes[name] as ChainNode,
+      after,
+      before: before[at] ?? [],
+      hardBefore: hardBefore[at] ?? [],
+      groups: around.map(place),
+      bounds: around.filter((group) => chain.nodes[group]?.atOnce !== undefined).map(place),
+    };
   });
   return { chain: chain.chain, nodes, places };
 }

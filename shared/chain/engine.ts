@@ -1,8 +1,9 @@
 import { bringUp, takeDown } from './act.ts';
 import type { Graph } from './compile.ts';
+import { bounceDown, keepsWatch } from './keep.ts';
 import { observe } from './observe.ts';
 import { turned } from './orders.ts';
-import { type Action, type Facts, isSettled, type Outcome, type Run } from './run.ts';
+import { type Action, type Facts, hasEnded, isManaged, isSettled, type Outcome, outstanding, type Run } from './run.ts';
 import { graphAt, nodeAt, type Stepping, type Wait } from './stepping.ts';
 
 export interface Step {
@@ -20,7 +21,7 @@ export interface Step {
  * proportion to the nodes and edges of the graph.
  */
 export function advance(graph: Graph, run: Run, facts: Facts, now: number): Step {
-  if (run.outcome) return { run, actions: [], waits: [] };
+  if (hasEnded(run)) return { run, actions: [], waits: [] };
   const step: Stepping = {
     graph,
     run,
@@ -31,23 +32,35 @@ export function advance(graph: Graph, run: Run, facts: Facts, now: number): Step
     waits: [],
     busy: new Map(),
     failed: [],
+    joined: new Set(),
   };
   for (let at = 0; at < step.nodes.length; at++) observe(step, at);
-  applyFailures(step);
-  for (let at = step.nodes.length - 1; at >= 0; at--) if (nodeAt(step, at).want === 'down') takeDown(step, at);
+  if (!run.outcome) applyFailures(step);
+  for (let at = step.nodes.length - 1; at >= 0; at--) {
+    if (nodeAt(step, at).want === 'down') takeDown(step, at);
+    else if (nodeAt(step, at).bounce) bounceDown(step, at);
+  }
   countBusy(step);
   for (let at = 0; at < step.nodes.length; at++) if (nodeAt(step, at).want === 'up') bringUp(step, at);
-  const ended = step.nodes.every(isSettled) ? { outcome: outcomeOf(step), endedAt: now } : {};
+  const next = ended(step, { ...step.run, nodes: step.nodes });
   const wakeAt = step.waits.reduce(
     (least, { until }) => Math.min(least, until !== undefined && until > now ? until : least),
     Infinity,
   );
   return {
-    run: { ...step.run, nodes: step.nodes, ...ended },
+    run: next,
     actions: step.actions,
     waits: step.waits,
     ...(Number.isFinite(wakeAt) ? { wakeAt } : {}),
   };
+}
+
+/** The run with its outcome, once every node is where it stays and every operation is answered. */
+function ended(step: Stepping, run: Run): Run {
+  const { watching: _watching, ...rest } = run;
+  if (!run.outcome && (!run.nodes.every(isSettled) || outstanding(run).length > 0)) return run;
+  const over: Run = run.outcome ? rest : { ...rest, outcome: outcomeOf(step), endedAt: step.now };
+  return keepsWatch(step, over, run.nodes) ? { ...over, watching: true } : over;
 }
 
 /** What the failure of a node does to the rest. A failed stop is told by what is blocked behind it. */
@@ -71,12 +84,12 @@ function rollBack(step: Stepping, name: string): undefined {
   });
 }
 
+/** What was up already takes no place in a group; what is only looked at does, from then until it is ready. */
 function countBusy(step: Stepping): undefined {
   step.nodes.forEach(({ want, phase, mine }, at) => {
-    const isBusy = want === 'up' && mine && (phase === 'starting' || phase === 'started' || phase === 'stopping');
-    const isLooking = want === 'up' && phase === 'started' && graphAt(step, at).spec.kind === 'check';
-    if (isBusy || isLooking)
-      for (const group of graphAt(step, at).bounds) step.busy.set(group, (step.busy.get(group) ?? 0) + 1);
+    if (want !== 'up' || (phase !== 'starting' && phase !== 'started' && phase !== 'stopping')) return;
+    if (!mine && isManaged(graphAt(step, at))) return;
+    for (const group of graphAt(step, at).bounds) step.busy.set(group, (step.busy.get(group) ?? 0) + 1);
   });
 }
 

@@ -37,10 +37,11 @@ const WHY: Readonly<Record<Wait['why'], (on: string) => string>> = {
   before: (on) => `for ${on} to stop first`,
   delay: () => 'out its delay',
   bound: (on) => `for a place in ${on}, where no more may start at once`,
-  hold: () => 'to be released',
+  hold: (on) => `until ${on} is released`,
   host: (on) => `to hear of it again: ${on} cannot be reached, which does not mean that it is down`,
   operation: (on) => `for the answer to ${on}`,
   ready: () => 'until it answers as ready',
+  lapse: () => 'to be there again: it was ready, and is not now',
   retry: () => 'before it is tried again',
   state: () => 'until it is seen up',
 };

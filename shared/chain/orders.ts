@@ -1,7 +1,7 @@
 import { Failure } from '#shared/errors.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import type { Graph } from './compile.ts';
-import { isSettled, type NodeRun, type Run, type Want } from './run.ts';
+import { hasEnded, isSettled, type NodeRun, type Run, type Want } from './run.ts';
 
 /**
  * A new run. Up takes along all that the part waits for; down all that cannot be without it.
@@ -31,16 +31,27 @@ export function begin(graph: Graph, id: string, goal: 'up' | 'down', part: reado
 export function redirect(graph: Graph, run: Run, goal: 'up' | 'down', part: readonly string[], now: number): Run {
   const chosen = closure(graph, placesOf(graph, part), goal);
   const nodes = run.nodes.map((node, at) => (chosen[at] ? turned(node, goal, now) : node));
-  const { halted: _halted, rollback: _rollback, outcome: _outcome, endedAt: _endedAt, ...rest } = run;
+  const {
+    halted: _halted,
+    rollback: _rollback,
+    outcome: _outcome,
+    endedAt: _endedAt,
+    watching: _watching,
+    ...rest
+  } = run;
   return { ...rest, goal, nodes };
 }
 
-/** A node with another aim; an operation under way stays known, so that what follows supersedes it. */
+/**
+ * A node with another aim. An operation under way stays known, so that what follows supersedes it; a stop that is under way
+ * is waited for, as it cannot be called back. What failed, or was left, is tried anew.
+ */
 export function turned(node: NodeRun, want: Want, now: number): NodeRun {
   if (node.want === want && !isSettled(node)) return node;
   if (want === 'none') return { ...node, want, phase: 'left', since: now };
-  const { due: _due, clearAt: _clearAt, note: _note, ...rest } = node;
-  if (node.operation?.verb === 'stop') return { ...node, want, tries: 0 };
+  const { bounce: _bounce, losses: _losses, ...kept } = node;
+  if (node.phase === 'stopping') return { ...kept, want, tries: 0 };
+  const { due: _due, clearAt: _clearAt, note: _note, ...rest } = kept;
   return { ...rest, want, phase: 'waiting', since: now, tries: 0 };
 }
 
@@ -50,21 +61,22 @@ export function hold(graph: Graph, run: Run, names: readonly string[], isHeld: b
   return { ...run, nodes: run.nodes.map((node, at) => (places.has(at) ? { ...node, hold: isHeld } : node)) };
 }
 
-/** Do nothing more. What is under way cannot be called back; the note of the node says so. */
+/** Do nothing more. What is under way cannot be called back; the note of the node says so. A run that watches stays done. */
 export function cancel(run: Run, now: number): Run {
-  if (run.outcome) return run;
+  if (hasEnded(run)) return run;
   const nodes = run.nodes.map((node): NodeRun => {
     if (isSettled(node)) return node;
-    const { due: _due, ...rest } = node;
+    const { due: _due, bounce: _bounce, ...rest } = node;
     const note = node.operation ? `its ${node.operation.verb} was under way and may still take effect` : 'as it was';
     return { ...rest, phase: 'left', since: now, note };
   });
-  return { ...run, nodes, outcome: 'cancelled', endedAt: now };
+  const { watching, ...rest } = run;
+  return watching ? { ...rest, nodes } : { ...rest, nodes, outcome: 'cancelled', endedAt: now };
 }
 
-/** The nodes of which one run would make the other's work undone: wanted up here and down there. */
+/** The nodes of which one run would make the other's work undone: wanted up here and down there. One that watches counts. */
 export function conflicts(a: Run, b: Run): string[] {
-  if (a.outcome || b.outcome) return [];
+  if (hasEnded(a) || hasEnded(b)) return [];
   const wants = new Map(b.nodes.map(({ name, want }) => [name, want]));
   return a.nodes
     .filter(({ name, want }) => want !== 'none' && (wants.get(name) ?? 'none') !== 'none' && wants.get(name) !== want)
@@ -90,12 +102,9 @@ function closure(graph: Graph, from: readonly number[], goal: 'up' | 'down'): bo
     chosen[at] = true;
     if (goal === 'up') for (const edge of node.after) todo.push(edge.at);
     else {
-      for (const next of node.before) if (isHard(graph, next, at)) todo.push(next);
+      for (const next of node.hardBefore) todo.push(next);
       for (const member of node.spec.members) todo.push(graph.places.get(member) ?? at);
     }
   }
   return chosen;
 }
-
-const isHard = (graph: Graph, from: number, to: number): boolean =>
-  graph.nodes[from]?.after.some((edge) => edge.at === to && edge.need === 'hard') ?? false;

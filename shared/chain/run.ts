@@ -15,7 +15,10 @@ export type Phase =
   | 'blocked'
   | 'left';
 
-/** What is asked of an agent. The id follows from run, node and attempt, so that it is the same after a crash. */
+/**
+ * What is asked of an agent. The id follows from run, node and attempt, so that it is the same after a crash. A start of
+ * what is up and a stop of what is down end well, and do nothing.
+ */
 export interface Operation {
   id: string;
   verb: 'start' | 'stop';
@@ -24,6 +27,8 @@ export interface Operation {
   sentAt: number;
   /** An operation whose outcome is not known; who is asked must not carry it out any more. */
   supersedes?: string;
+  /** What it supersedes, or that superseded in turn, would undo it: only the answer tells that it cannot come any more. */
+  beats?: true;
 }
 
 export interface NodeRun {
@@ -43,11 +48,18 @@ export interface NodeRun {
   seen: boolean;
   /** Good answers before this do not count: they are from an earlier life, ms. */
   upFrom: number;
+  /** Its start was answered well, and it has not been seen up since: that it is down may be old news. */
+  coming?: true;
+  /** Not answered yet. It stays until it is, or until the next one supersedes it. */
   operation?: Operation;
   /** When the phase is over at the latest, or a pause ends, ms. Missing while its host cannot be reached: time stands still. */
   due?: number;
   /** When the last thing it waited for was there, ms. */
   clearAt?: number;
+  /** When a kept node was lost, as far as it still counts, ms. */
+  losses?: readonly number[];
+  /** What it needs was lost: it is stopped, and then started again. */
+  bounce?: true;
   note?: string;
 }
 
@@ -66,6 +78,11 @@ export interface Run {
   rollback?: string;
   outcome?: Outcome;
   endedAt?: number;
+  /**
+   * It is done, and goes on to start again those of its nodes that are kept (`keep`). Its outcome stays `done` whatever
+   * becomes of them; a kept node that is given up says so in its note. It ends when none is left to keep.
+   */
+  watching?: true;
 }
 
 export interface Fact {
@@ -96,13 +113,34 @@ export const isSettled = ({ want, phase }: NodeRun): boolean =>
 export const isManaged = ({ spec }: GraphNode): boolean =>
   spec.kind === 'host' ? spec.power : spec.kind !== 'check' && spec.kind !== 'group';
 
-/** All operations whose outcome is not known, to be sent again after a crash or a new connection: the ids are the same. */
+/** Whether nothing will come of a run any more. Until then its chain must stay as it is: the run knows nodes by place. */
+export const hasEnded = ({ outcome, watching }: Run): boolean => outcome !== undefined && !watching;
+
+/** Whether a run was made of a graph as it is now, so that the two may be used together. */
+export const fits = (graph: Graph, run: Run): boolean =>
+  graph.nodes.length === run.nodes.length && graph.nodes.every(({ name }, at) => run.nodes[at]?.name === name);
+
+/** Whether the operation of a node does what is wanted of it now. One that does not is never sent again, only superseded. */
+function isAwaited({ want, phase, operation }: NodeRun): boolean {
+  if (operation?.verb === 'start')
+    return want === 'up' && (phase === 'starting' || phase === 'started' || phase === 'ready');
+  return operation !== undefined && (phase === 'stopping' || (phase === 'stopped' && want === 'down'));
+}
+
+/**
+ * The operations that wait for their answer, to be sent again after a crash or a new connection: the ids are the same. A
+ * run does not end before they are answered, since what is still on its way may take effect when nobody expects it.
+ */
 export const outstanding = (run: Run): Action[] =>
-  run.outcome ? [] : run.nodes.flatMap(({ name, operation }) => (operation ? [{ node: name, operation }] : []));
+  hasEnded(run)
+    ? []
+    : run.nodes.flatMap((node) =>
+        node.operation && isAwaited(node) ? [{ node: node.name, operation: node.operation }] : [],
+      );
 
 /** The nodes whose readiness has to be probed now. */
 export const watched = (graph: Graph, run: Run): GraphNode[] =>
-  run.outcome
+  hasEnded(run)
     ? []
     : run.nodes.flatMap(({ want, phase }, at) => {
         const node = graph.nodes[at];

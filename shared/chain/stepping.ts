@@ -1,11 +1,20 @@
 import { isStateOnly } from '#shared/model/chain-ready.ts';
 import type { Graph, GraphNode } from './compile.ts';
-import { type Action, type Fact, type Facts, isManaged, type NodeRun, type Operation, type Run } from './run.ts';
+import {
+  type Action,
+  type Fact,
+  type Facts,
+  isManaged,
+  type NodeRun,
+  type Operation,
+  type Phase,
+  type Run,
+} from './run.ts';
 
 /** Why a node waits: `on` names what it waits for, in words of the graph. */
 export interface Wait {
   node: string;
-  why: 'after' | 'before' | 'delay' | 'bound' | 'hold' | 'host' | 'operation' | 'ready' | 'retry' | 'state';
+  why: 'after' | 'before' | 'delay' | 'bound' | 'hold' | 'host' | 'operation' | 'ready' | 'lapse' | 'retry' | 'state';
   on: readonly string[];
   /** When the phase began, ms. */
   since: number;
@@ -27,7 +36,12 @@ export interface Stepping {
   busy: Map<number, number>;
   /** Nodes that failed in this step. */
   failed: number[];
+  /** Groups of which every member is there now, by place. */
+  joined: Set<number>;
 }
+
+/** Phases of a node on which nothing more is done, and which did not get where it should be. */
+export const GONE: ReadonlySet<Phase> = new Set(['failed', 'blocked', 'left']);
 
 const NOTHING: Fact = { state: 'unknown', why: 'nothing is known of it yet' };
 
@@ -48,9 +62,10 @@ export function put(step: Stepping, at: number, change: Partial<NodeRun>): undef
   step.nodes[at] = { ...old, ...change, since: isNew ? step.now : old.since };
 }
 
-/** Whether a node is up and answers as its chain says, since its last start and not long ago. */
+/** Whether a node is up and answers as its chain says, since its last start and not long ago; a group, whether its members do. */
 export function isGood(step: Stepping, at: number): boolean {
   const { spec } = graphAt(step, at);
+  if (spec.kind === 'group') return step.joined.has(at);
   const fact = factAt(step, at);
   if (fact.state !== 'up') return false;
   const { ready } = spec;
@@ -60,9 +75,18 @@ export function isGood(step: Stepping, at: number): boolean {
     probe !== undefined &&
     probe.good >= ready.good &&
     probe.from >= nodeAt(step, at).upFrom &&
+    // What was heard later than now, was heard before the clock was set back: the next answer will tell.
+    probe.at <= step.now &&
     step.now - probe.at <= ready.freshMs
   );
 }
+
+/** How the operation of a node ended, where that is known. */
+export const answerAt = (step: Stepping, at: number): { ok: boolean; problem?: string } | undefined =>
+  step.facts.outcomes.get(nodeAt(step, at).operation?.id ?? '');
+
+/** Whether a node may be up, or come up, whatever its state says: a start is not answered, or its effect not seen yet. */
+export const isComing = ({ operation, coming }: NodeRun): boolean => operation !== undefined || coming === true;
 
 /** Begin an operation: it is in the run before anybody can send it. */
 export function send(
@@ -74,14 +98,16 @@ export function send(
 ): undefined {
   const node = nodeAt(step, at);
   const attempt = node.attempt + 1;
+  const before = answerAt(step, at) ? undefined : node.operation;
   const operation: Operation = {
     id: `${step.run.id}/${node.name}/${verb}/${attempt}`,
     verb,
     force,
     sentAt: step.now,
-    ...(node.operation ? { supersedes: node.operation.id } : {}),
+    ...(before ? { supersedes: before.id } : {}),
+    ...(before && (before.verb !== verb || before.beats) ? { beats: true } : {}),
   };
-  const start = { phase: 'starting', upFrom: step.now, mine: true, seen: false } as const;
+  const start = { phase: 'starting', upFrom: step.now, mine: true, seen: false, coming: undefined } as const;
   const change = verb === 'start' ? start : ({ phase: 'stopping' } as const);
   put(step, at, { ...change, attempt, operation, due: step.now + timeoutMs });
   // A stop after a stop is the same phase, but a new wait.
@@ -115,7 +141,7 @@ export const spell = (step: Stepping, at: number, why: Wait['why'], on: readonly
     why,
     on,
     since,
-    ...(due === undefined ? {} : { until: due }),
+    ...(due !== undefined && due > step.now ? { until: due } : {}),
     ...(note ? { note } : {}),
   });
 };

@@ -59,6 +59,26 @@ const Stop = z
   .transform((stop) => ({ how: stop.how, timeoutMs: stop.timeout, andThen: stop.then }))
   .prefault({});
 
+/** How often a node that was lost is started again, and what becomes of those that need it. */
+const Keep = z
+  .union(
+    [
+      z.boolean().transform((isKept) => (isKept ? { most: 5, withinMs: 600_000, bounce: 'none' as const } : undefined)),
+      z
+        .strictObject({
+          most: z.int().min(1).max(1_000).default(5).meta({ description: 'Losses that are made good.' }),
+          within: Duration.prefault('10m').meta({ description: 'The time that they are counted over.' }),
+          bounce: z.enum(['none', 'dependents']).default('none').meta({
+            description: 'dependents: what needs it is stopped, and started again after it.',
+          }),
+        })
+        .transform(({ most, within, bounce }) => ({ most, withinMs: within, bounce })),
+    ],
+    { error: 'say true or false, or give a map with most, within or bounce' },
+  )
+  .optional()
+  .meta({ description: 'Start it again when it is lost after the chain is up.' });
+
 export const ChainNode = z
   .strictObject({
     kind: NodeKind.default('guest'),
@@ -86,6 +106,7 @@ export const ChainNode = z
       .default({})
       .meta({ description: 'Boot parameters.' }),
     hold: z.boolean().default(false).meta({ description: 'Wait before its start until somebody releases it.' }),
+    keep: Keep,
     power: z.boolean().default(false).meta({ description: 'For a host: it may be switched on and off.' }),
     members: z.array(NodeName).max(100_000).default([]).meta({ description: 'For a group: its nodes.' }),
     'at-once': z
