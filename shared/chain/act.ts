@@ -7,27 +7,33 @@ const STOPS_MAX = 5;
 
 /** Bring a node up as far as it may go now. The nodes it waits for were seen to before. */
 export function bringUp(step: Stepping, at: number): undefined {
-  const { phase, bounce, operation, due } = nodeAt(step, at);
+  const { phase, bounce, due } = nodeAt(step, at);
   if (phase === 'starting' || phase === 'stopping')
     return bounce && phase === 'starting' ? undefined : spellOperation(step, at);
   if (bounce || GONE.has(phase)) return;
   if (graphAt(step, at).spec.kind === 'group') return joinUp(step, at);
   if (phase === 'started') return spellReady(step, at);
   if (phase === 'ready') return spellLapse(step, at);
-  const isUp = isManaged(graphAt(step, at)) && factAt(step, at).state === 'up';
-  // What may still be stopped by an operation that is not answered is not up for long: it is started like what is down.
-  if (isUp && operation?.verb !== 'stop') return adopt(step, at);
+  if (mayAdopt(step, at)) return adopt(step, at);
   if (step.run.halted)
     return put(step, at, { phase: 'blocked', note: `no more is started since ${step.run.halted} failed` });
   if (phase === 'retrying' && step.now < (due ?? 0)) return spell(step, at, 'retry', []);
   start(step, at);
 }
 
+/** Whether a node is up, and stays so: what a stop without an answer may yet take down is started like what is down. */
+export function mayAdopt(step: Stepping, at: number): boolean {
+  const { phase, operation } = nodeAt(step, at);
+  if (phase !== 'waiting' && phase !== 'retrying') return false;
+  return isManaged(graphAt(step, at)) && factAt(step, at).state === 'up' && operation?.verb !== 'stop';
+}
+
 /** What is up is taken as it is, whatever it should have waited for. */
 function adopt(step: Stepping, at: number): undefined {
-  put(step, at, { phase: 'started', seen: true, due: step.now + graphAt(step, at).spec.timeoutMs });
-  if (isGood(step, at)) put(step, at, { phase: 'ready', due: undefined, note: undefined });
-  else spellReady(step, at);
+  put(step, at, { phase: 'started', seen: true, coming: undefined, due: step.now + graphAt(step, at).spec.timeoutMs });
+  if (!isGood(step, at)) return spellReady(step, at);
+  put(step, at, { phase: 'ready', due: undefined, note: undefined });
+  spellLapse(step, at);
 }
 
 /** A group is there with its members, and no longer than they are. */
@@ -97,7 +103,8 @@ export function takeDown(step: Stepping, at: number): undefined {
   const { state } = factAt(step, at);
   if (phase === 'stopping') return spellOperation(step, at);
   if (GONE.has(phase)) return;
-  if (phase === 'stopped' && (state !== 'up' || !isManaged(node))) return operation && spellOperation(step, at);
+  if (phase === 'stopped' && (state !== 'up' || !isManaged(node)))
+    return operation ? spellOperation(step, at) : undefined;
   if (phase === 'stopped' && !stopAgain(step, at)) return;
   const others = node.before.filter((next) => isToStop(step, next));
   const stuck = node.hardBefore.find((next) => isToStop(step, next) && GONE.has(nodeAt(step, next).phase));
@@ -106,8 +113,10 @@ export function takeDown(step: Stepping, at: number): undefined {
   if (awaited.length > 0) return spell(step, at, 'before', namesAt(step, awaited));
   if (!isManaged(node)) return put(step, at, { phase: 'stopped' });
   if (state === 'unknown') return spell(step, at, 'host', [node.spec.host ?? node.name]);
-  if (state === 'down' && !isComing(nodeAt(step, at)))
-    return put(step, at, { phase: 'stopped', due: undefined, mine: false });
+  if (state === 'down' && !isComing(nodeAt(step, at))) {
+    put(step, at, { phase: 'stopped', due: undefined, mine: false });
+    return operation ? spellOperation(step, at) : undefined;
+  }
   send(step, at, 'stop', node.spec.stop.how === 'force', node.spec.stop.timeoutMs);
   spellOperation(step, at);
 }

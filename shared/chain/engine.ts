@@ -1,10 +1,10 @@
-import { bringUp, takeDown } from './act.ts';
+import { bringUp, mayAdopt, takeDown } from './act.ts';
 import type { Graph } from './compile.ts';
 import { bounceDown, keepsWatch } from './keep.ts';
 import { observe } from './observe.ts';
 import { turned } from './orders.ts';
 import { type Action, type Facts, hasEnded, isManaged, isSettled, type Outcome, outstanding, type Run } from './run.ts';
-import { graphAt, nodeAt, type Stepping, type Wait } from './stepping.ts';
+import { graphAt, isGood, nodeAt, type Stepping, type Wait } from './stepping.ts';
 
 export interface Step {
   /** The run as it has to be stored before any of the actions is sent. */
@@ -84,14 +84,17 @@ function rollBack(step: Stepping, name: string): undefined {
   });
 }
 
-/** What was up already takes no place in a group; what is only looked at does, from then until it is ready. */
+/** What this run did not start takes no place in a group; what is only looked at does, from then until it is ready. */
 function countBusy(step: Stepping): undefined {
   step.nodes.forEach(({ want, phase, mine }, at) => {
-    if (want !== 'up' || (phase !== 'starting' && phase !== 'started' && phase !== 'stopping')) return;
-    if (!mine && isManaged(graphAt(step, at))) return;
-    for (const group of graphAt(step, at).bounds) step.busy.set(group, (step.busy.get(group) ?? 0) + 1);
+    if (want !== 'up' || (!mine && isManaged(graphAt(step, at)))) return;
+    if (phase === 'starting' || phase === 'started' || phase === 'stopping' || isBack(step, at))
+      for (const group of graphAt(step, at).bounds) step.busy.set(group, (step.busy.get(group) ?? 0) + 1);
   });
 }
+
+/** Whether a node is about to be taken as it is, and not ready yet. */
+const isBack = (step: Stepping, at: number): boolean => mayAdopt(step, at) && !isGood(step, at);
 
 function outcomeOf({ run, nodes }: Stepping): Outcome {
   if (run.rollback)

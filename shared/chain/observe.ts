@@ -88,8 +88,9 @@ function observeUp(step: Stepping, at: number): undefined {
   const node = nodeAt(step, at);
   const { spec } = graphAt(step, at);
   const { state, why } = factAt(step, at);
-  if (state === 'up' && (!node.seen || node.coming)) put(step, at, { seen: true, coming: undefined });
-  if (state === 'down' && node.seen && isManaged(graphAt(step, at))) {
+  const hasOwnState = isManaged(graphAt(step, at));
+  if (hasOwnState && state === 'up' && (!node.seen || node.coming)) put(step, at, { seen: true, coming: undefined });
+  if (hasOwnState && state === 'down' && node.seen) {
     const note = `it went down${why ? `: ${why}` : ''}`;
     return step.run.outcome ? lose(step, at, note) : retryOrFail(step, at, note);
   }

@@ -25,9 +25,9 @@ export interface Operation {
   /** For a stop: take the power instead of asking. */
   force: boolean;
   sentAt: number;
-  /** An operation whose outcome is not known; who is asked must not carry it out any more. */
-  supersedes?: string;
-  /** What it supersedes, or that superseded in turn, would undo it: only the answer tells that it cannot come any more. */
+  /** All before it whose outcome is not known, the last one first; who is asked must not carry them out any more. */
+  supersedes?: readonly string[];
+  /** Something before it would undo it, and may still come: only the answer tells that it cannot any more, not the state. */
   beats?: true;
 }
 

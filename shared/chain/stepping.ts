@@ -1,4 +1,4 @@
-import { isStateOnly } from '#shared/model/chain-ready.ts';
+import { isStateOnly, type Ready } from '#shared/model/chain-ready.ts';
 import type { Graph, GraphNode } from './compile.ts';
 import {
   type Action,
@@ -73,20 +73,27 @@ export function isGood(step: Stepping, at: number): boolean {
   const { probe } = fact;
   return (
     probe !== undefined &&
-    probe.good >= ready.good &&
-    probe.from >= nodeAt(step, at).upFrom &&
+    hasEnough(probe, ready, nodeAt(step, at).upFrom) &&
     // What was heard later than now, was heard before the clock was set back: the next answer will tell.
     probe.at <= step.now &&
     step.now - probe.at <= ready.freshMs
   );
 }
 
+/**
+ * Whether there are enough good answers in a row since a time. Where they began before it, as with what was up all along,
+ * as many count as there were intervals since.
+ */
+const hasEnough = ({ good, from, at }: NonNullable<Fact['probe']>, ready: Ready, since: number): boolean =>
+  good >= ready.good && (from >= since || at - since >= ready.good * ready.everyMs);
+
 /** How the operation of a node ended, where that is known. */
 export const answerAt = (step: Stepping, at: number): { ok: boolean; problem?: string } | undefined =>
   step.facts.outcomes.get(nodeAt(step, at).operation?.id ?? '');
 
-/** Whether a node may be up, or come up, whatever its state says: a start is not answered, or its effect not seen yet. */
-export const isComing = ({ operation, coming }: NodeRun): boolean => operation !== undefined || coming === true;
+/** Whether a node may come up, whatever its state says: a start is not answered for certain, or its effect not seen yet. */
+export const isComing = ({ operation, coming }: NodeRun): boolean =>
+  coming === true || operation?.verb === 'start' || operation?.beats === true;
 
 /** Begin an operation: it is in the run before anybody can send it. */
 export function send(
@@ -98,14 +105,18 @@ export function send(
 ): undefined {
   const node = nodeAt(step, at);
   const attempt = node.attempt + 1;
-  const before = answerAt(step, at) ? undefined : node.operation;
+  const last = node.operation;
+  const answer = answerAt(step, at);
+  const before = answer ? undefined : last;
+  const isUnseen = verb === 'stop' && node.coming && factAt(step, at).state !== 'up';
+  const isAgainst = isUnseen || (last?.verb === verb ? last.beats && !answer?.ok : before !== undefined);
   const operation: Operation = {
     id: `${step.run.id}/${node.name}/${verb}/${attempt}`,
     verb,
     force,
     sentAt: step.now,
-    ...(before ? { supersedes: before.id } : {}),
-    ...(before && (before.verb !== verb || before.beats) ? { beats: true } : {}),
+    ...(before ? { supersedes: [before.id, ...(before.supersedes ?? [])] } : {}),
+    ...(isAgainst ? { beats: true } : {}),
   };
   const start = { phase: 'starting', upFrom: step.now, mine: true, seen: false, coming: undefined } as const;
   const change = verb === 'start' ? start : ({ phase: 'stopping' } as const);

@@ -163,7 +163,7 @@ export function told(before: Run | undefined, { run, actions }: Step): string[] 
     if (isSame && asked.length === 0 && (old?.note ?? '') === (node.note ?? '')) return [];
     const signs = asked.map(
       ({ operation }) =>
-        ` !${operation.force ? 'force' : operation.verb}${operation.supersedes ? ` over ${short(operation.supersedes)}` : ''}`,
+        ` !${operation.force ? 'force' : operation.verb}${operation.supersedes ? ` over ${operation.supersedes.map(short).join(', ')}` : ''}`,
     );
     return [`${node.name} ${node.phase}${signs.join('')}${node.note ? ` (${node.note})` : ''}`];
   });
