@@ -76,6 +76,9 @@ export const FAILURES = {
   // Reports of agents to central.
   'report-gap': ['cancel', 'unexpected-request', 'The report does not follow the one before: a snapshot is due.'],
   'report-late': ['cancel', 'conflict', 'The report is of epoch {epoch}, and {newest} has begun.'],
+  // Boot chains.
+  'chain-file': ['modify', 'not-acceptable', 'The chain {file} cannot be used: {problem}.'],
+  'chain-node-unknown': ['cancel', 'item-not-found', 'The chain {chain} has no node {node}.{hint}'],
   // The way to the server.
   'server-unreachable': [
     'wait',

@@ -55,6 +55,8 @@ describe('the tree', () => {
     file('shared/verb/a.ts', "import { a } from '#agent/main.ts';"),
     file('shared/xmpp/a.ts', "import type { A } from '../../agent/main.ts';"),
     file('agent/a.ts', "import { a } from '#cli/main.ts';"),
+    file('central/a.ts', "import { a } from '#agent/main.ts';"),
+    file('shared/chain/a.ts', "import { readFileSync } from 'node:fs';"),
     file('cli/a.ts', "import {\n  a,\n  b,\n} from '#agent/config.ts';"),
     file('cli/a.ts', "const { a } = await import('#agent/config.ts');"),
     file('provisioning/a.ts', "export { a } from '#agent/config.ts';"),

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { AgentConfig } from '#agent/config.ts';
 import { CentralConfig } from '#central/config.ts';
 import { configReference } from '#shared/config/reference.ts';
+import { chainJsonSchema } from '#shared/model/chain.ts';
 import { failuresPage } from './failures-page.ts';
 import { pageOf } from './markdown.ts';
 import { agentVerbsPage, verbsPage } from './verbs-page.ts';
@@ -12,6 +13,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'docs/verbs.md': verbsPage,
   'docs/agent-verbs.md': agentVerbsPage,
   'docs/failures.md': failuresPage,
+  'docs/chain.schema.json': () => `${JSON.stringify(chainJsonSchema(), undefined, 2)}\n`,
   'docs/agent-config.md': () =>
     pageOf('The configuration of an agent', 'agent/config-schema.ts', [
       'A YAML file, given by `--config`. Paths in it are relative to it. `--check` reads it and says what is wrong.\nagent/agent.example.yaml is one to begin with; [real-site.md](real-site.md) says how an agent is set up.',

@@ -11,6 +11,7 @@ export const FORBIDDEN: readonly (readonly [file: RegExp, imported: RegExp, why:
     /^(pg|node:sqlite)$/,
     'databases are opened in central/database and agent/journal',
   ],
+  [/^shared\/chain\//, /^(@xmpp|shared\/(xmpp|verbs)\/|node:)/, 'what a chain does is worked out with no I/O'],
   [/^cli\//, /^(agent|central|test|bench)\//, 'agent and command line meet only over XMPP'],
   [/^provisioning\//, /^(agent|central|cli|test|bench)\//, 'provisioning makes a site, and is no part of it'],
   [/^bench\//, /^cli\//, 'what is measured is the wire'],

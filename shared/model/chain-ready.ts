@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { Duration } from './duration.ts';
+import { HostName } from './host.ts';
+
+const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?):([1-9]\d{0,4})$/;
+const DIAL = /^(tcp|\/net(\.\w+)?\/tcp)!([^!\s]+)!([1-9]\d{0,4})$/;
+const WEB = /^https?:\/\/\S+$/;
+const TESTS = ['state', 'tcp', 'http', 'dns', 'agent', 'console', 'presence', 'command'] as const;
+const RIGHT =
+  'say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, agent, console, presence, command, all, any';
+
+const Address = z
+  .string()
+  .refine((text) => HOST_PORT.test(text) || DIAL.test(text), 'write HOST:PORT or tcp!HOST!PORT')
+  .transform((text) => (DIAL.test(text) ? text.split('!').slice(1).join(':') : text))
+  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'a port is at most 65535');
+
+const Pattern = z.string().min(1).max(500).refine(isPattern, 'this is not a regular expression');
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text, 'u');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const shape = {
+  state: z
+    .literal(true)
+    .optional()
+    .meta({ description: 'The hypervisor or the agent says that it is up; nothing more.' }),
+  tcp: Address.optional().meta({ description: 'HOST:PORT or tcp!HOST!PORT takes a connection.' }),
+  http: z
+    .strictObject({
+      url: z.string().regex(WEB, 'write a URL that begins with http:// or https://'),
+      status: z.int().min(100).max(599).default(200),
+      body: Pattern.optional(),
+    })
+    .optional()
+    .meta({ description: 'The URL answers with this status, and a body that matches.' }),
+  dns: z.string().min(1).max(253).optional().meta({ description: 'The name resolves.' }),
+  agent: z.literal(true).optional().meta({ description: 'The guest agent inside answers.' }),
+  console: Pattern.optional().meta({ description: 'A line of the serial console since the start matches.' }),
+  presence: z.string().min(1).max(1023).optional().meta({ description: 'This JID is available.' }),
+  command: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ description: 'A command that the host allows by this name exits with 0.' }),
+  from: HostName.optional().meta({ description: 'The host that looks; by default the one of the node.' }),
+  network: z.string().min(1).max(64).optional().meta({ description: 'The network it is looked at from.' }),
+};
+
+const Simple = z
+  .strictObject(shape)
+  .refine((test) => TESTS.filter((name) => test[name] !== undefined).length === 1, RIGHT);
+/** What is written in one word. */
+const Word = z
+  .string()
+  .refine((text) => text === 'state' || WEB.test(text) || HOST_PORT.test(text) || DIAL.test(text), RIGHT)
+  .transform((text): z.input<typeof Simple> => {
+    if (text === 'state') return { state: true };
+    return WEB.test(text) ? { http: { url: text } } : { tcp: text };
+  })
+  .pipe(Simple);
+const Test = z.union([Word, Simple], { error: RIGHT });
+
+/** How often, how many times, and how old an answer may be. */
+const pace = {
+  every: Duration.prefault('2s').meta({ description: 'How long between two looks.' }),
+  good: z.int().min(1).max(1_000).default(1).meta({ description: 'Good answers in a row.' }),
+  fresh: Duration.prefault('30s').meta({ description: 'How old the last good answer may be.' }),
+};
+
+const Full = z
+  .strictObject({
+    ...shape,
+    all: z.array(Test).min(1).max(32).optional(),
+    any: z.array(Test).min(1).max(32).optional(),
+    ...pace,
+  })
+  .refine(
+    (ready) => [...TESTS, 'all' as const, 'any' as const].filter((name) => ready[name] !== undefined).length === 1,
+    RIGHT,
+  )
+  .refine((ready) => ready.fresh >= ready.every, 'fresh is at least every: an answer would be stale before the next')
+  .transform(({ all, any, every, good, fresh, ...test }) => ({
+    mode: any ? ('any' as const) : ('all' as const),
+    tests: all ?? any ?? [test],
+    everyMs: every,
+    good,
+    freshMs: fresh,
+  }));
+
+/** What ready means for a node: tests, each seen from somewhere, all or any of them good, some times in a row, not long ago. */
+export const Ready = z.union([Word.transform((test): z.input<typeof Full> => test).pipe(Full), Full], { error: RIGHT });
+export type Ready = z.infer<typeof Ready>;
+export type ReadyTest = Ready['tests'][number];
+
+/** Whether the state alone tells, so that nobody has to probe. */
+export const isStateOnly = (ready: Ready | undefined): boolean =>
+  ready === undefined || ready.tests.every((test) => test.state === true);

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { Ready } from './chain-ready.ts';
+import { Duration } from './duration.ts';
+import { HostName } from './host.ts';
+
+export const NodeKind = z.enum(['guest', 'host', 'network', 'router', 'export', 'check', 'group']);
+export type NodeKind = z.infer<typeof NodeKind>;
+
+export const NodeName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'use 1 to 63 of A-Z a-z 0-9 . _ -, and begin with a letter or digit');
+
+const Dependency = z
+  .union(
+    [
+      NodeName.transform((name) => ({ name, until: 'ready' as const, need: 'hard' as const })),
+      z.strictObject({
+        name: NodeName,
+        until: z.enum(['ready', 'started']).default('ready').meta({ description: 'What is waited for.' }),
+        need: z
+          .enum(['hard', 'soft'])
+          .default('hard')
+          .meta({ description: 'hard: no start without it; soft: it is waited for until it is up or has failed.' }),
+      }),
+    ],
+    { error: 'name a node, or give a map with name, and until or need' },
+  )
+  .meta({ title: 'Dependency' });
+export type Dependency = z.infer<typeof Dependency>;
+
+const Retries = z
+  .union(
+    [
+      z
+        .int()
+        .min(0)
+        .max(100)
+        .transform((count) => ({ count, delayMs: 5_000, factor: 2, mostMs: 300_000 })),
+      z
+        .strictObject({
+          count: z.int().min(0).max(100),
+          delay: Duration.prefault('5s').meta({ description: 'Before the first one more.' }),
+          factor: z.number().min(1).max(10).default(2).meta({ description: 'The delay grows by this each time.' }),
+          most: Duration.prefault('5m').meta({ description: 'The longest delay.' }),
+        })
+        .transform(({ count, delay, factor, most }) => ({ count, delayMs: delay, factor, mostMs: most })),
+    ],
+    { error: 'give a count from 0 to 100, or a map with count, and delay, factor or most' },
+  )
+  .prefault(0);
+
+const Stop = z
+  .strictObject({
+    how: z.enum(['shutdown', 'force']).default('shutdown').meta({ description: 'Ask it, or take its power.' }),
+    timeout: Duration.prefault('60s').meta({ description: 'How long it may take.' }),
+    // biome-ignore lint/suspicious/noThenProperty: it is the word of the file; the model says andThen.
+    then: z.enum(['force', 'fail']).default('force').meta({ description: 'What is done when it did not stop.' }),
+  })
+  .transform((stop) => ({ how: stop.how, timeoutMs: stop.timeout, andThen: stop.then }))
+  .prefault({});
+
+/** How often a node that was lost is started again, and what becomes of those that need it. */
+const Keep = z
+  .union(
+    [
+      z.boolean().transform((isKept) => (isKept ? { most: 5, withinMs: 600_000, bounce: 'none' as const } : undefined)),
+      z
+        .strictObject({
+          most: z.int().min(1).max(1_000).default(5).meta({ description: 'Losses that are made good.' }),
+          within: Duration.prefault('10m').meta({ description: 'The time that they are counted over.' }),
+          bounce: z.enum(['none', 'dependents']).default('none').meta({
+            description: 'dependents: what needs it is stopped, and started again after it.',
+          }),
+        })
+        .transform(({ most, within, bounce }) => ({ most, withinMs: within, bounce })),
+    ],
+    { error: 'say true or false, or give a map with most, within or bounce' },
+  )
+  .optional()
+  .meta({ description: 'Start it again when it is lost after the chain is up.' });
+
+export const ChainNode = z
+  .strictObject({
+    kind: NodeKind.default('guest'),
+    guest: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .meta({ description: 'Its name at the hypervisor; by default the name of the node.' }),
+    host: HostName.optional().meta({ description: 'Where it is.' }),
+    tags: z
+      .array(z.string().min(1).max(64))
+      .max(32)
+      .default([])
+      .meta({ description: 'Where it may be placed: hosts with all of these.' }),
+    after: z.array(Dependency).max(10_000).default([]),
+    ready: Ready.optional().meta({ description: 'What ready means; by default that it is up.' }),
+    timeout: Duration.prefault('2m').meta({ description: 'From its start until it is ready.' }),
+    retries: Retries,
+    delay: Duration.prefault('0s').meta({ description: 'A pause after the last thing it waited for.' }),
+    'on-failure': z.enum(['halt', 'continue', 'rollback']).default('halt'),
+    stop: Stop,
+    params: z
+      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/), z.string().max(1024))
+      .default({})
+      .meta({ description: 'Boot parameters.' }),
+    hold: z.boolean().default(false).meta({ description: 'Wait before its start until somebody releases it.' }),
+    keep: Keep,
+    power: z.boolean().default(false).meta({ description: 'For a host: it may be switched on and off.' }),
+    members: z.array(NodeName).max(100_000).default([]).meta({ description: 'For a group: its nodes.' }),
+    'at-once': z
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .meta({ description: 'For a group: how many of its nodes start at once.' }),
+  })
+  .transform(({ timeout, delay, 'on-failure': onFailure, 'at-once': atOnce, ...node }) => ({
+    ...node,
+    timeoutMs: timeout,
+    delayMs: delay,
+    onFailure,
+    atOnce,
+  }));
+export type ChainNode = z.infer<typeof ChainNode>;
+
+/** A chain as a file says it; times are read as milliseconds. What names mean is checked in shared/chain/chain-names.ts. */
+export const Chain = z
+  .strictObject({
+    chain: NodeName.meta({ description: 'The name of the chain.' }),
+    title: z.string().max(200).optional(),
+    autostart: z.boolean().default(false).meta({ description: 'Bring it up when central, a host or the site starts.' }),
+    nodes: z
+      .record(NodeName, ChainNode)
+      .refine((nodes) => Object.keys(nodes).length > 0, 'a chain has at least one node'),
+  })
+  .meta({ title: 'A boot chain of Skerry' });
+export type Chain = z.infer<typeof Chain>;
+
+/** The JSON Schema of a chain file, for editors. */
+export const chainJsonSchema = (): unknown => z.toJSONSchema(Chain, { io: 'input', reused: 'ref' });
