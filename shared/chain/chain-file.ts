@@ -7,6 +7,7 @@ import { keysAt } from './chain-keys.ts';
 import { namesWrong, type Problem } from './chain-names.ts';
 import { partOf, wholeOf } from './chain-part.ts';
 import { placesIn } from './chain-places.ts';
+import { inPlainWords } from './chain-words.ts';
 import { EDGES_MAX, edgeCount } from './compile.ts';
 
 /** More than this is a mistake, or a way to fill the memory. A chain of 100,000 nodes has about 10 million characters. */
@@ -50,7 +51,9 @@ interface Told {
   line: () => string;
 }
 
-const firstLine = ({ message }: YAMLError | Error): string => message.split('\n')[0] ?? message;
+/** The place is told in front. */
+const firstLine = ({ message }: YAMLError): string =>
+  (message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+:?$/, '');
 
 function listed(found: readonly Told[]): string[] {
   const first = found.toSorted((a, b) => a.at - b.at).slice(0, TOLD_MAX);
@@ -68,12 +71,12 @@ function plain(read: () => unknown, refuse: (lines: readonly string[]) => never)
 }
 
 function checked(value: unknown): { chain?: Chain; problems: Problem[] } {
-  const read = Chain.safeParse(value);
+  const read = Chain.safeParse(value, { error: inPlainWords });
   if (!read.success) {
     const values = read.error.issues.flatMap((issue) => [...problemsOf(issue), ...behindName(issue, value)]);
-    return { problems: [...values, ...namesWrong(partOf(value))] };
+    return { problems: [...values, ...namesWrong(partOf(value)), ...dropped(value)] };
   }
-  const problems = namesWrong(wholeOf(read.data));
+  const problems = [...namesWrong(wholeOf(read.data)), ...dropped(value)];
   if (problems.length > 0) return { problems };
   const edges = edgeCount(read.data);
   if (edges > EDGES_MAX)
@@ -88,8 +91,23 @@ const said = ({ path, text, hint }: Problem): string =>
 function behindName(issue: z.core.$ZodIssue, value: unknown): Problem[] {
   if (issue.code !== 'invalid_key' || issue.path[0] !== 'nodes' || issue.path.length !== 2) return [];
   const { nodes } = value as { nodes: Record<PropertyKey, unknown> };
-  const read = ChainNode.safeParse(nodes[issue.path[1] as PropertyKey]);
+  const read = ChainNode.safeParse(nodes[issue.path[1] as PropertyKey], { error: inPlainWords });
   return read.success ? [] : read.error.issues.flatMap((each) => problemsOf(each, issue.path));
+}
+
+/** The one name that the schema passes over in silence. */
+function dropped(value: unknown): Problem[] {
+  const name = '__proto__';
+  const text = 'this name is not allowed';
+  const nodes = (value as { nodes?: unknown } | null)?.nodes;
+  if (typeof nodes !== 'object' || nodes === null) return [];
+  const inNodes = Object.entries(nodes).flatMap(([node, spec]: [string, { params?: unknown } | null]) => {
+    const params = spec?.params;
+    return typeof params === 'object' && params !== null && Object.hasOwn(params, name)
+      ? [{ path: ['nodes', node, 'params', name], text }]
+      : [];
+  });
+  return Object.hasOwn(nodes, name) ? [{ path: ['nodes', name], text }, ...inNodes] : inNodes;
 }
 
 /** A schema's issue in plain words, with what would be right. Of a choice, the branch that came nearest speaks. */
@@ -103,7 +121,10 @@ function problemsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = [])
     }));
   if (issue.code === 'invalid_union') {
     const near = issue.errors.find((branch) => !branch.some((each) => each.path.length === 0 && isKind(each)));
-    if (near) return near.flatMap((each) => problemsOf(each, path));
+    // With a key too many it is no wonder that the whole does not fit.
+    const isStrange = near?.some(({ code }) => code === 'unrecognized_keys');
+    const told = near?.filter((each) => !isStrange || each.code !== 'custom' || each.path.length > 0);
+    if (told) return told.flatMap((each) => problemsOf(each, path));
   }
   if (issue.code === 'invalid_key') return issue.issues.map((each) => ({ path, text: each.message }));
   return [{ path, text: issue.message }];

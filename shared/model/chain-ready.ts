@@ -20,7 +20,7 @@ function hostPortOf(text: string): string {
 const Address = z
   .string()
   .transform(hostPortOf)
-  .refine((text) => HOST_PORT.test(text), 'write HOST:PORT or tcp!HOST!PORT')
+  .refine((text) => HOST_PORT.test(text), { error: 'write HOST:PORT or tcp!HOST!PORT', abort: true })
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'a port is at most 65535');
 
 const oneWord = (most: number) =>
