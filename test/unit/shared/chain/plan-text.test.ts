@@ -44,7 +44,7 @@ describe('a plan for people', () => {
       linesOf(GRID, { history })[0] ?? '',
       /at least 1 min 30 s, since it is not known how long fossil, cpu1, cpu2 will take\.$/,
     );
-    const web = { kind: 'group', members: ['a', 'b'], 'at-once': 1 } as const;
+    const web: NodeInput = { kind: 'group', members: ['a', 'b'], 'at-once': 1 };
     const both = new Map(['a', 'b'].map((name) => [name, { startMs: 10_000 }]));
     assert.match(linesOf({ a: {}, b: {}, web }, { history: both })[0] ?? '', /about 20 s \(10 s if no group bounded/);
   });
