@@ -6,12 +6,12 @@ import { didYouMean } from '#shared/verb/suggest.ts';
 import { keysAt } from './chain-keys.ts';
 import { namesWrong, type Problem } from './chain-names.ts';
 import { partOf, wholeOf } from './chain-part.ts';
-import { placesIn } from './chain-places.ts';
+import { keysThereTwice, placesIn } from './chain-places.ts';
 import { inPlainWords } from './chain-words.ts';
 import { EDGES_MAX, edgeCount } from './compile.ts';
 
-/** More than this is a mistake, or a way to fill the memory. A chain of 100,000 nodes has about 10 million characters. */
-const LETTERS_MAX = 32 * 1024 * 1024;
+/** More than this is a mistake, or a way to fill the memory. A chain of 100,000 nodes has about 8 million characters. */
+const LETTERS_MAX = 16 * 1024 * 1024;
 /** Who has more errors than this is told of the first, and how many there are. */
 const TOLD_MAX = 100;
 
@@ -29,8 +29,7 @@ export function readChain(text: string, file = 'chain'): Chain {
   };
   if (text.length > LETTERS_MAX) return refuse([`1:1: a chain has at most ${LETTERS_MAX} characters`]);
   const lines = new LineCounter();
-  // An alias may not make a small file large, and a key that is there twice is an error.
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false });
   const places = placesIn(document, lines);
   const syntax = [...document.errors, ...document.warnings].map((error) => ({
     at: error.pos[0],
@@ -38,12 +37,14 @@ export function readChain(text: string, file = 'chain'): Chain {
   }));
   const told = (found: readonly Told[]): string[] =>
     listed(found.map(({ at, line }) => ({ at, line: () => `${places.spoken(at)}: ${line()}` })));
-  // What is there twice can be read; what else is no YAML makes all that follows doubtful.
-  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return refuse(told(syntax));
+  if (document.errors.length > 0) return refuse(told(syntax));
+  const twice = keysThereTwice(document).map((at) => ({ at, line: () => 'this key is there twice' }));
+  // An alias may not make a small file large.
   const value = plain(() => document.toJS({ maxAliasCount: 100 }), refuse);
   const { chain, problems } = checked(value);
   const found = problems.map((each) => ({ at: places.offsetOf(each.path), line: () => said(each) }));
-  return chain && syntax.length + found.length === 0 ? chain : refuse(told([...syntax, ...found]));
+  const all = [...syntax, ...twice, ...found];
+  return chain && all.length === 0 ? chain : refuse(told(all));
 }
 
 interface Told {

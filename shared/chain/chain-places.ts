@@ -1,4 +1,4 @@
-import { type Document, isMap, isNode, isSeq, type LineCounter, type Node } from 'yaml';
+import { type Document, isMap, isNode, isSeq, type LineCounter, type Node, visit } from 'yaml';
 
 /** Finds where in a text of YAML something is. */
 export interface Places {
@@ -47,4 +47,20 @@ function partsOf(node: Node): Map<string, { key: Node; value: unknown }> {
       if (isNode(item)) parts.set(`${at}`, { key: item, value: item });
     });
   return parts;
+}
+
+/** The offsets of keys that their map has already. The library can look for them too, in the square of their number. */
+export function keysThereTwice(document: Document): number[] {
+  const twice: number[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<string>();
+      for (const { key } of items) {
+        const name = String(key);
+        if (seen.has(name)) twice.push(startOf(key) ?? 0);
+        seen.add(name);
+      }
+    },
+  });
+  return twice;
 }
