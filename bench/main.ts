@@ -1,5 +1,6 @@
 /** Every figure beside its floor or its peer, measured in the same run: `npm run bench`. */
 import { answerBare, bareIq, longList, roundTrip, throughput } from './answering.ts';
+import { benchChains } from './chains/main.ts';
 import { type Figure, tableOf } from './figures.ts';
 import { benchFleet, sizeOf } from './fleet/main.ts';
 import { onRealGuests } from './real.ts';
@@ -11,6 +12,10 @@ if (process.argv.includes('--fleet')) {
 }
 
 const isQuick = process.argv.includes('--quick');
+if (process.argv.includes('--chains')) {
+  benchChains(isQuick);
+  process.exit(0);
+}
 const rounds = isQuick ? 300 : 3_000;
 
 const figures: Figure[] = [];

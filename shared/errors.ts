@@ -79,6 +79,7 @@ export const FAILURES = {
   // Boot chains.
   'chain-file': ['modify', 'not-acceptable', 'The chain {file} cannot be used: {problem}.'],
   'chain-node-unknown': ['cancel', 'item-not-found', 'The chain {chain} has no node {node}.{hint}'],
+  'chain-too-large': ['cancel', 'policy-violation', 'The chain {chain} has {what}; a picture has at most {most}.'],
   // The way to the server.
   'server-unreachable': [
     'wait',

@@ -29,16 +29,31 @@ export interface Graph {
   places: ReadonlyMap<string, number>;
 }
 
+/** Groups in groups, and what all nodes together may wait for: what is refused before it takes all memory. */
+export const GROUPS_DEEP_MAX = 16;
+export const EDGES_MAX = 2_000_000;
+
+/** How many edges `edgesOf` would make at most: each member of a group also waits for all that the group waits for. */
+export function edgeCount(chain: Chain): number {
+  const groups = groupOf(chain);
+  let count = 0;
+  for (const [name, { after, members }] of Object.entries(chain.nodes)) {
+    count += after.length + members.length;
+    for (const group of groupsAround(name, groups)) count += chain.nodes[group]?.after.length ?? 0;
+  }
+  return count;
+}
+
 /** What each node waits for: what it names; a group its members; a member also what its groups wait for. */
 export function edgesOf(chain: Chain): Map<string, Dependency[]> {
   const groups = groupOf(chain);
   const edges = new Map<string, Dependency[]>();
   for (const [name, node] of Object.entries(chain.nodes)) {
-    const own = node.kind === 'group' ? node.members.map(hardOn) : node.after;
     const around = groupsAround(name, groups).flatMap((group) => chain.nodes[group]?.after ?? []);
+    const members = node.kind === 'group' ? node.members.map(hardOn) : [];
     edges.set(
       name,
-      around.length === 0 && node.kind !== 'group' ? own : firstOfEach([...own, ...node.after, ...around]),
+      around.length + members.length === 0 ? node.after : strongestOfEach([...members, ...node.after, ...around]),
     );
   }
   return edges;
@@ -46,9 +61,17 @@ export function edgesOf(chain: Chain): Map<string, Dependency[]> {
 
 const hardOn = (name: string): Dependency => ({ name, until: 'ready', need: 'hard' });
 
-function firstOfEach(edges: readonly Dependency[]): Dependency[] {
+/** Of several edges to the same node, one that asks for all that they ask for. */
+function strongestOfEach(edges: readonly Dependency[]): Dependency[] {
   const seen = new Map<string, Dependency>();
-  for (const edge of edges) if (!seen.has(edge.name)) seen.set(edge.name, edge);
+  for (const edge of edges) {
+    const { until, need } = seen.get(edge.name) ?? edge;
+    seen.set(edge.name, {
+      name: edge.name,
+      until: until === 'ready' ? until : edge.until,
+      need: need === 'hard' ? need : edge.need,
+    });
+  }
   return [...seen.values()];
 }
 
@@ -59,10 +82,16 @@ export function groupOf(chain: Chain): Map<string, string> {
   return groups;
 }
 
-/** The groups around a node, innermost first. A group that is inside itself ends the walk; it is a cycle, and found as one. */
+/**
+ * The groups around a node, innermost first, and one more than may be. A group that is inside itself ends the walk; it is a
+ * cycle, and found as one.
+ */
 export function groupsAround(name: string, groups: ReadonlyMap<string, string>): string[] {
   const around: string[] = [];
-  for (let at = groups.get(name); at !== undefined && !around.includes(at); at = groups.get(at)) around.push(at);
+  for (let at = groups.get(name); at !== undefined && !around.includes(at); at = groups.get(at)) {
+    around.push(at);
+    if (around.length > GROUPS_DEEP_MAX) break;
+  }
   return around;
 }
 

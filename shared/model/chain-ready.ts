@@ -6,14 +6,29 @@ const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)
 const DIAL = /^(tcp|\/net(\.\w+)?\/tcp)!([^!\s]+)!([1-9]\d{0,4})$/;
 const WEB = /^https?:\/\/\S+$/;
 const TESTS = ['state', 'tcp', 'http', 'dns', 'agent', 'console', 'presence', 'command'] as const;
+const EVERY_MS_MIN = 100;
 const RIGHT =
   'say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, agent, console, presence, command, all, any';
 
+/** Plan 9's dial string as HOST:PORT: which stack it names (`/net.alt`) is said by `network` here. */
+function hostPortOf(text: string): string {
+  const [, , , host = '', port = ''] = DIAL.exec(text) ?? [];
+  if (!host) return text;
+  return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+}
+
 const Address = z
   .string()
-  .refine((text) => HOST_PORT.test(text) || DIAL.test(text), 'write HOST:PORT or tcp!HOST!PORT')
-  .transform((text) => (DIAL.test(text) ? text.split('!').slice(1).join(':') : text))
+  .transform(hostPortOf)
+  .refine((text) => HOST_PORT.test(text), { error: 'write HOST:PORT or tcp!HOST!PORT', abort: true })
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'a port is at most 65535');
+
+const oneWord = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[^\s\p{Cc}]*$/u, 'write it without blanks');
 
 const Pattern = z.string().min(1).max(500).refine(isPattern, 'this is not a regular expression');
 
@@ -34,24 +49,22 @@ const shape = {
   tcp: Address.optional().meta({ description: 'HOST:PORT or tcp!HOST!PORT takes a connection.' }),
   http: z
     .strictObject({
-      url: z.string().regex(WEB, 'write a URL that begins with http:// or https://'),
-      status: z.int().min(100).max(599).default(200),
-      body: Pattern.optional(),
+      url: z
+        .string()
+        .regex(WEB, 'write a URL that begins with http:// or https://')
+        .meta({ description: 'What is fetched.' }),
+      status: z.int().min(100).max(599).default(200).meta({ description: 'The status that it answers with.' }),
+      body: Pattern.optional().meta({ description: 'A regular expression that its body matches.' }),
     })
     .optional()
     .meta({ description: 'The URL answers with this status, and a body that matches.' }),
-  dns: z.string().min(1).max(253).optional().meta({ description: 'The name resolves.' }),
+  dns: oneWord(253).optional().meta({ description: 'The name resolves.' }),
   agent: z.literal(true).optional().meta({ description: 'The guest agent inside answers.' }),
   console: Pattern.optional().meta({ description: 'A line of the serial console since the start matches.' }),
-  presence: z.string().min(1).max(1023).optional().meta({ description: 'This JID is available.' }),
-  command: z
-    .string()
-    .min(1)
-    .max(64)
-    .optional()
-    .meta({ description: 'A command that the host allows by this name exits with 0.' }),
+  presence: oneWord(1023).optional().meta({ description: 'This JID is available.' }),
+  command: oneWord(64).optional().meta({ description: 'A command that the host allows by this name exits with 0.' }),
   from: HostName.optional().meta({ description: 'The host that looks; by default the one of the node.' }),
-  network: z.string().min(1).max(64).optional().meta({ description: 'The network it is looked at from.' }),
+  network: oneWord(64).optional().meta({ description: 'The network it is looked at from.' }),
 };
 
 const Simple = z
@@ -70,7 +83,9 @@ const Test = z.union([Word, Simple], { error: RIGHT });
 
 /** How often, how many times, and how old an answer may be. */
 const pace = {
-  every: Duration.prefault('2s').meta({ description: 'How long between two looks.' }),
+  every: Duration.refine((ms) => ms >= EVERY_MS_MIN, `look at most every ${EVERY_MS_MIN}ms`)
+    .prefault('2s')
+    .meta({ description: 'How long between two looks.' }),
   good: z.int().min(1).max(1_000).default(1).meta({ description: 'Good answers in a row.' }),
   fresh: Duration.prefault('30s').meta({ description: 'How old the last good answer may be.' }),
 };
@@ -78,8 +93,8 @@ const pace = {
 const Full = z
   .strictObject({
     ...shape,
-    all: z.array(Test).min(1).max(32).optional(),
-    any: z.array(Test).min(1).max(32).optional(),
+    all: z.array(Test).min(1).max(32).optional().meta({ description: 'Tests that all have to be good.' }),
+    any: z.array(Test).min(1).max(32).optional().meta({ description: 'Tests of which one has to be good.' }),
     ...pace,
   })
   .refine(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Ready } from './chain-ready.ts';
-import { Duration } from './duration.ts';
+import { Duration, Timeout } from './duration.ts';
 import { HostName } from './host.ts';
 
 export const NodeKind = z.enum(['guest', 'host', 'network', 'router', 'export', 'check', 'group']);
@@ -10,13 +10,23 @@ export const NodeName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'use 1 to 63 of A-Z a-z 0-9 . _ -, and begin with a letter or digit');
 
+/** Text in one line: it goes into messages, definitions and kernel command lines. */
+const line = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .regex(/^\P{Cc}*$/u, 'write one line, with no control characters');
+
 const Dependency = z
   .union(
     [
       NodeName.transform((name) => ({ name, until: 'ready' as const, need: 'hard' as const })),
       z.strictObject({
-        name: NodeName,
-        until: z.enum(['ready', 'started']).default('ready').meta({ description: 'What is waited for.' }),
+        name: NodeName.meta({ description: 'The node that is waited for.' }),
+        until: z
+          .enum(['ready', 'started'])
+          .default('ready')
+          .meta({ description: 'started: it is enough that it is up; ready: it has to answer as well.' }),
         need: z
           .enum(['hard', 'soft'])
           .default('hard')
@@ -38,7 +48,7 @@ const Retries = z
         .transform((count) => ({ count, delayMs: 5_000, factor: 2, mostMs: 300_000 })),
       z
         .strictObject({
-          count: z.int().min(0).max(100),
+          count: z.int().min(0).max(100).meta({ description: 'How often it is tried again.' }),
           delay: Duration.prefault('5s').meta({ description: 'Before the first one more.' }),
           factor: z.number().min(1).max(10).default(2).meta({ description: 'The delay grows by this each time.' }),
           most: Duration.prefault('5m').meta({ description: 'The longest delay.' }),
@@ -47,17 +57,26 @@ const Retries = z
     ],
     { error: 'give a count from 0 to 100, or a map with count, and delay, factor or most' },
   )
-  .prefault(0);
+  .prefault(0)
+  .meta({ description: 'How often its start is tried again when it went wrong, a count or a group.' });
 
 const Stop = z
   .strictObject({
     how: z.enum(['shutdown', 'force']).default('shutdown').meta({ description: 'Ask it, or take its power.' }),
-    timeout: Duration.prefault('60s').meta({ description: 'How long it may take.' }),
+    timeout: Timeout.prefault('60s').meta({ description: 'How long it may take.' }),
     // biome-ignore lint/suspicious/noThenProperty: it is the word of the file; the model says andThen.
     then: z.enum(['force', 'fail']).default('force').meta({ description: 'What is done when it did not stop.' }),
   })
   .transform((stop) => ({ how: stop.how, timeoutMs: stop.timeout, andThen: stop.then }))
-  .prefault({});
+  .prefault({})
+  .meta({ description: 'How it is stopped.' });
+
+const ParameterName = z
+  .string()
+  .regex(
+    /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/,
+    'a parameter has a name of 1 to 64 of A-Z a-z 0-9 . _ -, and begins with a letter',
+  );
 
 /** How often a node that was lost is started again, and what becomes of those that need it. */
 const Keep = z
@@ -81,30 +100,35 @@ const Keep = z
 
 export const ChainNode = z
   .strictObject({
-    kind: NodeKind.default('guest'),
-    guest: z
-      .string()
+    kind: NodeKind.default('guest').meta({ description: 'What it is.' }),
+    guest: line(255)
       .min(1)
-      .max(255)
       .optional()
       .meta({ description: 'Its name at the hypervisor; by default the name of the node.' }),
     host: HostName.optional().meta({ description: 'Where it is.' }),
     tags: z
-      .array(z.string().min(1).max(64))
+      .array(line(64).min(1))
       .max(32)
       .default([])
       .meta({ description: 'Where it may be placed: hosts with all of these.' }),
-    after: z.array(Dependency).max(10_000).default([]),
+    after: z
+      .array(Dependency)
+      .max(10_000)
+      .default([])
+      .meta({ description: 'What it waits for: names of nodes, or maps with more.' }),
     ready: Ready.optional().meta({ description: 'What ready means; by default that it is up.' }),
-    timeout: Duration.prefault('2m').meta({ description: 'From its start until it is ready.' }),
+    timeout: Timeout.prefault('2m').meta({ description: 'From its start until it is ready.' }),
     retries: Retries,
     delay: Duration.prefault('0s').meta({ description: 'A pause after the last thing it waited for.' }),
-    'on-failure': z.enum(['halt', 'continue', 'rollback']).default('halt'),
+    'on-failure': z.enum(['halt', 'continue', 'rollback']).default('halt').meta({
+      description:
+        'What its failure does to the run: halt, nothing more is started; continue, only what needs it is not; rollback, what the run did is undone.',
+    }),
     stop: Stop,
     params: z
-      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/), z.string().max(1024))
+      .record(ParameterName, line(1024))
       .default({})
-      .meta({ description: 'Boot parameters.' }),
+      .meta({ description: 'Boot parameters of the guest, names and values.' }),
     hold: z.boolean().default(false).meta({ description: 'Wait before its start until somebody releases it.' }),
     keep: Keep,
     power: z.boolean().default(false).meta({ description: 'For a host: it may be switched on and off.' }),
@@ -129,14 +153,16 @@ export type ChainNode = z.infer<typeof ChainNode>;
 export const Chain = z
   .strictObject({
     chain: NodeName.meta({ description: 'The name of the chain.' }),
-    title: z.string().max(200).optional(),
+    title: line(200).optional().meta({ description: 'What it is for, in a line.' }),
     autostart: z.boolean().default(false).meta({ description: 'Bring it up when central, a host or the site starts.' }),
     nodes: z
       .record(NodeName, ChainNode)
-      .refine((nodes) => Object.keys(nodes).length > 0, 'a chain has at least one node'),
+      .refine((nodes) => Object.keys(nodes).length > 0, 'a chain has at least one node')
+      .meta({ description: 'Its nodes, by name.' }),
   })
   .meta({ title: 'A boot chain of Skerry' });
 export type Chain = z.infer<typeof Chain>;
 
-/** The JSON Schema of a chain file, for editors. */
-export const chainJsonSchema = (): unknown => z.toJSONSchema(Chain, { io: 'input', reused: 'ref' });
+/** The JSON Schema of a chain file: for editors with its parts named, `inline` with each where it is used. */
+export const chainJsonSchema = (reused: 'ref' | 'inline' = 'ref'): unknown =>
+  z.toJSONSchema(Chain, { io: 'input', reused });

@@ -14,9 +14,12 @@ export const Duration = z
   })
   .refine((ms) => ms <= YEAR_MS, 'at most a year');
 
+/** A time in which something is to happen. */
+export const Timeout = Duration.refine((ms) => ms > 0, 'write more than no time at all');
+
 /** A time for people: `450 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`. */
 export function spokenMs(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (Math.round(ms) < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
   const s = Math.round(ms / 1_000);
   if (s < 60) return `${s} s`;
   const [whole, part, words] =

@@ -4,6 +4,7 @@ import { AgentConfig } from '#agent/config.ts';
 import { CentralConfig } from '#central/config.ts';
 import { configReference } from '#shared/config/reference.ts';
 import { chainJsonSchema } from '#shared/model/chain.ts';
+import { chainPage } from './chain-page.ts';
 import { failuresPage } from './failures-page.ts';
 import { pageOf } from './markdown.ts';
 import { agentVerbsPage, verbsPage } from './verbs-page.ts';
@@ -13,6 +14,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'docs/verbs.md': verbsPage,
   'docs/agent-verbs.md': agentVerbsPage,
   'docs/failures.md': failuresPage,
+  'docs/chain-file.md': chainPage,
   'docs/chain.schema.json': () => `${JSON.stringify(chainJsonSchema(), undefined, 2)}\n`,
   'docs/agent-config.md': () =>
     pageOf('The configuration of an agent', 'agent/config-schema.ts', [
