@@ -4,6 +4,7 @@ import { HostName } from './host.ts';
 
 const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?):([1-9]\d{0,4})$/;
 const DIAL = /^(tcp|\/net(\.\w+)?\/tcp)!([^!\s]+)!([1-9]\d{0,4})$/;
+const IPV6 = /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/;
 const WEB = /^https?:\/\/\S+$/;
 const TESTS = ['state', 'tcp', 'http', 'dns', 'agent', 'console', 'presence', 'command'] as const;
 const RIGHT =
@@ -12,8 +13,15 @@ const RIGHT =
 const Address = z
   .string()
   .refine((text) => HOST_PORT.test(text) || DIAL.test(text), 'write HOST:PORT or tcp!HOST!PORT')
-  .transform((text) => (DIAL.test(text) ? text.split('!').slice(1).join(':') : text))
+  .transform((text) => (DIAL.test(text) ? hostPortOf(text) : text))
+  .refine((text) => HOST_PORT.test(text), 'the host is a name, or an address')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'a port is at most 65535');
+
+/** `tcp!::1!80` as `[::1]:80`. */
+function hostPortOf(dial: string): string {
+  const [, host = '', port = ''] = dial.split('!');
+  return IPV6.test(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
 
 const Pattern = z.string().min(1).max(500).refine(isPattern, 'this is not a regular expression');
 
@@ -37,6 +45,10 @@ const shape = {
       url: z.string().regex(WEB, 'write a URL that begins with http:// or https://'),
       status: z.int().min(100).max(599).default(200),
       body: Pattern.optional(),
+      insecure: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'Take any certificate, also one that nobody vouches for.' }),
     })
     .optional()
     .meta({ description: 'The URL answers with this status, and a body that matches.' }),
@@ -54,19 +66,20 @@ const shape = {
   network: z.string().min(1).max(64).optional().meta({ description: 'The network it is looked at from.' }),
 };
 
-const Simple = z
+/** One test, in full. What it was read as is read as the same again. */
+export const ReadyTest = z
   .strictObject(shape)
   .refine((test) => TESTS.filter((name) => test[name] !== undefined).length === 1, RIGHT);
 /** What is written in one word. */
 const Word = z
   .string()
   .refine((text) => text === 'state' || WEB.test(text) || HOST_PORT.test(text) || DIAL.test(text), RIGHT)
-  .transform((text): z.input<typeof Simple> => {
+  .transform((text): z.input<typeof ReadyTest> => {
     if (text === 'state') return { state: true };
     return WEB.test(text) ? { http: { url: text } } : { tcp: text };
   })
-  .pipe(Simple);
-const Test = z.union([Word, Simple], { error: RIGHT });
+  .pipe(ReadyTest);
+const Test = z.union([Word, ReadyTest], { error: RIGHT });
 
 /** How often, how many times, and how old an answer may be. */
 const pace = {
@@ -98,7 +111,7 @@ const Full = z
 /** What ready means for a node: tests, each seen from somewhere, all or any of them good, some times in a row, not long ago. */
 export const Ready = z.union([Word.transform((test): z.input<typeof Full> => test).pipe(Full), Full], { error: RIGHT });
 export type Ready = z.infer<typeof Ready>;
-export type ReadyTest = Ready['tests'][number];
+export type ReadyTest = z.infer<typeof ReadyTest>;
 
 /** Whether the state alone tells, so that nobody has to probe. */
 export const isStateOnly = (ready: Ready | undefined): boolean =>
