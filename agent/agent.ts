@@ -18,6 +18,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { type AgentConfig, readPassword } from './config.ts';
 import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
+import { consoleMarks } from './consoles/marks.ts';
 import type { HypervisorDriver } from './drivers/driver.ts';
 import { factsBy } from './facts.ts';
 import { serverTimeMs } from './host/clock.ts';
@@ -71,10 +72,13 @@ export async function startAgent(
   const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
   const keepBytes = config.consoleBytes;
   const send = consoleDelivery(entity);
-  const consoles = consoleKeeper({ driver, inventory, keepBytes, clock: systemClock, log, send });
+  const consoles = consoleKeeper({
+    ...{ driver, inventory, keepBytes, clock: systemClock, log, send },
+    marks: consoleMarks(kept),
+  });
   const { host, central, limits } = config;
   const handlers = agentHandlers({
-    ...{ config, driver, inventory, consoles, health, jobs, may, version, now, host },
+    ...{ config, driver, inventory, consoles, health, jobs, may, version, now, host, log },
     serverTimeMs: () => serverTimeMs(entity),
   });
   const supports = supportedBy(driver);
