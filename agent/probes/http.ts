@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import type { ReadyTest } from '#shared/model/chain-ready.ts';
 import { bad, GOOD, type Look, type Verdict } from './look.ts';
 import type { Matcher } from './matcher.ts';
@@ -9,8 +10,8 @@ import { saidOf } from './said.ts';
 export interface HttpDeps {
   lookup: LookupFunction;
   matcher: Matcher;
-  /** Certificates that vouch for servers, in PEM. */
-  authorities: readonly string[];
+  /** Whom to believe; undefined: those that Node does. */
+  context(): SecureContext | undefined;
 }
 
 const BODY_BYTES_MAX = 65_536;
@@ -28,12 +29,12 @@ export function httpLook(test: NonNullable<ReadyTest['http']>, deps: HttpDeps): 
     lookup: deps.lookup,
     maxHeaderSize: HEADER_BYTES_MAX,
     headers: { 'user-agent': 'Skerry-probe', accept: '*/*' },
-    ...(url.protocol === 'https:' ? { rejectUnauthorized: !test.insecure, ca: [...deps.authorities] } : {}),
   };
   const request = url.protocol === 'https:' ? tlsRequest : plainRequest;
   return async (signal) => {
+    const trust = url.protocol === 'https:' ? { rejectUnauthorized: !test.insecure, ...contextOf(deps) } : {};
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const asking = request(url, { ...options, signal });
+    const asking = request(url, { ...options, ...trust, signal });
     asking.once('response', resolve).on('error', reject).end();
     try {
       return await verdictOn(await promise, test, deps.matcher, signal);
@@ -44,6 +45,11 @@ export function httpLook(test: NonNullable<ReadyTest['http']>, deps: HttpDeps): 
       asking.destroy();
     }
   };
+}
+
+function contextOf({ context }: HttpDeps): { secureContext?: SecureContext } {
+  const secureContext = context();
+  return secureContext ? { secureContext } : {};
 }
 
 async function verdictOn(

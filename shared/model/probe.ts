@@ -61,6 +61,18 @@ export const placedAt = ({ good, from, at }: ProbeAnswer, now: number): { good: 
 export const ProbeKind = z.enum(['tcp', 'http', 'dns', 'state', 'agent', 'console', 'command']);
 export type ProbeKind = z.infer<typeof ProbeKind>;
 
+/** What a look at a guest tells of it, as the verb that tells the same: who may not use that may not look either. */
+export const guestTarget = ({
+  kind,
+  target,
+}: {
+  kind: ProbeKind;
+  target: string;
+}): { guest: string; verb: 'guest.info' | 'console.read' } | undefined => {
+  if (kind === 'console') return { guest: target, verb: 'console.read' };
+  return kind === 'state' || kind === 'agent' ? { guest: target, verb: 'guest.info' } : undefined;
+};
+
 /** One look, as a person asked for it. */
 export const ProbeLook = z
   .strictObject({
