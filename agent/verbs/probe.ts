@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Probing } from '#agent/probes/probing.ts';
 import { Failure } from '#shared/errors.ts';
 import { ReadyTest } from '#shared/model/chain-ready.ts';
-import { guestTarget, WHY_CHARS_MAX } from '#shared/model/probe.ts';
+import { sightOf, WHY_CHARS_MAX } from '#shared/model/probe.ts';
 import type { Handler } from '#shared/verb/handlers.ts';
 import { loadBound } from '#shared/verb/perform-bounds.ts';
 import type { May } from '#shared/verb/policy.ts';
@@ -22,12 +22,12 @@ export function probeHandler({ probing, may }: { probing: Pick<Probing, 'once'>;
   const bounded = loadBound(AT_ONCE);
   return (args, { requester, signal }) =>
     bounded(requester.behalfOf ?? requester.bareJid, async () => {
-      const asked = guestTarget(args);
-      if (asked && !may(requester, asked.verb, { guest: asked.guest }))
-        throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${asked.verb} ${asked.guest}` });
+      const { verb, guest } = sightOf(args);
+      if (!may(requester, verb, { guest }))
+        throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${guest || args.kind}` });
       const test = testOf(args);
       const began = performance.now();
-      const verdict = await probing.once(test, asked?.guest, LOOK_MS, signal);
+      const verdict = await probing.once(test, guest || undefined, LOOK_MS, signal);
       signal.throwIfAborted();
       return {
         verdict: verdict.ok ? ('good' as const) : ('bad' as const),

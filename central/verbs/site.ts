@@ -5,7 +5,7 @@ import type { Site } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import type { Finding, HostHealth } from '#shared/model/host.ts';
-import { guestTarget, type ProbeLook } from '#shared/model/probe.ts';
+import { type ProbeLook, sightOf } from '#shared/model/probe.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Requester } from '#shared/verb/request.ts';
@@ -45,19 +45,19 @@ export function siteHostHandlers({ site, ask, may }: SiteHandlerDeps): Handlers<
   };
 }
 
-/** The agent obeys central in everything, so central asks its own policy about the guest. @throws Failure not-permitted */
+/** The agent obeys central in everything, so central asks its own policy about what is looked at. @throws Failure not-permitted */
 function requireSight(
   { site, may }: Pick<SiteHandlerDeps, 'site' | 'may'>,
   host: string,
-  look: Parameters<typeof guestTarget>[0],
+  look: Parameters<typeof sightOf>[0],
   requester: Requester,
 ): void {
-  const asked = guestTarget(look);
-  if (!asked) return;
-  const known = site.eachGuest().find((each) => each.host.name === host && each.guest.name === asked.guest);
+  const { verb, guest } = sightOf(look);
+  const known = site.eachGuest().find((each) => each.host.name === host && each.guest.name === guest);
   // Of a guest that is not known only who may see any guest is told so.
-  if (!may(requester, asked.verb, { guest: known?.contact ?? '' }))
-    throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${asked.verb} ${asked.guest}` });
+  const isLet = known ? may(requester, verb, { guest: known.contact }) : may(requester, verb, { guest: '', host });
+  if (!isLet)
+    throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${guest || look.kind}` });
 }
 
 /** @throws Failure host-not-found, with the names that are like it */

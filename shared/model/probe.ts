@@ -61,18 +61,6 @@ export const placedAt = ({ good, from, at }: ProbeAnswer, now: number): { good: 
 export const ProbeKind = z.enum(['tcp', 'http', 'dns', 'state', 'agent', 'console', 'command']);
 export type ProbeKind = z.infer<typeof ProbeKind>;
 
-/** What a look at a guest tells of it, as the verb that tells the same: who may not use that may not look either. */
-export const guestTarget = ({
-  kind,
-  target,
-}: {
-  kind: ProbeKind;
-  target: string;
-}): { guest: string; verb: 'guest.info' | 'console.read' } | undefined => {
-  if (kind === 'console') return { guest: target, verb: 'console.read' };
-  return kind === 'state' || kind === 'agent' ? { guest: target, verb: 'guest.info' } : undefined;
-};
-
 /** One look, as a person asked for it. */
 export const ProbeLook = z
   .strictObject({
@@ -84,3 +72,13 @@ export const ProbeLook = z
   })
   .meta({ line: '{verdict} · {kind} {target} · {tookMs} ms · {why}' });
 export type ProbeLook = z.infer<typeof ProbeLook>;
+
+/**
+ * What one must be allowed to do for a look: what tells the same of a guest; and for what is out on a network, to look from a host
+ * without being held to some guests only (`guest` is then empty).
+ */
+export function sightOf({ kind, target }: Pick<ProbeLook, 'kind' | 'target'>): { verb: string; guest: string } {
+  if (kind === 'console') return { verb: 'console.read', guest: target };
+  if (kind === 'state' || kind === 'agent') return { verb: 'guest.info', guest: target };
+  return { verb: 'host.probe', guest: '' };
+}
