@@ -17,7 +17,7 @@ export function commandLook(
   if (file === undefined) return async () => bad(`${host} allows no command ${name}: its configuration lists them`);
   return async (signal) => {
     try {
-      await run({ file, args, timeoutMs: limitMs, outputBytesMax: OUTPUT_BYTES_MAX }, signal);
+      await run({ file, args, timeoutMs: limitMs, outputBytesMax: OUTPUT_BYTES_MAX, withDescendants: true }, signal);
       return GOOD;
     } catch (error) {
       signal.throwIfAborted();

@@ -46,9 +46,15 @@ export interface LimitedDeps {
   onBug(error: unknown): void;
 }
 
-/** A look under way: its verdict, at its time limit at the latest, and when all of it has ended. */
+/** A look that was had, and when it began: not when it had to wait. */
+export interface Looked {
+  verdict: Verdict;
+  began: number;
+}
+
+/** A look under way: what it found, at its time limit at the latest, and when all of it has ended. */
 export interface Looking {
-  verdict: Promise<Verdict>;
+  looked: Promise<Looked>;
   over: Promise<void>;
 }
 
@@ -62,28 +68,30 @@ export function limited(
   { gate: by, clock, onBug }: LimitedDeps,
   signal: AbortSignal,
 ): Looking {
-  const given = Promise.withResolvers<Verdict>();
+  const given = Promise.withResolvers<Looked>();
   const run = async (): Promise<void> => {
     const leave = await by.enter(signal);
+    const began = clock.now();
+    const give = (verdict: Verdict): void => given.resolve({ verdict, began });
     const late = new AbortController();
     const callOff = clock.after(limitMs, () => {
-      given.resolve(bad(`timed out after ${spokenMs(limitMs)}`));
+      give(bad(`timed out after ${spokenMs(limitMs)}`));
       late.abort(new Error('the look took too long'));
     });
     const both = AbortSignal.any([signal, late.signal]);
     try {
-      given.resolve(await look(both));
+      give(await look(both));
     } catch (error) {
       if (!both.aborted) onBug(error);
-      given.resolve(bad('the look itself failed: it is in the log of the agent'));
+      give(bad('the look itself failed: it is in the log of the agent'));
     } finally {
       callOff();
       leave();
     }
   };
   // Called off while it waited at the gate: nobody waits for the verdict.
-  const over = run().catch(() => given.resolve(bad('it was called off')));
-  return { verdict: given.promise, over };
+  const over = run().catch(() => given.resolve({ verdict: bad('it was called off'), began: clock.now() }));
+  return { looked: given.promise, over };
 }
 
 /** From a second to five, and never longer than the pause between two looks. */

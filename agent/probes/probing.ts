@@ -79,8 +79,8 @@ export function probing(deps: ProbingDeps): Probing {
       runner.replace(probes);
       return started;
     },
-    once: (test, guest, everyMs, signal) =>
-      limited(lookOf(test, guest, everyMs), limitOf(everyMs), limits, signal).verdict,
+    once: async (test, guest, everyMs, signal) =>
+      (await limited(lookOf(test, guest, everyMs), limitOf(everyMs), limits, signal).looked).verdict,
     stop: () => {
       for (const { stop } of running) stop();
       by.stop();

@@ -83,9 +83,13 @@ function repeated(probe: Probe, deps: RunnerDeps): Omit<Kept, 'text'> {
     tell(standing);
   };
   const round = async (): Promise<void> => {
-    const began = clock.now();
     const under = looks.map((look) => limited(look, limitMs, deps, ended.signal));
-    const verdict = joined(probe.mode, await Promise.all(under.map((each) => each.verdict)));
+    const found = await Promise.all(under.map(({ looked }) => looked));
+    const began = Math.min(...found.map((each) => each.began));
+    const verdict = joined(
+      probe.mode,
+      found.map((each) => each.verdict),
+    );
     if (ended.signal.aborted) return;
     const before = standing;
     standing = after(probe, before, verdict, began);

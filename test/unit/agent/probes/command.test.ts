@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type Command, run } from '#agent/exec/run.ts';
 import { commandLook } from '#agent/probes/command.ts';
+
+/** Resolves when a process has ended: one that nobody has asked about yet has. */
+async function gone(pid: number): Promise<void> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  if (stat === '' || /\) [ZX] /.test(stat)) return;
+  await setImmediate();
+  await gone(pid);
+}
 
 const signal = () => AbortSignal.timeout(20_000);
 const NODE = process.execPath;
@@ -28,6 +40,22 @@ describe('a look by a command', () => {
   it('ends at its limit, and when it writes too much', async () => {
     assert.match(JSON.stringify(await look('endless', 300)(signal())), /did not answer within 0.3 s/);
     assert.match(JSON.stringify(await look('wordy')(signal())), /wrote more than 65536 bytes/);
+  });
+
+  it('takes everything with it that it started', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'skerry-probe-'));
+    const file = join(folder, 'pid');
+    const script = `sleep 600 & echo $! >${file}; exit 0`;
+    const commands = {
+      leaves: ['/bin/sh', '-c', script],
+      waits: ['/bin/sh', '-c', `${script.replace('exit 0', 'wait')}`],
+    };
+    for (const name of ['leaves', 'waits']) {
+      const verdict = await commandLook({ commands, run, host: 'host1' }, name, 500)(signal());
+      assert.match(JSON.stringify(verdict), /did not answer within 0.5 s/, name);
+      await gone(Number(await readFile(file, 'utf8')));
+    }
+    await rm(folder, { recursive: true });
   });
 
   it('runs what the list has, and nothing else', async () => {
