@@ -38,7 +38,7 @@ export const agentLook =
   async (signal) => {
     const { driver, host } = deps;
     if (!driver.pingGuestAgent)
-      return bad(failureText('verb-unsupported', { driver: driver.kind, host, verb: 'ask a guest agent' }));
+      return bad(failureText('verb-unsupported', { driver: driver.kind, host, verb: 'a ping of a guest agent' }));
     const { guest, verdict } = runningGuest(deps, name);
     if (!guest) return verdict;
     try {
