@@ -207,6 +207,7 @@ describe('probes on the wire', () => {
     await entity.receives(iq(set));
     await tells(1);
     entity.isOnline = false;
+    await entity.receives(iq(probesElement(setOf(1, probe('b', '127.0.0.1:1')))));
     for (let step = 0; step < 30; step++) {
       clock.advance(1_000);
       await new Promise((resolve) => setImmediate(resolve));

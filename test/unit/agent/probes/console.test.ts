@@ -115,6 +115,22 @@ describe('a look by a line of the console', () => {
     await third.stop();
   });
 
+  it('knows it also in the middle of a life that it saw begin after another', async () => {
+    const first = await stage({ running: true });
+    await first.type('echo first life');
+    first.world.named('web')?.poweroff();
+    await first.settled();
+    // By somebody else: nobody told the agent before.
+    first.world.named('web')?.start(false);
+    await first.settled();
+    await first.type('echo second life');
+    await first.stop();
+    const second = await agentOn(first.world, first.clock, first.kept);
+    assert.deepEqual(await second.look('^first life$')(signal()), NO_LINE);
+    assert.deepEqual(await second.look('^second life$')(signal()), { ok: true });
+    await second.stop();
+  });
+
   it('says what a guest lacks', async () => {
     const { look, stop } = await stage({ running: true, hasConsole: false });
     assert.deepEqual(await look('x')(signal()), {

@@ -24,6 +24,7 @@ interface Plan {
   tookMs: number;
   ok: boolean;
   hears: boolean;
+  why?: string;
 }
 
 /** Looks that go as planned, and what was seen of them. */
@@ -39,7 +40,8 @@ function stage(atOnce = 64) {
     async (signal) => {
       const key = `${id}/${test}`;
       const count = began.filter((each) => each.id === id && each.test === test).length;
-      const { tookMs, ok, hears } = plans.get(key)?.[count] ?? { tookMs: 0, ok: true, hears: true };
+      const plan = plans.get(key)?.[count] ?? { tookMs: 0, ok: true, hears: true };
+      const { tookMs, ok, hears, why = 'it was planned so' }: Plan = plan;
       began.push({ id, test, at: clock.now() });
       under.set(key, (under.get(key) ?? 0) + 1);
       assert.equal(under.get(key), 1, `${key} overlaps itself`);
@@ -49,7 +51,7 @@ function stage(atOnce = 64) {
       );
       try {
         if (tookMs > 0) await pause(tookMs, hears ? signal : undefined);
-        return ok ? GOOD : bad('it was planned so');
+        return ok ? GOOD : bad(why);
       } finally {
         under.set(key, 0);
       }
@@ -97,6 +99,29 @@ describe('probes that are run', () => {
     );
   });
 
+  it('tell when something else is wrong, and not when it is the same', async () => {
+    const { runner, told, plans, pass } = stage();
+    const whys = ['connection refused', 'connection refused', 'status 503', 'status 503', 'connection refused'];
+    plans.set(
+      'venti/0',
+      whys.map((why) => ({ ok: false, tookMs: 0, hears: true, why })),
+    );
+    runner.replace([probeOf()]);
+    await pass(8_100);
+    assert.deepEqual(
+      told.map(({ why, at }) => [why, at]),
+      [
+        ['connection refused', 0],
+        ['status 503', 4_000],
+        ['connection refused', 8_000],
+      ],
+    );
+  });
+
+  it('may take a second at least, and five at most', () => {
+    assert.deepEqual([100, 1_000, 2_500, 5_000, 60_000].map(limitOf), [1_000, 1_000, 2_500, 5_000, 5_000]);
+  });
+
   it('are good with all or any of their tests, and say what was wrong with each', async () => {
     const tests = [{ tcp: 'a:1' }, { tcp: 'b:2' }];
     for (const [mode, oks, good] of [
@@ -128,7 +153,7 @@ describe('probes that are run', () => {
   });
 
   it('go on where they are wanted as before, are told again, and begin anew where not', async () => {
-    const { runner, began, told, pass } = stage();
+    const { clock, runner, began, told, pass } = stage();
     runner.replace([probeOf(), probeOf({ id: 'fossil' })]);
     await pass(5_000);
     const before = told.length;
@@ -144,6 +169,7 @@ describe('probes that are run', () => {
     assert.deepEqual([last?.id, last?.since, last?.good], ['venti', 8, 1]);
     const count = began.length;
     runner.stop();
+    assert.equal(clock.waiting, 0);
     await pass(60_000, 1_000);
     assert.equal(began.length, count, 'nothing looks any more');
     assert.equal(told.filter(({ id, toldAt }) => id === 'fossil' && toldAt > 5_000).length, 0);

@@ -99,6 +99,7 @@ describe('host probe', () => {
     ];
     for (const [args, field] of wrong)
       await assert.rejects(run(args), code('bad-argument', field), JSON.stringify(args));
+    await assert.rejects(run({ kind: 'console', target: 'venti' }), /say what a line has to match/);
     assert.deepEqual(asked, []);
   });
 
