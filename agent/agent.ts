@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { systemClock } from '#shared/clock.ts';
+import { steadyClock, systemClock } from '#shared/clock.ts';
 import { textOf } from '#shared/config/file.ts';
 import { messageOf } from '#shared/errors.ts';
 import { serveMetrics } from '#shared/metrics/endpoint.ts';
@@ -20,7 +20,9 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { type AgentConfig, readPassword } from './config.ts';
 import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
+import { consoleMarks } from './consoles/marks.ts';
 import type { HypervisorDriver } from './drivers/driver.ts';
+import { run } from './exec/run.ts';
 import { factsBy } from './facts.ts';
 import { serverTimeMs } from './host/clock.ts';
 import { healthKeeper } from './host/health.ts';
@@ -34,6 +36,8 @@ import { nextEpoch, settings } from './journal/settings.ts';
 import { hostMetrics } from './metrics.ts';
 import { agentOffer } from './offer.ts';
 import { servePresence } from './presence.ts';
+import { type Probing, type ProbingDeps, probing } from './probes/probing.ts';
+import { serveProbes } from './probes/serve.ts';
 import { serveReports } from './reports/serve.ts';
 import { authority } from './roles/authority.ts';
 import { agentHandlers } from './verbs/agent.ts';
@@ -74,10 +78,12 @@ export async function startAgent(
   const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
   const keepBytes = config.consoleBytes;
   const send = consoleDelivery(entity);
-  const consoles = consoleKeeper({ driver, inventory, keepBytes, clock: systemClock, log, send });
+  const marks = consoleMarks(kept);
+  const consoles = consoleKeeper({ driver, inventory, marks, keepBytes, clock: systemClock, log, send });
   const { host, central, limits } = config;
+  const probes = probesOf(config, { driver, inventory, consoles, onBug });
   const handlers = agentHandlers({
-    ...{ config, driver, inventory, consoles, health, jobs, may, version, now, host },
+    ...{ config, driver, inventory, consoles, health, jobs, may, version, now, host, log, probing: probes },
     serverTimeMs: () => serverTimeMs(entity),
   });
   const supports = supportedBy(driver);
@@ -99,6 +105,7 @@ export async function startAgent(
   dropGoneWatchers(entity, consoles);
   const presence = servePresence({ entity, inventory, identity, may, onBug });
   const thisHost = (): Host => hostNow({ config, driver, inventory, version });
+  if (central) serveProbes({ entity, central, probing: probes, log });
   const reports = central && serveReports({ entity, central, epoch, inventory, jobs, hostNow: thisHost, onBug });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
@@ -123,6 +130,7 @@ export async function startAgent(
     if (reports) await reports.stop();
     await jobs.stop();
     await entity.stop();
+    probes.stop();
     await consoles.stop();
     await inventory.stop();
     health.stop();
@@ -131,6 +139,15 @@ export async function startAgent(
     database.close();
   };
 }
+
+const probesOf = (
+  { host, ca, probes }: AgentConfig,
+  deps: Pick<ProbingDeps, 'driver' | 'inventory' | 'consoles' | 'onBug'>,
+): Probing =>
+  probing({
+    ...{ ...deps, host, run, commands: probes.commands, clock: steadyClock },
+    ...(ca ? { ca: textOf(ca) } : {}),
+  });
 
 const entityOf = (config: AgentConfig, log: Logger, onBug: (error: unknown) => void): Entity =>
   xmppClient({

@@ -85,6 +85,28 @@ export const AgentConfig = z.strictObject({
     .max(67_108_864)
     .default(262_144)
     .meta({ description: 'How much of each serial console is kept.' }),
+  probes: z
+    .strictObject({
+      commands: z
+        .record(
+          z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'use 1 to 64 of A-Z a-z 0-9 . _ -'),
+          z
+            .array(z.string().max(4096))
+            .min(1)
+            .max(64)
+            .refine(
+              ([file = '']) => file.startsWith('/'),
+              'the program is named by its whole path, which begins with /',
+            ),
+        )
+        .default({})
+        .meta({
+          description:
+            'What a chain may have run here, by a name: a program by its whole path, and its arguments. It is good when it exits with 0. No shell reads it.',
+        }),
+    })
+    .default({ commands: {} })
+    .meta({ description: 'What chains may wait for on this host.' }),
   keepDays: z
     .int()
     .min(1)

@@ -48,6 +48,7 @@ export const FAILURES = {
     'remote-server-timeout',
     'The guest {guest} was asked to shut down and was still {state} after {waitedS} s.',
   ],
+  'guest-agent-silent': ['wait', 'recipient-unavailable', 'The guest agent of {guest} does not answer: {problem}.'],
   // Consoles.
   'console-missing': ['cancel', 'item-not-found', 'The guest {guest} has no serial console that can be read.'],
   'console-closed': ['cancel', 'conflict', 'The guest {guest} is {state}; its console takes no input.'],
@@ -80,6 +81,7 @@ export const FAILURES = {
   'chain-file': ['modify', 'not-acceptable', 'The chain {file} cannot be used: {problem}.'],
   'chain-node-unknown': ['cancel', 'item-not-found', 'The chain {chain} has no node {node}.{hint}'],
   'chain-too-large': ['cancel', 'policy-violation', 'The chain {chain} has {what}; a picture has at most {most}.'],
+  'probes-late': ['cancel', 'conflict', 'The probes are of version {version}, and {newest} is known.'],
   // The way to the server.
   'server-unreachable': [
     'wait',

@@ -4,8 +4,9 @@ import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { ConsoleInfo, ConsoleText } from '#shared/model/console.ts';
 import { type Guest, isActive } from '#shared/model/guest.ts';
-import { type KeptConsole, keptConsole } from './kept-console.ts';
+import { type ConsoleLife, type KeptConsole, keptConsole, type Marks } from './kept-console.ts';
 import { plainText, restOfLetter, wholeBytes } from './plain-text.ts';
+import type { Ring } from './ring.ts';
 import { type ConsoleSend, type ConsoleWatch, consoleWatch } from './watch.ts';
 
 /** Keeps the serial consoles of all guests that run: always read, with scroll-back, and any number of watchers. */
@@ -19,6 +20,10 @@ export interface ConsoleKeeper {
   read(guest: Guest, what: { lines: number; from?: number | undefined }): ConsoleText;
   /** @throws Failure console-missing, too-busy */
   watch(guest: Guest, watcher: { to: string; style: 'text' | 'bytes' }, forMs: number): void;
+  /** What the guest has written since its last start, or why that is not known. */
+  life(guest: Guest): (ConsoleLife & { ring: Ring }) | { problem: string };
+  /** The guest is about to be started. @throws Failure what the driver throws */
+  mark(guest: Guest, signal: AbortSignal): Promise<void>;
   /** Without a guest: all that this one watches. */
   unwatch(to: string, guest?: Guest): void;
   /** @throws Failure console-missing, console-closed */
@@ -26,7 +31,8 @@ export interface ConsoleKeeper {
 }
 
 export interface KeeperDeps {
-  driver: Pick<HypervisorDriver, 'openConsole'>;
+  driver: Pick<HypervisorDriver, 'openConsole' | 'readConsoleLog'>;
+  marks: Marks;
   inventory: Pick<Inventory, 'guests' | 'onChange' | 'onState' | 'state'>;
   keepBytes: number;
   clock: Clock;
@@ -118,6 +124,13 @@ export function consoleKeeper(deps: KeeperDeps): ConsoleKeeper {
       watch.renew(forMs);
       watches.set(to, { style, watch });
     },
+    life(guest) {
+      const { console } = placeOf(guest);
+      if (console.isMissing) return { problem: `the guest ${guest.name} has no serial console that can be read` };
+      if (!console.life) return { problem: `the console of ${guest.name} could not be opened since its start` };
+      return { ...console.life, ring: console.ring };
+    },
+    mark: (guest, signal) => placeOf(guest).console.mark(signal),
     unwatch(to, guest) {
       for (const [id, { watches }] of places) {
         if (guest && id !== guest.uuid) continue;

@@ -1,6 +1,9 @@
 /**
  * Responsibilities: read one guest's serial console for as long as the guest runs, and keep the newest part.
  *
+ * A life begins with each start of the guest. What an earlier one wrote stays in the ring, and in the hypervisor's log; where the
+ * new one begins is known by a mark, the last of what was written before, which is kept over restarts of the agent.
+ *
  * Theory of operation: while the guest is active a port is open and is always read: a port that nobody reads stops the
  * guest's console. At each opening the hypervisor's log, where it keeps one, fills what was written while nobody read.
  *
@@ -13,7 +16,17 @@ import { Failure } from '#shared/errors.ts';
 import { newsIn, overlap } from './joining.ts';
 import { type Ring, ring } from './ring.ts';
 
+/** What a guest has written since its last start. */
+export interface ConsoleLife {
+  /** Another one after each start. */
+  serial: number;
+  /** The place in the ring where it begins. */
+  began: number;
+}
+
 export interface KeptConsole {
+  /** Undefined until the port was opened since the guest's start. */
+  readonly life: ConsoleLife | undefined;
   readonly ring: Ring;
   readonly isOpen: boolean;
   /** The guest has no serial port. */
@@ -22,6 +35,8 @@ export interface KeptConsole {
   wake(): void;
   /** The guest is off. What it wrote stays. */
   sleep(): void;
+  /** The guest, which is off, is about to be started: remember where the hypervisor's log ends. */
+  mark(signal: AbortSignal): Promise<void>;
   /** @throws Failure console-closed */
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
@@ -30,7 +45,8 @@ export interface KeptConsole {
 export interface KeptConsoleDeps {
   id: GuestId;
   name: string;
-  driver: Pick<HypervisorDriver, 'openConsole'>;
+  driver: Pick<HypervisorDriver, 'openConsole' | 'readConsoleLog'>;
+  marks: Marks;
   keepBytes: number;
   clock: Clock;
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
@@ -38,6 +54,13 @@ export interface KeptConsoleDeps {
   wrote(): void;
 }
 
+/** What each guest had written last before its last start, kept over restarts of the agent. */
+export interface Marks {
+  get(id: GuestId): Uint8Array;
+  set(id: GuestId, mark: Uint8Array): void;
+}
+
+export const MARK_BYTES = 1024;
 const OPEN_MS_MAX = 20_000;
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 30_000;
@@ -49,6 +72,8 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
   let isWanted = false;
   let isMissing = driver.openConsole === undefined;
   let opening: Promise<void> | undefined;
+  let life: ConsoleLife | undefined;
+  let lives = 0;
   const retry = retrying(clock);
   const stopping = new AbortController();
 
@@ -70,10 +95,16 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
     const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(OPEN_MS_MAX)]);
     const opened = await driver.openConsole?.(id, limit);
     if (!opened) return;
-    const pastTaken = joined(opened, deps, { ring: kept, take, heard: retry.soon });
+    const pastTaken = joined(opened, deps, { ring: kept, take, heard: retry.soon, joins });
     opened.onEnd(() => ended(opened));
     port = opened;
     await pastTaken;
+  };
+  const joins = (history: Uint8Array): void => {
+    if (life || !isWanted) return;
+    // What the ring has is of before, since the port ended when the guest went off.
+    if (kept.end > 0) remember(kept.slice(kept.end - MARK_BYTES), deps);
+    life = { serial: ++lives, began: kept.end > 0 ? kept.end : endOf(deps.marks.get(id), history) };
   };
   const ended = (which: SerialPort): void => {
     if (port !== which) return;
@@ -98,6 +129,9 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
 
   return {
     ring: kept,
+    get life() {
+      return life;
+    },
     get isOpen() {
       return port !== undefined;
     },
@@ -107,6 +141,7 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
     wake() {
       if (isWanted) return;
       isWanted = true;
+      life = undefined;
       isMissing = driver.openConsole === undefined;
       retry.soon();
       openNow();
@@ -114,6 +149,10 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
     sleep() {
       isWanted = false;
       retry.callOff();
+    },
+    async mark(signal) {
+      if (kept.end > 0) return;
+      deps.marks.set(id, (await driver.readConsoleLog?.(id, MARK_BYTES, signal)) ?? new Uint8Array());
     },
     async write(bytes) {
       if (!port) throw new Failure('console-closed', { guest: name, state: isWanted ? 'not read yet' : 'shutoff' });
@@ -150,15 +189,37 @@ function retrying(clock: Clock) {
   };
 }
 
+/** A disk that is full is no reason not to read a console. */
+function remember(mark: Uint8Array, { id, name, marks, log }: KeptConsoleDeps): void {
+  try {
+    marks.set(id, mark);
+  } catch (error) {
+    log.warn({ guest: name, err: error }, 'where its console begins cannot be kept over a restart of the agent');
+  }
+}
+
 interface Taking {
   ring: Ring;
   take(bytes: Uint8Array): void;
   /** The port is alive. */
   heard(): void;
+  /** Told of the past before it is taken. */
+  joins(history: Uint8Array): void;
+}
+
+/** Where the mark ends in what the log has; 0 where the log does not reach back so far, or was begun anew. */
+function endOf(mark: Uint8Array, history: Uint8Array): number {
+  if (mark.length === 0) return 0;
+  const at = Buffer.from(history.buffer, history.byteOffset, history.length).lastIndexOf(mark);
+  return at < 0 ? 0 : at + mark.length;
 }
 
 /** Take what a port that was just opened sends, after what the log has of the time before. Resolves when the past is taken. */
-async function joined(opened: SerialPort, deps: KeptConsoleDeps, { ring: kept, take, heard }: Taking): Promise<void> {
+async function joined(
+  opened: SerialPort,
+  deps: KeptConsoleDeps,
+  { ring: kept, take, heard, joins }: Taking,
+): Promise<void> {
   let early: Uint8Array[] | undefined = [];
   opened.onData((bytes) => {
     heard();
@@ -166,6 +227,7 @@ async function joined(opened: SerialPort, deps: KeptConsoleDeps, { ring: kept, t
     else take(bytes);
   });
   const history = await historyOf(opened, deps);
+  joins(history);
   take(newsIn(history, kept.slice(kept.start)));
   const live = Buffer.concat(early);
   early = undefined;

@@ -5,7 +5,7 @@ import type { Guest, GuestForm, GuestState, GuestStats } from '#shared/model/gue
  *
  * Guests are named by `GuestId` towards the driver: the hypervisor's own stable handle (libvirt: the UUID), never the
  * name that a person typed. A driver throws Failure only: `guest-not-found`, `guest-exists`, `guest-wrong-state`,
- * `guest-definition`, `host-command`, `host-output`, `host-timeout`, `host-unreachable`. What it cannot do it leaves out (the optional methods).
+ * `guest-definition`, `guest-agent-silent`, `host-command`, `host-output`, `host-timeout`, `host-unreachable`. What it cannot do it leaves out (the optional methods).
  * Every method that waits takes a signal, and stops waiting when it fires. Methods return when the hypervisor has done
  * it; what the guest makes of it is seen by `watch` and `readGuest`.
  */
@@ -52,6 +52,12 @@ export interface HypervisorDriver {
 
   /** Open the first serial console of a running guest. @throws Failure console-missing, console-closed */
   openConsole?(id: GuestId, signal: AbortSignal): Promise<SerialPort>;
+
+  /** The end of what the hypervisor keeps of the console, also while the guest is off; empty where it keeps nothing. */
+  readConsoleLog?(id: GuestId, bytesMax: number, signal: AbortSignal): Promise<Uint8Array>;
+
+  /** Ask the agent inside a running guest for a sign of life. @throws Failure guest-agent-silent, guest-wrong-state */
+  pingGuestAgent?(id: GuestId, signal: AbortSignal): Promise<void>;
 
   /** Findings about the hypervisor's own machine, for `host doctor`. */
   examine?(

@@ -12,6 +12,8 @@ export interface Command {
   cwd?: string;
   /** More than this on stdout or stderr is an error, not a full memory. */
   outputBytesMax?: number;
+  /** At its end nothing that it started goes on: what people write starts other programs, which may hang. */
+  withDescendants?: boolean;
 }
 
 /** What runs commands; tests pass one of their own. */
@@ -32,8 +34,9 @@ export const commandText = ({ file, args }: Pick<Command, 'file' | 'args'>): str
  */
 export const run: Run = async (command, signal) => {
   signal.throwIfAborted();
+  using ending = descendantsEnd(command, signal);
   try {
-    const { stdout } = await execa(command.file, command.args, {
+    const child = execa(command.file, command.args, {
       ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
       env: { LC_ALL: 'C', ...command.env },
       timeout: command.timeoutMs,
@@ -41,20 +44,70 @@ export const run: Run = async (command, signal) => {
       maxBuffer: command.outputBytesMax ?? OUTPUT_BYTES_MAX,
       forceKillAfterDelay: TERM_MS,
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+      ...(command.withDescendants ? { detached: true } : {}),
     });
+    ending.of(child.pid);
+    const { stdout } = await child;
+    // It may have ended well itself, and what it left behind not at all.
+    if (ending.isLate) throw timedOut(command);
     return stdout;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw failureOf(command, error);
+    throw ending.isLate ? timedOut(command) : failureOf(command, error);
   }
 };
+
+const timedOut = (command: Command): Failure =>
+  new Failure('host-timeout', { command: commandText(command), timeoutS: command.timeoutMs / 1_000 });
+
+interface Ending extends Disposable {
+  /** The time limit is over. */
+  readonly isLate: boolean;
+  of(pid: number | undefined): void;
+}
+
+/** Ends a process with all that it started, as one group: at the time limit, when it is called off, and when it has ended. */
+function descendantsEnd({ timeoutMs, withDescendants }: Command, signal: AbortSignal): Ending {
+  let isLate = false;
+  let group: number | undefined;
+  let last: NodeJS.Timeout | undefined;
+  const tell = (word: 'SIGTERM' | 'SIGKILL'): void => {
+    try {
+      if (group !== undefined) process.kill(-group, word);
+    } catch (error) {
+      // All of it has ended.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  };
+  const end = (): void => {
+    tell('SIGTERM');
+    last ??= setTimeout(() => tell('SIGKILL'), TERM_MS);
+  };
+  const timer = setTimeout(() => {
+    isLate = true;
+    end();
+  }, timeoutMs);
+  signal.addEventListener('abort', end, { once: true });
+  return {
+    get isLate() {
+      return isLate;
+    },
+    of: (pid) => {
+      if (withDescendants) group = pid;
+    },
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      clearTimeout(last);
+      signal.removeEventListener('abort', end);
+      tell('SIGKILL');
+    },
+  };
+}
 
 /** The row of the table for a command that did not end well. */
 function failureOf(command: Command, error: unknown): unknown {
   if (!(error instanceof ExecaError)) return error;
-  if (error.timedOut) {
-    return new Failure('host-timeout', { command: commandText(command), timeoutS: command.timeoutMs / 1_000 });
-  }
+  if (error.timedOut) return timedOut(command);
   const stderr = String(error.stderr ?? '').trim();
   const problem = error.isMaxBuffer
     ? `${commandText(command)} wrote more than ${command.outputBytesMax ?? OUTPUT_BYTES_MAX} bytes`

@@ -1,3 +1,4 @@
+import type { ConsoleKeeper } from '#agent/consoles/keeper.ts';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import { Failure } from '#shared/errors.ts';
@@ -13,6 +14,8 @@ export interface GuestDeps {
   inventory: Inventory;
   may: May;
   host: string;
+  consoles: Pick<ConsoleKeeper, 'mark'>;
+  log: Record<'warn', (fields: object, message: string) => void>;
 }
 
 /** A method that a driver may leave out. The verb is then not offered: see supported.ts. */
@@ -48,7 +51,10 @@ export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
         ),
     'guest.info': async ({ guest }) => inventory.guest(guest),
     'guest.start': ({ guest, paused }, call) =>
-      change(guest, OFF, call, ({ uuid }) => driver.startGuest(uuid, { paused }, call.signal)),
+      change(guest, OFF, call, async (found) => {
+        await marked(deps, found, call.signal);
+        await driver.startGuest(found.uuid, { paused }, call.signal);
+      }),
     'guest.shutdown': (args, call) => shutDown(deps, args, call),
     'guest.poweroff': ({ guest }, call) =>
       change(guest, ON, call, ({ uuid }) => driver.poweroffGuest(uuid, call.signal)),
@@ -90,6 +96,16 @@ export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
     }),
     'guest.stats': async ({ guest }, { signal }) => driver.readStats(inventory.guest(guest).uuid, signal),
   };
+}
+
+/** So that what it writes from now on can be told from what it wrote before. A console is no reason not to start. */
+async function marked({ consoles, log }: GuestDeps, guest: Guest, signal: AbortSignal): Promise<void> {
+  try {
+    await consoles.mark(guest, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn({ guest: guest.name, err: error }, 'console log cannot be read, lines of before count as of now');
+  }
 }
 
 const OFF: readonly GuestState[] = ['shutoff', 'crashed'];

@@ -4,16 +4,22 @@ import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { examineHost } from '#agent/host/doctor.ts';
 import type { HealthKeeper } from '#agent/host/health.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
+import type { Probing } from '#agent/probes/probing.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Host } from '#shared/model/host.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
+import type { May } from '#shared/verb/policy.ts';
 import type { hostVerbs } from '#shared/verbs/host.ts';
+
+import { probeHandler } from './probe.ts';
 
 export interface HostDeps {
   config: AgentConfig;
   driver: HypervisorDriver;
   inventory: Inventory;
   health: HealthKeeper;
+  probing: Pick<Probing, 'once'>;
+  may: May;
   version: string;
   now(): number;
   /** What the server's clock says. */
@@ -25,6 +31,7 @@ export function hostHandlers(deps: HostDeps): Handlers<typeof hostVerbs> {
     'host.list': async () => [hostNow(deps)],
     'host.info': async () => hostNow(deps),
     'host.health': async ({ samples }) => deps.health.samples(samples),
+    'host.probe': probeHandler(deps),
     'host.doctor': (_, { signal }) => examineHost(deps, signal),
   };
 }

@@ -5,8 +5,10 @@ import type { Site } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import type { Finding, HostHealth } from '#shared/model/host.ts';
+import { type ProbeLook, sightOf } from '#shared/model/probe.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
+import type { Requester } from '#shared/verb/request.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import type { placedVerbs, siteGuestVerbs, siteHostVerbs } from '#shared/verbs/fleet.ts';
 import { guestVerbs } from '#shared/verbs/guest.ts';
@@ -32,11 +34,30 @@ export function siteHostHandlers({ site, ask, may }: SiteHandlerDeps): Handlers<
       (await ask(at(host), 'host.health', hostVerbs['host.health'], { samples }, call)).value as HostHealth[],
     'host.doctor': async ({ host }, call) =>
       (await ask(at(host), 'host.doctor', hostVerbs['host.doctor'], {}, call)).value as Finding[],
+    'host.probe': async ({ host, ...args }, call) => {
+      requireSight({ site, may }, host, args, call.requester);
+      return (await ask(at(host), 'host.probe', hostVerbs['host.probe'], args, call)).value as ProbeLook;
+    },
     'host.set': async ({ host, ...words }) => {
       await site.describeHost(at(host).name, given(words));
       return hostRecord(site.host(host));
     },
   };
+}
+
+/** The agent obeys central in everything, so central asks its own policy about what is looked at. @throws Failure not-permitted */
+function requireSight(
+  { site, may }: Pick<SiteHandlerDeps, 'site' | 'may'>,
+  host: string,
+  look: Parameters<typeof sightOf>[0],
+  requester: Requester,
+): void {
+  const { verb, guest } = sightOf(look);
+  const known = site.eachGuest().find((each) => each.host.name === host && each.guest.name === guest);
+  // Of a guest that is not known only who may see any guest is told so.
+  const isLet = known ? may(requester, verb, { guest: known.contact }) : may(requester, verb, { guest: '', host });
+  if (!isLet)
+    throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${guest || look.kind}` });
 }
 
 /** @throws Failure host-not-found, with the names that are like it */

@@ -55,6 +55,10 @@ const shape = {
         .meta({ description: 'What is fetched.' }),
       status: z.int().min(100).max(599).default(200).meta({ description: 'The status that it answers with.' }),
       body: Pattern.optional().meta({ description: 'A regular expression that its body matches.' }),
+      insecure: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'Take any certificate, also one that nobody vouches for.' }),
     })
     .optional()
     .meta({ description: 'The URL answers with this status, and a body that matches.' }),
@@ -67,19 +71,20 @@ const shape = {
   network: oneWord(64).optional().meta({ description: 'The network it is looked at from.' }),
 };
 
-const Simple = z
+/** One test, in full. What it was read as is read as the same again. */
+export const ReadyTest = z
   .strictObject(shape)
   .refine((test) => TESTS.filter((name) => test[name] !== undefined).length === 1, RIGHT);
 /** What is written in one word. */
 const Word = z
   .string()
   .refine((text) => text === 'state' || WEB.test(text) || HOST_PORT.test(text) || DIAL.test(text), RIGHT)
-  .transform((text): z.input<typeof Simple> => {
+  .transform((text): z.input<typeof ReadyTest> => {
     if (text === 'state') return { state: true };
     return WEB.test(text) ? { http: { url: text } } : { tcp: text };
   })
-  .pipe(Simple);
-const Test = z.union([Word, Simple], { error: RIGHT });
+  .pipe(ReadyTest);
+const Test = z.union([Word, ReadyTest], { error: RIGHT });
 
 /** How often, how many times, and how old an answer may be. */
 const pace = {
@@ -113,7 +118,7 @@ const Full = z
 /** What ready means for a node: tests, each seen from somewhere, all or any of them good, some times in a row, not long ago. */
 export const Ready = z.union([Word.transform((test): z.input<typeof Full> => test).pipe(Full), Full], { error: RIGHT });
 export type Ready = z.infer<typeof Ready>;
-export type ReadyTest = Ready['tests'][number];
+export type ReadyTest = z.infer<typeof ReadyTest>;
 
 /** Whether the state alone tells, so that nobody has to probe. */
 export const isStateOnly = (ready: Ready | undefined): boolean =>

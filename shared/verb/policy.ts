@@ -42,7 +42,7 @@ export const Grant = z.strictObject({
 export type Grant = z.infer<typeof Grant>;
 
 export const BUILT_IN_ROLES: Readonly<Record<string, Role>> = {
-  viewer: { allow: ['@read', 'contact.*'], deny: ['audit.*'] },
+  viewer: { allow: ['@read', 'contact.*'], deny: ['audit.*', 'host.probe'] },
   operator: {
     allow: ['@read', 'guest.*', 'console.*', 'job.*', 'fleet.run', 'schedule.*', 'contact.*'],
     deny: ['guest.define', 'guest.delete', 'audit.*'],

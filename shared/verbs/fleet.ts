@@ -65,6 +65,15 @@ export const siteHostVerbs = {
     timeoutMs: 60_000,
     example: 'host doctor host1',
   }),
+  'host.probe': verb({
+    ...hostVerbs['host.probe'],
+    args: hostVerbs['host.probe'].args.extend({ host }),
+    positional: ['host', 'kind', 'target'],
+    hostArg: 'host',
+    failures: hostFailures,
+    timeoutMs: 20_000,
+    example: 'host probe host1 tcp venti:17034',
+  }),
   'host.set': verb({
     summary: 'Give a host tags, a title, notes.',
     risk: 'change',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Finding, Host, HostHealth } from '#shared/model/host.ts';
+import { ProbeKind, ProbeLook } from '#shared/model/probe.ts';
 import { verb } from '#shared/verb/verb.ts';
 
 const noArgs = z.strictObject({});
@@ -51,5 +52,26 @@ export const hostVerbs = {
     failures: [],
     timeoutMs: 60_000,
     example: 'host doctor',
+  }),
+  'host.probe': verb({
+    summary: 'Look once at what a chain could wait for, from a host.',
+    details:
+      'The target of tcp is HOST:PORT or tcp!HOST!PORT, of http a URL, of dns a name, of state, agent and console a guest, of command a name in the configuration of the host. It answers whether the look was good, and never what was read. A guest is looked at only by who may use guest info on it, its console by who may use console read.',
+    risk: 'read',
+    args: z.strictObject({
+      kind: ProbeKind.meta({ title: 'Kind' }),
+      target: z.string().min(1).max(1023).meta({ title: 'Target' }),
+      status: z.int().min(100).max(599).optional().meta({ title: 'Status', description: 'Of http; 200 unless given.' }),
+      pattern: z.string().min(1).max(500).optional().meta({
+        title: 'Pattern',
+        description: 'A regular expression, for the body of http, and for a line of a console.',
+      }),
+      insecure: z.boolean().default(false).meta({ title: 'Insecure', description: 'Take any certificate.' }),
+    }),
+    positional: ['kind', 'target'],
+    result: ProbeLook,
+    failures: [],
+    timeoutMs: 10_000,
+    example: 'host probe tcp venti:17034',
   }),
 };

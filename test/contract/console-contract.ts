@@ -21,6 +21,10 @@ export function consoleContract(stage: Scene): void {
     await driver.poweroffGuest(guest.id, stage.signal());
     await reader.ends(limit);
     await port.close();
+    if (!driver.readConsoleLog) return;
+    const log = Buffer.from(await driver.readConsoleLog(guest.id, 1_000_000, stage.signal()));
+    assert.ok(log.includes(harness.console.shows), 'the log is there also while the guest is off');
+    assert.deepEqual(Buffer.from(await driver.readConsoleLog(guest.id, 100, stage.signal())), log.subarray(-100));
   });
 
   it('opens again after it was closed', async function () {

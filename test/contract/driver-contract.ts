@@ -2,6 +2,7 @@ import { describe } from 'mocha';
 import { consoleContract } from './console-contract.ts';
 import { definitionContract } from './definition-contract.ts';
 import type { DriverHarness } from './driver-harness.ts';
+import { guestAgentContract } from './guest-agent-contract.ts';
 import { lifecycleContract } from './lifecycle-contract.ts';
 import { scene } from './scene.ts';
 import { settingContract } from './setting-contract.ts';
@@ -22,6 +23,7 @@ export function driverContract(name: string, makeHarness: () => Promise<DriverHa
     settingContract(stage);
     watchContract(stage);
     consoleContract(stage);
+    guestAgentContract(stage);
     waitingContract(stage); // last: it closes the driver
   });
 }

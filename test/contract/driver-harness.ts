@@ -31,6 +31,9 @@ export interface DriverHarness {
   /** Type `type` and the console shows `shows`, in a guest that has come up. Left out where guests have no console. */
   console?: { type: string; shows: string; up: string };
 
+  /** Whether a guest that has come up has an agent inside that answers. */
+  hasGuestAgent: boolean;
+
   /** What belongs to the driver and is still there: processes, sessions, open files. Empty after `driver.close()`. */
   leftovers(): Promise<string[]>;
 

@@ -27,6 +27,7 @@ driverContract('libvirt, QEMU', async (): Promise<DriverHarness> => {
     },
     bootMsMax: GUEST_BOOT_MS_MAX,
     console: GUEST_CONSOLE,
+    hasGuestAgent: true,
     leftovers: async () => [...(await virshProcesses(uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     restart: () => daemon.restart(),
     close: async () => {

@@ -87,7 +87,8 @@ const inRange = ({ kind, minimum = -Infinity, maximum = Infinity }: Field, value
 /** A right value for each field that must be there. */
 export function rightFor(verb: string): Record<string, string> {
   const needed = argFields(rowFor(verb)).filter((field) => field.required);
-  return Object.fromEntries(needed.map((field) => [field.name, field.name === 'job' ? '1' : 'venti']));
+  const right = ({ name, options }: Field): string => options?.[0] ?? (name === 'job' ? '1' : 'venti');
+  return Object.fromEntries(needed.map((field) => [field.name, right(field)]));
 }
 
 const NAMESPACES = ['jabber:x:data', COMMANDS, 'jabber:client', 'urn:skerry:verb:1', '', 'urn:xmpp:ping'];

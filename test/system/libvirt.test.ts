@@ -39,6 +39,7 @@ driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> =>
     },
     bootMsMax: GUEST_BOOT_MS_MAX,
     console: GUEST_CONSOLE,
+    hasGuestAgent: true,
     leftovers: async () => [...(await virshProcesses(host.uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     close: async () => {
       await driver.close();

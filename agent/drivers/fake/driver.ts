@@ -96,6 +96,14 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriv
         if (!isActive(record.state)) throw new Failure('console-closed', { guest: name, state: record.state });
         return serial.open();
       }),
+    readConsoleLog: (id, bytesMax, signal) => read(signal, () => found(id).serial.history(bytesMax)),
+    pingGuestAgent: (id, signal) =>
+      read(signal, () => {
+        const guest = found(id);
+        requireState(guest, 'guest.info', ON);
+        if (guest.isUp()) return;
+        throw new Failure('guest-agent-silent', { guest: guest.record.definition.name, problem: 'it still boots' });
+      }),
     examine: (signal) =>
       read(signal, () => [{ check: 'hypervisor', verdict: 'warning' as const, found: 'fake: no guest of it is real' }]),
     close: watches.close,

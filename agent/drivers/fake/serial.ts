@@ -13,6 +13,8 @@ export interface FakeSerial {
   /** The guest went off, or begins anew: nobody listens to what is typed. */
   silence(): void;
   open(): SerialPort;
+  /** The end of all that it printed. */
+  history(bytesMax: number): Uint8Array;
   /** The guest went off: every port ends. */
   hangUp(): void;
 }
@@ -72,6 +74,7 @@ export function fakeSerial(place: ShellPlace): FakeSerial {
       for (const port of ports) port.end();
       ports.clear();
     },
+    history: (bytesMax) => Uint8Array.from(history.subarray(-bytesMax)),
     open: () => openPort(ports, type, place.name, () => history),
   };
 }

@@ -5,8 +5,8 @@ import { Failure, messageOf } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Ground } from './ground.ts';
 import { codeOf, openPty, type Pty } from './pty.ts';
-import { readGuest } from './reading.ts';
-import { hasSerial, serialOf } from './serial.ts';
+import { readGuest, readXml } from './reading.ts';
+import { consoleLogOf, hasSerial, serialOf } from './serial.ts';
 
 /**
  * Open the first serial console of a running guest.
@@ -43,6 +43,17 @@ export async function openConsole(ground: Ground, id: GuestId, signal: AbortSign
     history: (bytesMax) =>
       place.log === undefined ? Promise.resolve(new Uint8Array()) : tail(ground.root + place.log, bytesMax),
   };
+}
+
+/** The end of what the hypervisor keeps of the console. @throws Failure guest-not-found */
+export async function readConsoleLog(
+  ground: Ground,
+  id: GuestId,
+  bytesMax: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const log = consoleLogOf(await readXml(ground, id, signal));
+  return log === undefined ? new Uint8Array() : tail(ground.root + log, bytesMax);
 }
 
 /** A serial console that QEMU serves on a UNIX socket, to one client at a time. */

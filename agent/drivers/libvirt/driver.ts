@@ -2,10 +2,11 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HypervisorDriver, Watch } from '#agent/drivers/driver.ts';
 import { parseCapabilities } from './capabilities.ts';
-import { openConsole } from './console.ts';
+import { openConsole, readConsoleLog } from './console.ts';
 import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
 import { examine } from './examine.ts';
 import type { Ground } from './ground.ts';
+import { pingGuestAgent } from './guest-agent.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, startGuest, suspendGuest } from './power.ts';
 import { listGuests, readAddresses, readGuest, readHost, readStats } from './reading.ts';
 import { definitionOfForm } from './short-form.ts';
@@ -100,6 +101,8 @@ function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']
       };
     },
     openConsole: (id, signal) => openConsole(ground, id, signal),
+    readConsoleLog: (id, bytesMax, signal) => readConsoleLog(ground, id, bytesMax, signal),
+    ...(ground.hypervisor.hasAgent ? { pingGuestAgent: (id, signal) => pingGuestAgent(ground, id, signal) } : {}),
     examine: (signal) => examine(ground, signal),
     close: async () => {
       await Promise.all(Array.from(watches, (watch) => watch.stop()));

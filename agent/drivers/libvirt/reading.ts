@@ -33,6 +33,15 @@ export async function readGuest(ground: Ground, id: GuestId, signal: AbortSignal
 export const missing = (ground: Ground, id: GuestId): Failure =>
   new Failure('guest-not-found', { guest: id, host: ground.host });
 
+/** A guest's definition, as it is at the moment. @throws Failure guest-not-found */
+export async function readXml(ground: Ground, id: GuestId, signal: AbortSignal): Promise<string> {
+  try {
+    return await ground.virsh.read(['dumpxml', checkedId(ground, id)], signal);
+  } catch (error) {
+    throw failedWith(error, 'guest-not-found') ? missing(ground, id) : error;
+  }
+}
+
 /**
  * All guests: a few questions for all, one for each that runs, and all for one whose answer was not enough.
  *

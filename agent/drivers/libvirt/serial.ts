@@ -31,6 +31,13 @@ function placeOf(device: Element): SerialPlace | undefined {
   return type === 'unix' && source?.getAttribute('mode') === 'bind' ? { type, path, log } : undefined;
 }
 
+/** The file that keeps what the first serial console shows, also while the guest is off. */
+export function consoleLogOf(xml: string): string | undefined {
+  const devices = elementAt(rootOf(parseXml(xml, 'domain')), 'devices');
+  const first = devices && (childrenOf(devices, 'serial')[0] ?? childrenOf(devices, 'console')[0]);
+  return (first && elementAt(first, 'log')?.getAttribute('file')) || undefined;
+}
+
 /** Whether a definition has a serial console at all, also while the guest is off. */
 export function hasSerial(xml: string): boolean {
   const devices = elementAt(rootOf(parseXml(xml, 'domain')), 'devices');

@@ -14,6 +14,8 @@ export interface Hypervisor {
   };
   /** virsh's flags that make `undefine` take everything that hangs on a definition, disks excepted. */
   undefineFlags: readonly string[];
+  /** Whether guests can have the agent of QEMU. */
+  hasAgent?: boolean;
   /** Ways to ask a guest to shut down, in the order in which they are tried, where there is a guest agent and where not. */
   askModes: { agent: readonly string[]; plain: readonly string[] };
 }
@@ -24,6 +26,7 @@ const HYPERVISORS: Readonly<Record<string, Hypervisor>> = {
   qemu: {
     shortForm: { typeBest: 'kvm', type: 'qemu', osType: 'hvm', machine: 'q35', devices: true },
     undefineFlags: ['--managed-save', '--snapshots-metadata', '--checkpoints-metadata', '--nvram'],
+    hasAgent: true,
     askModes: { agent: ['agent', 'acpi'], plain: ['acpi'] },
   },
   test: { ...PLAIN, shortForm: { type: 'test', osType: 'hvm', devices: false } },

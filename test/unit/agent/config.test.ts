@@ -40,6 +40,18 @@ describe("the agent's configuration", () => {
     assert.match(config.credentials, /\/agent\/host1\.json$/);
   });
 
+  it('lists commands by their whole path, and by names that are words', () => {
+    const commands = (text: string): string => `${LEAST}probes: { commands: { ${text} } }\n`;
+    assert.deepEqual(readConfig(written(commands('raid: [/bin/true, -q]'))).probes.commands, {
+      raid: ['/bin/true', '-q'],
+    });
+    assert.deepEqual(readConfig(written(LEAST)).probes.commands, {});
+    assert.match(refused(commands('raid: [ls]')), /line 6: probes\.commands\.raid: .*whole path/);
+    assert.match(refused(commands('raid: []')), /line 6: probes\.commands\.raid/);
+    assert.match(refused(commands('raid: /bin/true')), /line 6: probes\.commands\.raid/);
+    assert.match(refused(commands('"a b": [/bin/true]')), /line 6: probes\.commands/);
+  });
+
   it('takes the least, and fills in the rest', () => {
     const config = readConfig(written(LEAST));
     assert.equal(config.host, 'host1');

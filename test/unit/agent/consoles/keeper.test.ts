@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { type ConsoleKeeper, consoleKeeper } from '#agent/consoles/keeper.ts';
+import type { Marks } from '#agent/consoles/kept-console.ts';
 import { fakeDriver } from '#agent/drivers/fake/driver.ts';
 import { type FakeGuestOptions, type FakeWorld, fakeWorld } from '#agent/drivers/fake/world.ts';
 import { inventory } from '#agent/inventory/inventory.ts';
@@ -12,7 +13,12 @@ const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const onBug = (error: unknown) => assert.fail(String(error));
 const code = (wanted: string) => (error: unknown) => error instanceof Failure && error.code === wanted;
 
-async function agentOn(world: FakeWorld, clock: ManualClock, keepBytes = 4096) {
+const noMarks = (): Marks => {
+  const kept = new Map<string, Uint8Array>();
+  return { get: (id) => kept.get(id) ?? new Uint8Array(), set: (id, mark) => void kept.set(id, mark) };
+};
+
+async function agentOn(world: FakeWorld, clock: ManualClock, keepBytes = 4096, marks = noMarks()) {
   const driver = fakeDriver({ world });
   const known = inventory({ driver, host: 'here', clock, log: quiet, onBug });
   const texts: { to: string; body: string }[] = [];
@@ -20,6 +26,7 @@ async function agentOn(world: FakeWorld, clock: ManualClock, keepBytes = 4096) {
   const keeper = consoleKeeper({
     driver,
     inventory: known,
+    marks,
     keepBytes,
     clock,
     log: quiet,

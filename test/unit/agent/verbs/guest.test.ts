@@ -41,7 +41,11 @@ async function stage(guests: readonly FakeGuestOptions[]) {
   const known = inventory({ driver, host: 'here', clock: systemClock, log: quiet, onBug: assert.fail });
   await known.start();
   await new Promise((resolve) => setTimeout(resolve, 5)); // guests that run have come up
-  const handlers = guestHandlers({ driver, inventory: known, may, host: 'here' });
+  const handlers = guestHandlers({
+    ...{ driver, inventory: known, may, host: 'here' },
+    consoles: { mark: async () => {} },
+    log: { warn: () => {} },
+  });
   const told: string[] = [];
   const run = async (
     verb: GuestVerb,

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { Site } from '#central/inventory/site.ts';
 import type { InventoryStore, StoredHost } from '#central/inventory/store.ts';
-import { siteGuestHandlers } from '#central/verbs/site.ts';
+import { siteGuestHandlers, siteHostHandlers } from '#central/verbs/site.ts';
 import type { Guest } from '#shared/model/guest.ts';
+import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { guestOf } from '#test/unit/support/guest.ts';
 
@@ -62,5 +63,53 @@ describe('guest.list of a site', () => {
   it('counts a page by those that are selected, and makes no more of it than the page needs', async () => {
     assert.deepEqual(await list({ state: 'shutoff', from: 1, limit: 2 }), ['g05', 'g07']);
     assert.deepEqual(asked, ['g01', 'g03', 'g05', 'g07']);
+  });
+});
+
+describe('host.probe of a site', () => {
+  const asked: unknown[] = [];
+  const stage = (may: May) =>
+    siteHostHandlers({
+      site: site(),
+      may,
+      ask: async (host, verb, _row, args) => {
+        asked.push([host.name, verb, args]);
+        return { value: { verdict: 'good', kind: 'tcp', target: 'x', tookMs: 1 } } as never;
+      },
+    })['host.probe'];
+  const look = { host: 'host1', insecure: false, status: undefined, pattern: undefined };
+  afterEach(() => void asked.splice(0));
+
+  it('is asked of the agent, without the host', async () => {
+    await stage(() => true)({ ...look, kind: 'tcp', target: 'venti:1' }, call);
+    assert.deepEqual(asked, [
+      [
+        'host1',
+        'host.probe',
+        { kind: 'tcp', target: 'venti:1', insecure: false, status: undefined, pattern: undefined },
+      ],
+    ]);
+  });
+
+  it('is held to what who asks may see: the agent obeys central in everything', async () => {
+    const questions: unknown[] = [];
+    const handler = stage((_, verb, target) => {
+      questions.push([verb, target]);
+      return false;
+    });
+    for (const [kind, target, question] of [
+      ['console', 'g02', ['console.read', { guest: 'g02' }]],
+      ['agent', 'g02', ['guest.info', { guest: 'g02' }]],
+      ['state', 'nobody', ['guest.info', { guest: '', host: 'host1' }]],
+      ['http', 'http://a/', ['host.probe', { guest: '', host: 'host1' }]],
+    ] as const) {
+      await assert.rejects(handler({ ...look, kind, target }, call), /may not/);
+      assert.deepEqual(questions.at(-1), question);
+    }
+    assert.deepEqual(asked, []);
+    await assert.rejects(
+      stage(() => true)({ ...look, host: 'host9', kind: 'tcp', target: 'a:1' }, call),
+      /no host host9/,
+    );
   });
 });

@@ -19,11 +19,11 @@ describe('what ready means', () => {
     ['tcp![2001:db8::1]!564', { tcp: '[2001:db8::1]:564' }],
     ['[2001:db8::1]:564', { tcp: '[2001:db8::1]:564' }],
     ['venti:65535', { tcp: 'venti:65535' }],
-    ['http://www/', { http: { url: 'http://www/', status: 200 } }],
-    ['https://www:8443/a b'.replace(' ', '+'), { http: { url: 'https://www:8443/a+b', status: 200 } }],
+    ['http://www/', { http: { url: 'http://www/', status: 200, insecure: false } }],
+    ['https://www:8443/a b'.replace(' ', '+'), { http: { url: 'https://www:8443/a+b', status: 200, insecure: false } }],
     [
       { http: { url: 'http://www', status: 503, body: '^a+$' } },
-      { http: { url: 'http://www', status: 503, body: '^a+$' } },
+      { http: { url: 'http://www', status: 503, body: '^a+$', insecure: false } },
     ],
     [
       { dns: 'www.example', from: 'host1', network: 'net.alt' },
