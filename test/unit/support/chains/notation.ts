@@ -1,4 +1,5 @@
 import { namesWrong } from '#shared/chain/chain-names.ts';
+import { wholeOf } from '#shared/chain/chain-part.ts';
 import { compile, type Graph } from '#shared/chain/compile.ts';
 import { Chain } from '#shared/model/chain.ts';
 
@@ -17,7 +18,7 @@ import { Chain } from '#shared/model/chain.ts';
 export function chainOf(lines: readonly string[], name = 'c'): Chain {
   const nodes = Object.fromEntries(lines.map((line) => nodeOf(line)));
   const chain = Chain.parse({ chain: name, nodes });
-  const problems = namesWrong({ ...chain, isUnread: () => false, pathInFile: (path) => path });
+  const problems = namesWrong(wholeOf(chain));
   if (problems.length > 0) throw new Error(problems.map(({ path, text }) => `${path.join('.')}: ${text}`).join('\n'));
   return chain;
 }
