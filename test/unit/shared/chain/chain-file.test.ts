@@ -183,6 +183,17 @@ const KEYS: Readonly<Record<string, { right: [string, Partial<ChainNode>][]; wro
     right: [['hold: true', { hold: true }]],
     wrong: [['hold: yes', '4:5: nodes.a.hold: write true or false']],
   },
+  keep: {
+    right: [
+      ['keep: true', { keep: { most: 5, withinMs: 600_000, bounce: 'none' } }],
+      ['keep: false', { keep: undefined }],
+      ['keep: {most: 2, within: 1m, bounce: dependents}', { keep: { most: 2, withinMs: 60_000, bounce: 'dependents' } }],
+    ],
+    wrong: [
+      ['keep: yes', '4:5: nodes.a.keep: say true or false, or give a map with most, within or bounce'],
+      ['keep: {most: 0}', '4:12: nodes.a.keep.most: at least 1'],
+    ],
+  },
   power: {
     right: [['kind: host\npower: true', { power: true }]],
     wrong: [['power: true', '4:5: nodes.a.power: a guest has no power; it is for host']],
