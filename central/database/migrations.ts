@@ -4,6 +4,7 @@ import type { Migration, MigrationProvider } from 'kysely/migration';
 /** One step a version, in order of their names. Never change one that was released. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-begin': { up: begin },
+  '0002-chains': { up: chains },
 };
 
 export const migrations: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
@@ -114,5 +115,41 @@ async function rules({ schema }: Kysely<unknown>): Promise<void> {
     .createTable('settings')
     .addColumn('key', 'text', (column) => column.primaryKey())
     .addColumn('value', 'text', (column) => column.notNull())
+    .execute();
+}
+
+async function chains({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('chains')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('text', 'text', (column) => column.notNull())
+    .addColumn('by', 'text', (column) => column.notNull())
+    .addColumn('at', 'text', (column) => column.notNull())
+    .addColumn('wanted', 'text', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('runs')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('chain', 'text', (column) => column.notNull())
+    .addColumn('run', 'text', (column) => column.notNull())
+    .addColumn('requester', 'text', (column) => column.notNull())
+    .addColumn('began_at', 'text', (column) => column.notNull())
+    .addColumn('ended', 'integer', (column) => column.notNull())
+    .execute();
+  await schema.createIndex('runs_chain').on('runs').columns(['chain', 'began_at']).execute();
+  await schema
+    .createTable('run_nodes')
+    .addColumn('run', 'text', (column) => column.notNull())
+    .addColumn('place', 'integer', (column) => column.notNull())
+    .addColumn('node', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('run_nodes_key', ['run', 'place'])
+    .execute();
+  await schema
+    .createTable('node_times')
+    .addColumn('chain', 'text', (column) => column.notNull())
+    .addColumn('node', 'text', (column) => column.notNull())
+    .addColumn('start_ms', 'integer')
+    .addColumn('stop_ms', 'integer')
+    .addPrimaryKeyConstraint('node_times_key', ['chain', 'node'])
     .execute();
 }

@@ -14,6 +14,10 @@ export interface Tables {
   policies: PolicyTable;
   tokens: TokenTable;
   settings: SettingTable;
+  chains: ChainTable;
+  runs: RunTable;
+  run_nodes: RunNodeTable;
+  node_times: NodeTimeTable;
 }
 
 export interface HostTable {
@@ -119,4 +123,42 @@ export interface TokenTable {
 export interface SettingTable {
   key: string;
   value: string;
+}
+
+export interface ChainTable {
+  name: string;
+  /** The file, as it was given. */
+  text: string;
+  /** Bare JID of whoever set it. */
+  by: string;
+  at: string;
+  /** What was ordered last: `up`, `down`; `none` before the first order. */
+  wanted: string;
+}
+
+export interface RunTable {
+  id: string;
+  chain: string;
+  /** The run without its nodes. */
+  run: string;
+  /** Of the account on whose behalf it acts. */
+  requester: string;
+  began_at: string;
+  /** 1 when nothing will come of it any more. */
+  ended: number;
+}
+
+export interface RunNodeTable {
+  run: string;
+  /** In the order of the graph. */
+  place: number;
+  node: string;
+}
+
+/** How long nodes took, for plans. */
+export interface NodeTimeTable {
+  chain: string;
+  node: string;
+  start_ms: number | null;
+  stop_ms: number | null;
 }
