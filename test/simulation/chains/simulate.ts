@@ -192,7 +192,6 @@ function mend({ mishaps, site, central, graph, time }: World): void {
   time.runUntil(time.now + DRAIN_MS);
 }
 
-
 function endsWell(world: World): void {
   const { central, graph, time, random } = world;
   const goal = random.of(['up', 'down'] as const);
