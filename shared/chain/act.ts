@@ -61,19 +61,17 @@ function start(step: Stepping, at: number): undefined {
   if (step.now < clearAt + node.spec.delayMs) return spell(step, at, 'delay', []);
   if (isManaged(node) && factAt(step, at).state === 'unknown' && node.spec.kind !== 'host')
     return spell(step, at, 'host', [node.spec.host ?? node.name]);
+  // What is only looked at, and answers at once, takes no place.
+  if (!isManaged(node) && isGood(step, at)) return put(step, at, { phase: 'ready', due: undefined, note: undefined });
   const full = node.bounds.filter((group) => (step.busy.get(group) ?? 0) >= (graphAt(step, group).spec.atOnce ?? 1));
   if (full.length > 0) return spell(step, at, 'bound', namesAt(step, full));
   for (const group of node.bounds) step.busy.set(group, (step.busy.get(group) ?? 0) + 1);
-  if (!isManaged(node)) return beginToLook(step, at);
+  if (!isManaged(node)) {
+    put(step, at, { phase: 'started', due: step.now + node.spec.timeoutMs });
+    return spellReady(step, at);
+  }
   send(step, at, 'start', false, node.spec.timeoutMs);
   spellOperation(step, at);
-}
-
-/** What is only looked at, has been started as soon as it may be looked at. */
-function beginToLook(step: Stepping, at: number): undefined {
-  put(step, at, { phase: 'started', due: step.now + graphAt(step, at).spec.timeoutMs, upFrom: 0 });
-  if (isGood(step, at)) put(step, at, { phase: 'ready', due: undefined, note: undefined });
-  else spellReady(step, at);
 }
 
 /** Which of the things it waits for are not there yet, by place, and whether one never will be. */
@@ -84,10 +82,10 @@ function look(step: Stepping, after: readonly Edge[]): { lost?: string; unmet: n
     const isGone = want !== 'up' || GONE.has(phase);
     if (isGone && edge.need === 'hard') return { lost: name, unmet };
     if (isGone) continue;
-    const isThere =
-      phase === 'ready'
-        ? isGood(step, edge.at)
-        : phase === 'started' && edge.until === 'started' && factAt(step, edge.at).state === 'up';
+    const isLax = edge.until === 'started' && graphAt(step, edge.at).spec.kind !== 'group';
+    const isThere = isLax
+      ? (phase === 'started' || phase === 'ready') && factAt(step, edge.at).state === 'up'
+      : phase === 'ready' && isGood(step, edge.at);
     if (!isThere) unmet.push(edge.at);
   }
   return { unmet };

@@ -89,7 +89,7 @@ function isThere(graph: Graph, run: Run, facts: Facts, now: number, edge: Edge):
     );
   const fact = facts.nodes.get(name);
   if (spec.kind !== 'check' && fact?.state !== 'up') return false;
-  if (phase === 'started') return edge.until === 'started';
+  if (edge.until === 'started') return phase === 'started' || phase === 'ready';
   if (phase !== 'ready') return false;
   if (!spec.ready || spec.ready.tests.every(({ state }) => state)) return true;
   const probe = fact?.probe;

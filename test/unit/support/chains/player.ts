@@ -11,6 +11,8 @@ export interface Player {
   readonly run: Run;
   /** Take in words (below) at a time, step once, and tell what changed. */
   at(ms: number, words?: string): string[];
+  /** What its probe has heard. */
+  hear(name: string, probe: Fact['probe']): void;
   node(name: string): NodeRun;
   why(name: string): string;
 }
@@ -144,6 +146,7 @@ export function player(graph: Graph): Player {
       state.run = state.step.run;
       return [...told(old, state.step), ...asked.map((name) => `"${self.why(name)}"`)];
     },
+    hear: (name, probe) => fact(name, { probe }),
     node(name) {
       const node = self.run.nodes[graph.places.get(name) ?? -1];
       if (!node) throw new Error(`there is no ${name}`);
