@@ -107,7 +107,12 @@ export type ChainStore = ReturnType<typeof chainStore>;
 const headerOf = ({ nodes: _, ...header }: Run): string => JSON.stringify(header);
 
 async function whole(database: Database, row: { id: string; run: string; requester: string }): Promise<StoredRun> {
-  const rows = await database.selectFrom('run_nodes').select('node').where('run', '=', row.id).orderBy('place').execute();
+  const rows = await database
+    .selectFrom('run_nodes')
+    .select('node')
+    .where('run', '=', row.id)
+    .orderBy('place')
+    .execute();
   const nodes = rows.map(({ node }) => JSON.parse(node) as NodeRun);
   return { run: { ...JSON.parse(row.run), nodes }, requester: row.requester };
 }

@@ -1,4 +1,5 @@
 import type { Chain, ChainNode, Dependency } from '#shared/model/chain.ts';
+import { flat, orderOf } from './order.ts';
 
 /** An edge: `at` is the place, in `Graph.nodes`, of what is waited for. */
 export interface Edge {
@@ -29,6 +30,8 @@ export interface Graph {
   places: ReadonlyMap<string, number>;
 }
 
+const NONE: readonly never[] = [];
+
 /** Groups in groups, and what all nodes together may wait for: what is refused before it takes all memory. */
 export const GROUPS_DEEP_MAX = 16;
 export const EDGES_MAX = 2_000_000;
@@ -45,18 +48,21 @@ export function edgeCount(chain: Chain): number {
 }
 
 /** What each node waits for: what it names; a group its members; a member also what its groups wait for. */
-export function edgesOf(chain: Chain): Map<string, Dependency[]> {
+export function edgesOf(chain: Chain): Map<string, readonly Dependency[]> {
   const groups = groupOf(chain);
-  const edges = new Map<string, Dependency[]>();
-  for (const [name, node] of Object.entries(chain.nodes)) {
-    const around = groupsAround(name, groups).flatMap((group) => chain.nodes[group]?.after ?? []);
-    const members = node.kind === 'group' ? node.members.map(hardOn) : [];
-    edges.set(
-      name,
-      around.length + members.length === 0 ? node.after : strongestOfEach([...members, ...node.after, ...around]),
-    );
-  }
-  return edges;
+  return new Map(Object.entries(chain.nodes).map(([name, node]) => [name, waitsOf(chain, groups, name, node)]));
+}
+
+function waitsOf(
+  chain: Chain,
+  groups: ReadonlyMap<string, string>,
+  name: string,
+  node: ChainNode,
+): readonly Dependency[] {
+  if (node.kind !== 'group' && !groups.has(name)) return node.after;
+  const around = groupsAround(name, groups).flatMap((group) => chain.nodes[group]?.after ?? []);
+  const members = node.kind === 'group' ? node.members.map(hardOn) : [];
+  return strongestOfEach([...members, ...node.after, ...around]);
 }
 
 const hardOn = (name: string): Dependency => ({ name, until: 'ready', need: 'hard' });
@@ -78,7 +84,8 @@ function strongestOfEach(edges: readonly Dependency[]): Dependency[] {
 /** The group that each member is in. */
 export function groupOf(chain: Chain): Map<string, string> {
   const groups = new Map<string, string>();
-  for (const [name, node] of Object.entries(chain.nodes)) for (const member of node.members) groups.set(member, name);
+  for (const name of Object.keys(chain.nodes))
+    for (const member of chain.nodes[name]?.members ?? NONE) groups.set(member, name);
   return groups;
 }
 
@@ -86,57 +93,50 @@ export function groupOf(chain: Chain): Map<string, string> {
  * The groups around a node, innermost first, and one more than may be. A group that is inside itself ends the walk; it is a
  * cycle, and found as one.
  */
-export function groupsAround(name: string, groups: ReadonlyMap<string, string>): string[] {
+export function groupsAround(name: string, groups: ReadonlyMap<string, string>): readonly string[] {
+  const first = groups.get(name);
+  if (first === undefined) return NONE;
   const around: string[] = [];
-  for (let at = groups.get(name); at !== undefined && !around.includes(at); at = groups.get(at)) {
+  for (let at: string | undefined = first; at !== undefined && !around.includes(at); at = groups.get(at)) {
     around.push(at);
     if (around.length > GROUPS_DEEP_MAX) break;
   }
   return around;
 }
 
-/** The names in an order in which each stands behind what it waits for (Kahn); those on or behind a cycle are missing. */
-export function orderOf(edges: ReadonlyMap<string, readonly Dependency[]>): string[] {
-  const missing = new Map<string, number>();
-  const before = new Map<string, string[]>();
-  for (const name of edges.keys()) before.set(name, []);
-  for (const [name, after] of edges) {
-    missing.set(name, after.length);
-    for (const edge of after) before.get(edge.name)?.push(name);
-  }
-  const order = [...edges.keys()].filter((name) => missing.get(name) === 0);
-  for (let at = 0; at < order.length; at++)
-    for (const next of before.get(order[at] as string) ?? []) {
-      const left = (missing.get(next) ?? 0) - 1;
-      missing.set(next, left);
-      if (left === 0) order.push(next);
-    }
-  return order;
-}
-
 /** The graph of a chain that was checked (readChain). It takes time in proportion to nodes and edges. */
 export function compile(chain: Chain): Graph {
-  const edges = edgesOf(chain);
-  const order = orderOf(edges);
-  const places = new Map(order.map((name, at) => [name, at]));
   const groups = groupOf(chain);
+  const [names, specs] = [Object.keys(chain.nodes), Object.values(chain.nodes)];
+  const edges = specs.map((node, number) => waitsOf(chain, groups, names[number] as string, node));
+  const numbers = new Map(names.map((name, number) => [name, number]));
+  const waits = flat(edges, ({ name }) => numbers.get(name) as number);
+  const order = orderOf(waits);
+  const placeOf = new Int32Array(names.length);
+  order.forEach((number, at) => {
+    placeOf[number] = at;
+  });
   const before: number[][] = order.map(() => []);
   const hardBefore: number[][] = order.map(() => []);
-  const place = (name: string): number => places.get(name) as number;
-  const nodes = order.map((name, at): GraphNode => {
-    const after = (edges.get(name) ?? []).map((edge) => ({ at: place(edge.name), until: edge.until, need: edge.need }));
-    for (const edge of after) before[edge.at]?.push(at);
-    for (const edge of after) if (edge.need === 'hard') hardBefore[edge.at]?.push(at);
-    const around = groupsAround(name, groups);
+  const nodes = order.map((number, at): GraphNode => {
+    const name = names[number] as string;
+    const after = (edges[number] ?? NONE).map(({ until, need }, which): Edge => {
+      const place = placeOf[waits.all[(waits.from[number] ?? 0) + which] ?? 0] ?? 0;
+      before[place]?.push(at);
+      if (need === 'hard') hardBefore[place]?.push(at);
+      return { at: place, until, need };
+    });
+    const around = groupsAround(name, groups).map((group) => numbers.get(group) as number);
+    const bounds = around.filter((group) => specs[group]?.atOnce !== undefined);
     return {
       name,
-      spec: chain.nodes[name] as ChainNode,
+      spec: specs[number] as ChainNode,
       after,
-      before: before[at] ?? [],
-      hardBefore: hardBefore[at] ?? [],
-      groups: around.map(place),
-      bounds: around.filter((group) => chain.nodes[group]?.atOnce !== undefined).map(place),
+      before: before[at] ?? NONE,
+      hardBefore: hardBefore[at] ?? NONE,
+      groups: around.map((group) => placeOf[group] as number),
+      bounds: bounds.map((group) => placeOf[group] as number),
     };
   });
-  return { chain: chain.chain, nodes, places };
+  return { chain: chain.chain, nodes, places: new Map(nodes.map(({ name }, at) => [name, at])) };
 }

@@ -12,6 +12,9 @@ export interface Task {
   bounds: readonly number[];
 }
 
+/** By place; nothing at places that take no part. */
+export type Tasks = readonly (Task | undefined)[];
+
 export interface Times {
   /** When the node is begun, and done, ms from the beginning of the run. */
   fromMs: number[];
@@ -25,10 +28,10 @@ export interface Times {
  * @returns for each place also the task that it waits for longest, -1 where it waits for none; of two as late, the one
  *   behind more others
  */
-export function unbounded(tasks: ReadonlyMap<number, Task>, order: readonly number[]): Times & { behind: number[] } {
+export function unbounded(tasks: Tasks, order: readonly number[]): Times & { behind: number[] } {
   const [fromMs, toMs, behind, depth]: [number[], number[], number[], number[]] = [[], [], [], []];
   for (const at of order) {
-    const { after, isInstant, delayMs, tookMs } = tasks.get(at) as Task;
+    const { after, isInstant, delayMs, tookMs } = tasks[at] as Task;
     let last = -1;
     for (const each of after) {
       const [mine = 0, most = 0] = [toMs[each], toMs[last]];
@@ -47,11 +50,7 @@ export function unbounded(tasks: ReadonlyMap<number, Task>, order: readonly numb
  * graph first, as the engine does it. It takes time in proportion to tasks and edges, and for each task the logarithm of
  * how many are waiting.
  */
-export function bounded(
-  tasks: ReadonlyMap<number, Task>,
-  order: readonly number[],
-  atOnce: (group: number) => number,
-): Times {
+export function bounded(tasks: Tasks, order: readonly number[], atOnce: (group: number) => number): Times {
   const flow = flowOf(tasks, order, atOnce);
   for (let now = 0; ; now = flow.events.least()?.ms ?? now) {
     while (flow.events.least()?.ms === now) {
@@ -71,10 +70,10 @@ interface Event {
 }
 
 interface Flow extends Times {
-  tasks: ReadonlyMap<number, Task>;
+  tasks: Tasks;
   atOnce: (group: number) => number;
-  before: Map<number, number[]>;
-  missing: Map<number, number>;
+  before: number[][];
+  missing: number[];
   events: Heap<Event>;
   /** What may begin now if its groups have room; of those that wait for room in a group, one stands for all. */
   candidates: Heap<{ at: number; of?: number }>;
@@ -82,26 +81,26 @@ interface Flow extends Times {
   busy: Map<number, number>;
 }
 
-function flowOf(tasks: ReadonlyMap<number, Task>, order: readonly number[], atOnce: Flow['atOnce']): Flow {
+function flowOf(tasks: Tasks, order: readonly number[], atOnce: Flow['atOnce']): Flow {
   const flow: Flow = {
     tasks,
     atOnce,
     fromMs: [],
     toMs: [],
-    before: new Map(),
-    missing: new Map(),
+    before: [],
+    missing: [],
     events: heapOf((a, b) => a.ms < b.ms),
     candidates: heapOf((a, b) => a.at < b.at),
     parked: new Map(),
     busy: new Map(),
   };
   for (const at of order) {
-    const after = tasks.get(at)?.after ?? [];
-    flow.missing.set(at, after.length);
-    flow.before.set(at, []);
-    for (const each of after) flow.before.get(each)?.push(at);
+    const after = tasks[at]?.after ?? [];
+    flow.missing[at] = after.length;
+    flow.before[at] = [];
+    for (const each of after) flow.before[each]?.push(at);
   }
-  for (const at of order) if (tasks.get(at)?.after.length === 0) clear(flow, at, 0);
+  for (const at of order) if (tasks[at]?.after.length === 0) clear(flow, at, 0);
   return flow;
 }
 
@@ -109,7 +108,7 @@ function flowOf(tasks: ReadonlyMap<number, Task>, order: readonly number[], atOn
 function clear(flow: Flow, at: number, now: number): void {
   const todo = [at];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-    const { isInstant, delayMs } = flow.tasks.get(next) as Task;
+    const { isInstant, delayMs } = flow.tasks[next] as Task;
     if (isInstant) {
       flow.fromMs[next] = now;
       flow.toMs[next] = now;
@@ -122,7 +121,7 @@ function clear(flow: Flow, at: number, now: number): void {
 const candidate = (flow: Flow, at: number): void => flow.candidates.push({ at });
 
 function finish(flow: Flow, at: number, now: number): void {
-  for (const group of flow.tasks.get(at)?.bounds ?? []) {
+  for (const group of flow.tasks[at]?.bounds ?? []) {
     flow.busy.set(group, (flow.busy.get(group) ?? 0) - 1);
     standFor(flow, group);
   }
@@ -131,9 +130,9 @@ function finish(flow: Flow, at: number, now: number): void {
 
 /** The tasks that waited for this one alone. */
 function freed(flow: Flow, at: number): number[] {
-  return (flow.before.get(at) ?? []).filter((next) => {
-    const left = (flow.missing.get(next) ?? 0) - 1;
-    flow.missing.set(next, left);
+  return (flow.before[at] ?? []).filter((next) => {
+    const left = (flow.missing[next] ?? 0) - 1;
+    flow.missing[next] = left;
     return left === 0;
   });
 }
@@ -147,7 +146,7 @@ function standFor(flow: Flow, group: number): void {
 function startAll(flow: Flow, now: number): void {
   for (let next = flow.candidates.pop(); next; next = flow.candidates.pop()) {
     const { at, of } = next;
-    const { bounds, tookMs } = flow.tasks.get(at) as Task;
+    const { bounds, tookMs } = flow.tasks[at] as Task;
     const full = bounds.find((group) => (flow.busy.get(group) ?? 0) >= flow.atOnce(group));
     if (full === undefined) {
       for (const group of bounds) flow.busy.set(group, (flow.busy.get(group) ?? 0) + 1);

@@ -1,7 +1,7 @@
 import { isStateOnly } from '#shared/model/chain-ready.ts';
 import type { Graph, GraphNode } from './compile.ts';
 import { begin, conflicts } from './orders.ts';
-import { bounded, type Task, unbounded } from './plan-times.ts';
+import { bounded, type Task, type Tasks, unbounded } from './plan-times.ts';
 import { type Fact, isManaged, type Run } from './run.ts';
 
 /** How long a node took in earlier runs: from its start until it was ready, and from its stop until it was down, ms. */
@@ -74,15 +74,16 @@ export function plan(graph: Graph, asked: Asked): Plan {
   const run = begin(graph, 'plan', asked.goal, asked.part, asked.now);
   const chosen = run.nodes.flatMap(({ want }, at) => (want === 'none' ? [] : [at]));
   const order = asked.goal === 'up' ? chosen : chosen.toReversed();
-  const does = new Map(order.map((at) => [at, doingOf(graph.nodes[at] as GraphNode, asked)]));
+  const does: Does = graph.nodes.map(() => undefined);
+  for (const at of order) does[at] = doingOf(graph.nodes[at] as GraphNode, asked);
   const tasks = tasksOf(graph, asked, does);
   const free = unbounded(tasks, order);
-  const isBound = [...tasks.values()].some(({ bounds }) => bounds.length > 0);
+  const isBound = order.some((at) => (tasks[at] as Task).bounds.length > 0);
   const times = isBound ? bounded(tasks, order, (group) => graph.nodes[group]?.spec.atOnce ?? 1) : free;
   const waves = wavesOf(tasks, order, does);
   const nodes = order.map((at) => ({
     name: nameAt(graph, at),
-    does: does.get(at) as Doing,
+    does: does[at] as Doing,
     wave: waves[at] ?? 0,
     fromMs: times.fromMs[at] ?? 0,
     toMs: times.toMs[at] ?? 0,
@@ -94,7 +95,7 @@ export function plan(graph: Graph, asked: Asked): Plan {
     waves: begunIn(nodes),
     critical: criticalOf(graph, free, order, waves),
     expectedMs: nodes.reduce((most, { toMs }) => Math.max(most, toMs), 0),
-    ...remarks(graph, asked, nodes),
+    ...remarks(graph, asked, nodes, order),
     refused: asked.others.flatMap((other) => conflicts(run, other).map((node) => ({ node, run: other.id }))),
   };
 }
@@ -119,41 +120,38 @@ function isAnswering({ name, spec }: GraphNode, { facts, now }: Asked): boolean 
   return probe !== undefined && probe.good >= (spec.ready?.good ?? 1) && now - probe.at <= (spec.ready?.freshMs ?? 0);
 }
 
-function tasksOf(graph: Graph, asked: Asked, does: ReadonlyMap<number, Doing>): Map<number, Task> {
+/** By place; nothing at places that take no part. */
+type Does = (Doing | undefined)[];
+
+function tasksOf(graph: Graph, asked: Asked, does: Readonly<Does>): Tasks {
   const isUp = asked.goal === 'up';
-  const isOver = (at: number): boolean => !does.has(at) || does.get(at) === 'adopt';
-  return new Map(
-    [...does].map(([at, doing]): [number, Task] => {
-      const node = graph.nodes[at] as GraphNode;
-      const after = isUp ? node.after.map((edge) => edge.at) : node.before;
-      const { startMs, stopMs } = asked.history.get(node.name) ?? {};
-      const tookMs = (isUp ? startMs : stopMs) ?? 0;
-      const isTimed = BEGUN.has(doing) || (isUp && doing === 'pass');
-      const task = {
-        after: doing === 'adopt' ? [] : after.filter((each) => !isOver(each)),
-        isInstant: !isTimed,
-        delayMs: isUp && isTimed ? node.spec.delayMs : 0,
-        tookMs: BEGUN.has(doing) ? tookMs : 0,
-        bounds: isUp && isTimed ? node.bounds : [],
-      };
-      return [at, task];
-    }),
-  );
+  const isOpen = (at: number): boolean => does[at] !== undefined && does[at] !== 'adopt';
+  return does.map((doing, at): Task | undefined => {
+    if (doing === undefined) return undefined;
+    const node = graph.nodes[at] as GraphNode;
+    const after = isUp ? node.after.map((edge) => edge.at) : node.before;
+    const { startMs, stopMs } = asked.history.get(node.name) ?? {};
+    const tookMs = (isUp ? startMs : stopMs) ?? 0;
+    const isTimed = BEGUN.has(doing) || (isUp && doing === 'pass');
+    return {
+      after: doing === 'adopt' ? [] : after.filter(isOpen),
+      isInstant: !isTimed,
+      delayMs: isUp && isTimed ? node.spec.delayMs : 0,
+      tookMs: BEGUN.has(doing) ? tookMs : 0,
+      bounds: isUp && isTimed ? node.bounds : [],
+    };
+  });
 }
 
 const BEGUN: ReadonlySet<Doing> = new Set(['start', 'stop', 'look']);
 const isBegun = ({ does }: PlannedNode): boolean => BEGUN.has(does);
 
 /** By place. What begins something is a wave behind all that it waits for. */
-function wavesOf(
-  tasks: ReadonlyMap<number, Task>,
-  order: readonly number[],
-  does: ReadonlyMap<number, Doing>,
-): number[] {
+function wavesOf(tasks: Tasks, order: readonly number[], does: Readonly<Does>): number[] {
   const waves: number[] = [];
   for (const at of order) {
-    const behind = (tasks.get(at)?.after ?? []).reduce((most, each) => Math.max(most, waves[each] ?? 0), 0);
-    waves[at] = behind + (BEGUN.has(does.get(at) as Doing) ? 1 : 0);
+    const behind = (tasks[at]?.after ?? []).reduce((most, each) => Math.max(most, waves[each] ?? 0), 0);
+    waves[at] = behind + (BEGUN.has(does[at] as Doing) ? 1 : 0);
   }
   return waves;
 }
@@ -187,21 +185,22 @@ function criticalOf(
 
 type Remarks = Pick<Plan, 'unknown' | 'adopted' | 'held' | 'unheard'>;
 
-function remarks(graph: Graph, asked: Asked, nodes: readonly PlannedNode[]): Remarks {
-  const begun = nodes.filter(isBegun);
-  const started = new Set(begun.map(({ name }) => name));
-  const specOf = (name: string) => (graph.nodes[graph.places.get(name) ?? -1] as GraphNode).spec;
-  const isKnown = (name: string): boolean =>
-    asked.history.get(name)?.[asked.goal === 'up' ? 'startMs' : 'stopMs'] !== undefined;
-  const isUnheard = ({ name, does }: PlannedNode): boolean =>
-    does !== 'look' && specOf(name).kind !== 'host' && (asked.facts.get(name)?.state ?? 'unknown') === 'unknown';
-  return {
-    unknown: begun.map(({ name }) => name).filter((name) => !isKnown(name)),
-    adopted: nodes.filter(({ does }) => does === 'adopt').map(({ name }) => name),
-    held: asked.goal === 'up' ? begun.map(({ name }) => name).filter((name) => specOf(name).hold) : [],
-    unheard: begun
-      .filter(isUnheard)
-      .map(({ name }) => ({ node: name, host: specOf(name).host ?? name }))
-      .filter(({ host }) => asked.goal === 'down' || !started.has(host)),
-  };
+/** @param nodes in the order of their places, `order` */
+function remarks(graph: Graph, asked: Asked, nodes: readonly PlannedNode[], order: readonly number[]): Remarks {
+  const isUp = asked.goal === 'up';
+  const said = { unknown: [] as string[], adopted: [] as string[], held: [] as string[] };
+  const unheard: { node: string; host: string }[] = [];
+  nodes.forEach(({ name, does }, which) => {
+    if (does === 'adopt') said.adopted.push(name);
+    if (!BEGUN.has(does)) return;
+    const { spec } = graph.nodes[order[which] ?? -1] as GraphNode;
+    const past = asked.history.get(name);
+    if ((isUp ? past?.startMs : past?.stopMs) === undefined) said.unknown.push(name);
+    if (isUp && spec.hold) said.held.push(name);
+    if (does !== 'look' && spec.kind !== 'host' && (asked.facts.get(name)?.state ?? 'unknown') === 'unknown')
+      unheard.push({ node: name, host: spec.host ?? name });
+  });
+  const hosts = new Set(isUp && unheard.length > 0 ? nodes.filter(isBegun).map(({ name }) => name) : []);
+  // A host that is started before is heard of in time.
+  return { ...said, unheard: unheard.filter(({ node, host }) => host === node || !hosts.has(host)) };
 }

@@ -7,8 +7,9 @@
  *
  * What can go wrong: there is no room on the disk. Then nothing is done that cannot be kept first, and it is tried again.
  */
-import { advance, type Step } from '#shared/chain/engine.ts';
+
 import type { Graph } from '#shared/chain/compile.ts';
+import { advance, type Step } from '#shared/chain/engine.ts';
 import { type Action, type Fact, outstanding, type Run } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
 
@@ -149,4 +150,3 @@ const changedBetween = (before: Run, after: Run): number[] =>
 function sameHeader({ nodes: _, ...before }: Run, { nodes: __, ...after }: Run): boolean {
   return JSON.stringify(before) === JSON.stringify(after);
 }
-

@@ -187,7 +187,10 @@ const KEYS: Readonly<Record<string, { right: [string, Partial<ChainNode>][]; wro
     right: [
       ['keep: true', { keep: { most: 5, withinMs: 600_000, bounce: 'none' } }],
       ['keep: false', { keep: undefined }],
-      ['keep: {most: 2, within: 1m, bounce: dependents}', { keep: { most: 2, withinMs: 60_000, bounce: 'dependents' } }],
+      [
+        'keep: {most: 2, within: 1m, bounce: dependents}',
+        { keep: { most: 2, withinMs: 60_000, bounce: 'dependents' } },
+      ],
     ],
     wrong: [
       ['keep: yes', '4:5: nodes.a.keep: say true or false, or give a map with most, within or bounce'],
