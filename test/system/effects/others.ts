@@ -118,15 +118,15 @@ const hostEffects = {
   },
   'host.probe': async (scene) => {
     await boot(scene);
-    const good = /^(verdict: )?good\b/m;
+    const good = /^(verdict: )?good\b/im;
     assert.match(await scene.ask('host.probe', { kind: 'agent', target: GUEST }), good);
     const mark = `probed-by-${scene.surface}`;
     await write(scene, mark);
     await until('it is on the console', async () =>
-      good.test(await scene.ask('host.probe', { kind: 'console', target: GUEST, pattern: `^${mark}$` })),
+      good.test(await scene.ask('host.probe', { kind: 'console', target: GUEST, pattern: `${mark}$` })),
     );
     const refused = await scene.ask('host.probe', { kind: 'tcp', target: '127.0.0.1:1' });
-    assert.match(refused, /^(verdict: )?bad\b/m);
+    assert.match(refused, /^(verdict: )?bad\b/im);
     assert.match(refused, /connection refused/);
   },
 } satisfies Record<string, Effect>;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { GuestRef } from '#shared/model/guest.ts';
 import { readArguments } from '#shared/verb/arguments.ts';
-import { argFields } from '#shared/verb/fields.ts';
+import { argFields, type Field } from '#shared/verb/fields.ts';
 import type { Offer } from '#shared/verb/offer.ts';
 import { type Verb, verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
@@ -114,15 +114,13 @@ describe('the form of a verb', () => {
   });
 
   it('reads back as arguments: sent as it came, it says what the defaults say', () => {
+    const rightFor = ({ name, options }: Field): string => options?.[0] ?? (name === 'job' ? '7' : 'venti');
     for (const [id, each] of Object.entries<Verb>(agentVerbs)) {
       const form = argumentForm({ verb: id, row: each, offer: offering(['venti']), requester }, 'op-1');
       const sent = new Map(form.fields.map((field) => [field.var, field.values]));
-      for (const field of argFields(each).filter((one) => one.required))
-        sent.set(field.name, [field.name === 'job' ? '7' : 'venti']);
+      for (const field of argFields(each).filter((one) => one.required)) sent.set(field.name, [rightFor(field)]);
       const needed = Object.fromEntries(
-        argFields(each).flatMap((field) =>
-          field.required ? [[field.name, field.name === 'job' ? '7' : 'venti']] : [],
-        ),
+        argFields(each).flatMap((field) => (field.required ? [[field.name, rightFor(field)]] : [])),
       );
       assert.deepEqual(readArguments(each, wordsOf(each, sent)), readArguments(each, needed), id);
     }
