@@ -73,18 +73,21 @@ export function limited(
     const leave = await by.enter(signal);
     const began = clock.now();
     const give = (verdict: Verdict): void => given.resolve({ verdict, began });
-    const late = new AbortController();
+    // Not AbortSignal.any: what it makes is kept for as long as its sources, and `signal` lives as long as the probe.
+    const own = new AbortController();
+    const onAbort = (): void => own.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
     const callOff = clock.after(limitMs, () => {
       give(bad(`timed out after ${spokenMs(limitMs)}`));
-      late.abort(new Error('the look took too long'));
+      own.abort(new Error('the look took too long'));
     });
-    const both = AbortSignal.any([signal, late.signal]);
     try {
-      give(await look(both));
+      give(await look(own.signal));
     } catch (error) {
-      if (!both.aborted) onBug(error);
+      if (!own.signal.aborted) onBug(error);
       give(bad('the look itself failed: it is in the log of the agent'));
     } finally {
+      signal.removeEventListener('abort', onAbort);
       callOff();
       leave();
     }

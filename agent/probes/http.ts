@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as plainRequest } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import type { SecureContext } from 'node:tls';
@@ -34,15 +34,16 @@ export function httpLook(test: NonNullable<ReadyTest['http']>, deps: HttpDeps): 
   return async (signal) => {
     const trust = url.protocol === 'https:' ? { rejectUnauthorized: !test.insecure, ...contextOf(deps) } : {};
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const asking = request(url, { ...options, ...trust, signal });
-    asking.once('response', resolve).on('error', reject).end();
+    let asking: ClientRequest | undefined;
     try {
+      asking = request(url, { ...options, ...trust, signal });
+      asking.once('response', resolve).on('error', reject).end();
       return await verdictOn(await promise, test, deps.matcher, signal);
     } catch (error) {
       signal.throwIfAborted();
       return bad(saidOf(error));
     } finally {
-      asking.destroy();
+      asking?.destroy();
     }
   };
 }

@@ -86,6 +86,10 @@ const Word = z
   .pipe(ReadyTest);
 const Test = z.union([Word, ReadyTest], { error: RIGHT });
 
+/** The bounds of the pause between two looks. */
+export const EVERY_MS_MIN = 100;
+export const EVERY_MS_MAX = 3_600_000;
+
 /** How often, how many times, and how old an answer may be. */
 const pace = {
   every: Duration.refine((ms) => ms >= EVERY_MS_MIN, `look at most every ${EVERY_MS_MIN}ms`)
@@ -105,6 +109,10 @@ const Full = z
   .refine(
     (ready) => [...TESTS, 'all' as const, 'any' as const].filter((name) => ready[name] !== undefined).length === 1,
     RIGHT,
+  )
+  .refine(
+    ({ every }) => every >= EVERY_MS_MIN && every <= EVERY_MS_MAX,
+    `every is from ${EVERY_MS_MIN} ms to ${EVERY_MS_MAX / 3_600_000} h`,
   )
   .refine((ready) => ready.fresh >= ready.every, 'fresh is at least every: an answer would be stale before the next')
   .transform(({ all, any, every, good, fresh, ...test }) => ({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ReadyTest } from './chain-ready.ts';
+import { EVERY_MS_MAX, EVERY_MS_MIN, ReadyTest } from './chain-ready.ts';
 
 /** The most probes of one host at once. */
 export const PROBES_MAX = 1_000;
@@ -20,9 +20,9 @@ export const Probe = z.strictObject({
   since: z.int().nonnegative(),
   tests: z.array(ProbeTest).min(1).max(32),
   mode: z.enum(['all', 'any']),
-  everyMs: z.int().min(100),
+  everyMs: z.int().min(EVERY_MS_MIN).max(EVERY_MS_MAX),
   good: z.int().min(1).max(1_000),
-  freshMs: z.int().min(100),
+  freshMs: z.int().min(EVERY_MS_MIN),
 });
 export type Probe = z.infer<typeof Probe>;
 

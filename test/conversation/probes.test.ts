@@ -178,6 +178,7 @@ describe('probes on the wire', () => {
         { ...good, tests: [{ console: '(' }] },
         { ...good, tests: [{ http: { url: 'file:///etc/passwd' } }] },
         { ...good, everyMs: 1 },
+        { ...good, everyMs: 2 ** 31 },
         { ...good, good: 0 },
         { ...good, argv: ['reboot'] },
       ].map((each) => JSON.stringify({ version: 2, probes: [each] })),

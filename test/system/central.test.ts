@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import xml, { type Element } from '@xmpp/xml';
 import { guestTable } from '#central/contacts/guest-offer.ts';
+import { SERVICE } from '#provisioning/rig/server-part.ts';
 import type { Job } from '#shared/model/job.ts';
+import type { ProbeLook } from '#shared/model/probe.ts';
 import type { SiteGuestRecord, SiteHostRecord } from '#shared/model/site.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import { listVerbs, type RunOptions, runVerb } from '#shared/xmpp/commands-client.ts';
 import { bareOf, resourceOf } from '#shared/xmpp/jid.ts';
+import { probesElement } from '#shared/xmpp/probe.ts';
 import { reportElement } from '#shared/xmpp/report.ts';
+import { StanzaError } from '#shared/xmpp/stanza-error.ts';
 import { type Person, rigPerson } from './support/person.ts';
 import { type TestRig, testRig, until } from './support/rig.ts';
 
@@ -72,6 +76,29 @@ describe('the central agent, on a real site', function () {
         [guestJid('venti'), 'both', 'host1'],
       ],
     );
+  });
+
+  it('has a host look for an operator, and for nobody who may only read', async () => {
+    // As the rig calls it on the hosts' own segment.
+    const server = `tcp!server!${SERVICE.port}`;
+    const look = async (who: Person, args: object): Promise<[string, string, string?]> => {
+      const { verdict, kind, why } = (await run(who, 'host.probe', { host: 'host1', ...args })) as ProbeLook;
+      return why === undefined ? [verdict, kind] : [verdict, kind, why];
+    };
+    assert.deepEqual(await look(operator, { kind: 'tcp', target: server }), ['good', 'tcp']);
+    const refused = await look(operator, { kind: 'tcp', target: 'tcp!127.0.0.1!1' });
+    assert.deepEqual(refused, ['bad', 'tcp', 'connection refused']);
+    const off = await look(operator, { kind: 'state', target: 'venti' });
+    assert.deepEqual(off, ['bad', 'state', 'the guest venti is shutoff']);
+    const viewer = await rigPerson(rig, 'viewer');
+    await assert.rejects(look(viewer, { kind: 'tcp', target: server }), /may not host.probe/);
+    await viewer.entity.stop();
+  });
+
+  it('alone says to an agent what is probed', async () => {
+    const child = probesElement({ version: 1, probes: [] });
+    const asked = admin.entity.request({ to: rig.agentJid('host1'), type: 'set', child });
+    await assert.rejects(asked, (error) => error instanceof StanzaError && error.failure === 'not-permitted');
   });
 
   it('takes the guests out of a contact list, and puts them back, as its owner wishes', async () => {

@@ -98,6 +98,22 @@ async function isOfHost(scene: Scene, answer: string): Promise<void> {
   } else assert.match(answer, new RegExp(`\\b${running.length} of ${guests.length} guests running`));
 }
 
+/** What a guest wrote before its last start does not count, also for an agent that began after that start. */
+async function forgetsLives(scene: Scene, mark: string): Promise<void> {
+  const look = (pattern: string): Promise<string> =>
+    scene.ask('host.probe', { kind: 'console', target: GUEST, pattern }).catch((error: Error) => error.message);
+  const isForgotten = (answer: string): boolean =>
+    answer.includes('no line of its console has matched since its start');
+  await scene.rig.ensureOff(HOST, GUEST);
+  await boot(scene);
+  await until('its console is read', async () => isForgotten(await look(`${mark}$`)));
+  await write(scene, 'second-life');
+  await until('it is on the console', async () => (await look('second-life$')).includes('good'));
+  await scene.rig.killAgent(HOST);
+  await until('the agent is back', async () => (await look('second-life$')).includes('good'));
+  assert.ok(isForgotten(await look(`${mark}$`)));
+}
+
 const hostEffects = {
   'host.list': async (scene) => isOfHost(scene, await scene.ask('host.list', {})),
   'host.info': async (scene) => {
@@ -118,16 +134,17 @@ const hostEffects = {
   },
   'host.probe': async (scene) => {
     await boot(scene);
-    const good = /^(verdict: )?good\b/m;
+    const good = /^(verdict: )?good\b/im;
     assert.match(await scene.ask('host.probe', { kind: 'agent', target: GUEST }), good);
     const mark = `probed-by-${scene.surface}`;
     await write(scene, mark);
     await until('it is on the console', async () =>
-      good.test(await scene.ask('host.probe', { kind: 'console', target: GUEST, pattern: `^${mark}$` })),
+      good.test(await scene.ask('host.probe', { kind: 'console', target: GUEST, pattern: `${mark}$` })),
     );
     const refused = await scene.ask('host.probe', { kind: 'tcp', target: '127.0.0.1:1' });
-    assert.match(refused, /^(verdict: )?bad\b/m);
+    assert.match(refused, /^(verdict: )?bad\b/im);
     assert.match(refused, /connection refused/);
+    if (scene.surface === 'form') await forgetsLives(scene, mark);
   },
 } satisfies Record<string, Effect>;
 

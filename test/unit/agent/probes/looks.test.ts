@@ -145,6 +145,7 @@ describe('a look by http', () => {
     assert.deepEqual(refused, { ok: false, why: 'connection refused' });
     const odd = await listening(tcpServer((socket) => socket.on('error', () => {}).end('SSH-2.0-x\r\n')));
     assert.match(JSON.stringify(await look(`http://127.0.0.1:${odd}/`)), /"ok":false,"why":".*Expected HTTP/);
+    assert.match(JSON.stringify(await look('http://%zz@127.0.0.1/')), /"ok":false,"why":"URI malformed/);
     assert.deepEqual(await look('http://[/'), { ok: false, why: 'http://[/ is no URL' });
   });
 

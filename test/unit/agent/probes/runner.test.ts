@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { gate, limitOf } from '#agent/probes/gate.ts';
+import { gate, limited, limitOf } from '#agent/probes/gate.ts';
 import { bad, GOOD, type Look } from '#agent/probes/look.ts';
 import { probeRunner, type Standing } from '#agent/probes/runner.ts';
 import { answerTeller } from '#agent/probes/teller.ts';
@@ -116,6 +117,16 @@ describe('probes that are run', () => {
         ['connection refused', 8_000],
       ],
     );
+  });
+
+  it('leave nothing behind at the signal that ends them, which lives as long as the probe', async () => {
+    const ended = new AbortController();
+    const clock = manualClock(0);
+    const deps = { clock, gate: gate(1), onBug: (error: unknown) => assert.fail(String(error)) };
+    const looks = Array.from({ length: 5 }, () => limited(async () => GOOD, 1_000, deps, ended.signal));
+    await Promise.all(looks.map(({ over }) => over));
+    assert.equal(getEventListeners(ended.signal, 'abort').length, 0);
+    assert.equal(clock.waiting, 0);
   });
 
   it('may take a second at least, and five at most', () => {
