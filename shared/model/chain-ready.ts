@@ -6,7 +6,6 @@ const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)
 const DIAL = /^(tcp|\/net(\.\w+)?\/tcp)!([^!\s]+)!([1-9]\d{0,4})$/;
 const WEB = /^https?:\/\/\S+$/;
 const TESTS = ['state', 'tcp', 'http', 'dns', 'agent', 'console', 'presence', 'command'] as const;
-const EVERY_MS_MIN = 100;
 const RIGHT =
   'say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, agent, console, presence, command, all, any';
 
@@ -92,7 +91,10 @@ export const EVERY_MS_MAX = 3_600_000;
 
 /** How often, how many times, and how old an answer may be. */
 const pace = {
-  every: Duration.refine((ms) => ms >= EVERY_MS_MIN, `look at most every ${EVERY_MS_MIN}ms`)
+  every: Duration.refine(
+    (ms) => ms >= EVERY_MS_MIN && ms <= EVERY_MS_MAX,
+    `look at most every ${EVERY_MS_MIN}ms, and at least every ${EVERY_MS_MAX / 3_600_000}h`,
+  )
     .prefault('2s')
     .meta({ description: 'How long between two looks.' }),
   good: z.int().min(1).max(1_000).default(1).meta({ description: 'Good answers in a row.' }),
@@ -109,10 +111,6 @@ const Full = z
   .refine(
     (ready) => [...TESTS, 'all' as const, 'any' as const].filter((name) => ready[name] !== undefined).length === 1,
     RIGHT,
-  )
-  .refine(
-    ({ every }) => every >= EVERY_MS_MIN && every <= EVERY_MS_MAX,
-    `every is from ${EVERY_MS_MIN} ms to ${EVERY_MS_MAX / 3_600_000} h`,
   )
   .refine((ready) => ready.fresh >= ready.every, 'fresh is at least every: an answer would be stale before the next')
   .transform(({ all, any, every, good, fresh, ...test }) => ({
