@@ -151,8 +151,8 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
       retry.callOff();
     },
     async mark(signal) {
-      if (kept.end > 0) return;
-      deps.marks.set(id, (await driver.readConsoleLog?.(id, MARK_BYTES, signal)) ?? new Uint8Array());
+      const last = kept.end > 0 ? kept.slice(kept.end - MARK_BYTES) : driver.readConsoleLog?.(id, MARK_BYTES, signal);
+      deps.marks.set(id, (await last) ?? new Uint8Array());
     },
     async write(bytes) {
       if (!port) throw new Failure('console-closed', { guest: name, state: isWanted ? 'not read yet' : 'shutoff' });
