@@ -13,7 +13,7 @@
 import type { GuestId, HypervisorDriver, SerialPort } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
-import { newsIn, overlap } from './joining.ts';
+import { endOf, joined } from './past.ts';
 import { type Ring, ring } from './ring.ts';
 
 /** What a guest has written since its last start. */
@@ -151,8 +151,8 @@ export function keptConsole(deps: KeptConsoleDeps): KeptConsole {
       retry.callOff();
     },
     async mark(signal) {
-      if (kept.end > 0) return;
-      deps.marks.set(id, (await driver.readConsoleLog?.(id, MARK_BYTES, signal)) ?? new Uint8Array());
+      const last = kept.end > 0 ? kept.slice(kept.end - MARK_BYTES) : driver.readConsoleLog?.(id, MARK_BYTES, signal);
+      deps.marks.set(id, (await last) ?? new Uint8Array());
     },
     async write(bytes) {
       if (!port) throw new Failure('console-closed', { guest: name, state: isWanted ? 'not read yet' : 'shutoff' });
@@ -195,50 +195,5 @@ function remember(mark: Uint8Array, { id, name, marks, log }: KeptConsoleDeps): 
     marks.set(id, mark);
   } catch (error) {
     log.warn({ guest: name, err: error }, 'where its console begins cannot be kept over a restart of the agent');
-  }
-}
-
-interface Taking {
-  ring: Ring;
-  take(bytes: Uint8Array): void;
-  /** The port is alive. */
-  heard(): void;
-  /** Told of the past before it is taken. */
-  joins(history: Uint8Array): void;
-}
-
-/** Where the mark ends in what the log has; 0 where the log does not reach back so far, or was begun anew. */
-function endOf(mark: Uint8Array, history: Uint8Array): number {
-  if (mark.length === 0) return 0;
-  const at = Buffer.from(history.buffer, history.byteOffset, history.length).lastIndexOf(mark);
-  return at < 0 ? 0 : at + mark.length;
-}
-
-/** Take what a port that was just opened sends, after what the log has of the time before. Resolves when the past is taken. */
-async function joined(
-  opened: SerialPort,
-  deps: KeptConsoleDeps,
-  { ring: kept, take, heard, joins }: Taking,
-): Promise<void> {
-  let early: Uint8Array[] | undefined = [];
-  opened.onData((bytes) => {
-    heard();
-    if (early) early.push(Uint8Array.from(bytes));
-    else take(bytes);
-  });
-  const history = await historyOf(opened, deps);
-  joins(history);
-  take(newsIn(history, kept.slice(kept.start)));
-  const live = Buffer.concat(early);
-  early = undefined;
-  take(live.subarray(overlap(history, live)));
-}
-
-async function historyOf(opened: SerialPort, { keepBytes, name, log }: KeptConsoleDeps): Promise<Uint8Array> {
-  try {
-    return (await opened.history?.(keepBytes)) ?? new Uint8Array();
-  } catch (error) {
-    log.warn({ guest: name, err: error }, 'console log cannot be read, its past is missing');
-    return new Uint8Array();
   }
 }

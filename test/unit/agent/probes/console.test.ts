@@ -131,6 +131,19 @@ describe('a look by a line of the console', () => {
     await second.stop();
   });
 
+  it('knows it though the agent ended right before the start', async () => {
+    const first = await stage({ running: true });
+    await first.type('echo first life');
+    first.world.named('web')?.poweroff();
+    await first.settled();
+    await first.consoles.mark(first.known.guest('web'), signal());
+    await first.stop();
+    first.world.named('web')?.start(false);
+    const second = await agentOn(first.world, first.clock, first.kept);
+    assert.deepEqual(await second.look('^first life$')(signal()), NO_LINE);
+    await second.stop();
+  });
+
   it('says what a guest lacks', async () => {
     const { look, stop } = await stage({ running: true, hasConsole: false });
     assert.deepEqual(await look('x')(signal()), {
