@@ -80,6 +80,19 @@ export const FAILURES = {
   // Boot chains.
   'chain-file': ['modify', 'not-acceptable', 'The chain {file} cannot be used: {problem}.'],
   'chain-node-unknown': ['cancel', 'item-not-found', 'The chain {chain} has no node {node}.{hint}'],
+  'chain-not-found': ['cancel', 'item-not-found', 'There is no chain {chain}.{hint}'],
+  'chain-running': [
+    'cancel',
+    'conflict',
+    'The chain {chain} is being run ({run}): cancel that first, or wait until it has ended.',
+  ],
+  'chain-not-running': ['cancel', 'conflict', 'No run of the chain {chain} is going on.'],
+  'chain-conflict': [
+    'cancel',
+    'conflict',
+    'The chain {other} wants {node} {goal}, and is going on: {chain} cannot want the opposite.',
+  ],
+  'chain-failed': ['cancel', 'undefined-condition', 'The chain {chain} is {outcome}: {problem}.'],
   'chain-too-large': ['cancel', 'policy-violation', 'The chain {chain} has {what}; a picture has at most {most}.'],
   'probes-late': ['cancel', 'conflict', 'The probes are of version {version}, and {newest} is known.'],
   // The way to the server.

@@ -21,7 +21,8 @@ describe('what ready means, on the wire', () => {
     const every = (text: string) => Ready.parse({ tcp: 'a:1', every: text, fresh: '300h' }).everyMs;
     assert.deepEqual([every('100ms'), every('1h')], [100, 3_600_000]);
     // Node's timers hold no more than 24 days, and fire at once where they are asked for more.
-    for (const wrong of ['0s', '99ms', '2h', '8000h']) assert.throws(() => every(wrong), /at most every 100ms, and at least every 1h/);
+    for (const wrong of ['0s', '99ms', '2h', '8000h'])
+      assert.throws(() => every(wrong), /at most every 100ms, and at least every 1h/);
   });
 
   it('is read as the same again, so that it can go over the wire', () => {

@@ -1,0 +1,77 @@
+import { readChain } from '#shared/chain/chain-file.ts';
+import { compile, type Graph } from '#shared/chain/compile.ts';
+import type { Past } from '#shared/chain/plan.ts';
+import { Failure } from '#shared/errors.ts';
+import type { Chain } from '#shared/model/chain.ts';
+import { didYouMean } from '#shared/verb/suggest.ts';
+import type { ChainStore, StoredChain } from './store.ts';
+import { unsupportedIn } from './unsupported.ts';
+
+/** A chain, ready to be used. */
+export interface KnownChain {
+  stored: StoredChain;
+  chain: Chain;
+  graph: Graph;
+  /** How long its nodes took. */
+  past: Map<string, Past>;
+}
+
+/** @throws Failure chain-file: it cannot be read, or asks for what is not there yet */
+export function chainOf(text: string): Chain {
+  const chain = readChain(text);
+  const wrong = unsupportedIn(chain);
+  if (wrong.length > 0) throw new Failure('chain-file', { file: chain.chain, problem: wrong.join('\n') });
+  return chain;
+}
+
+/** The chains of the site, by name. */
+export class ChainBook {
+  readonly #store: ChainStore;
+  readonly #known = new Map<string, KnownChain>();
+
+  constructor(store: ChainStore) {
+    this.#store = store;
+  }
+
+  /** Read what is kept. What cannot be read, as when a newer Skerry reads files more strictly, is told and left out. */
+  async load(onBug: (error: unknown) => void): Promise<void> {
+    for (const stored of await this.#store.chains()) {
+      try {
+        const chain = readChain(stored.text);
+        const past = await this.#store.times(stored.name);
+        this.#known.set(stored.name, { stored, chain, graph: compile(chain), past });
+      } catch (error) {
+        onBug(error);
+      }
+    }
+  }
+
+  /** By name. */
+  list(): KnownChain[] {
+    return [...this.#known.values()].toSorted((a, b) => (a.stored.name < b.stored.name ? -1 : 1));
+  }
+  /** @throws Failure chain-not-found */
+  find(name: string): KnownChain {
+    const chain = this.#known.get(name);
+    if (chain) return chain;
+    throw new Failure('chain-not-found', { chain: name, hint: didYouMean(name, this.#known.keys()) });
+  }
+  get(name: string): KnownChain | undefined {
+    return this.#known.get(name);
+  }
+
+  /** @throws Failure host-space */
+  async set(chain: Chain, stored: Omit<StoredChain, 'name' | 'wanted'>): Promise<KnownChain> {
+    const wanted = this.#known.get(chain.chain)?.stored.wanted ?? 'none';
+    const whole: StoredChain = { ...stored, name: chain.chain, wanted };
+    await this.#store.set(whole);
+    const known = { stored: whole, chain, graph: compile(chain), past: new Map<string, Past>() };
+    this.#known.set(chain.chain, known);
+    return known;
+  }
+  /** @throws Failure host-space */
+  async remove(name: string): Promise<void> {
+    await this.#store.remove(name);
+    this.#known.delete(name);
+  }
+}

@@ -1,0 +1,99 @@
+import type { AuditTrail } from '#central/audit/trail.ts';
+import type { Site } from '#central/inventory/site.ts';
+import type { PassOn } from '#central/verbs/passed.ts';
+import type { GraphNode } from '#shared/chain/compile.ts';
+import type { Action } from '#shared/chain/run.ts';
+import type { Clock } from '#shared/clock.ts';
+import type { Ended } from '#shared/conduct/conductor.ts';
+import { Failure } from '#shared/errors.ts';
+import { isActive } from '#shared/model/guest.ts';
+import { auditRecord } from '#shared/verb/audit.ts';
+import type { May } from '#shared/verb/policy.ts';
+import type { Call } from '#shared/verb/request.ts';
+import { rowOf } from '#shared/verb/verb.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
+import { guestAt } from './facts.ts';
+
+export interface CarryDeps {
+  site: Site;
+  passed: Readonly<Record<string, PassOn>>;
+  may: May;
+  trail: Pick<AuditTrail, 'add'>;
+  clock: Clock;
+}
+
+/** What says nothing of the operation itself: it is asked again, under the same id, until it is answered. */
+const UNANSWERED: ReadonlySet<string> = new Set([
+  'host-unreachable',
+  'no-answer',
+  'not-connected',
+  'operation-running',
+  'operation-uncertain',
+  'too-busy',
+  'verb-timeout',
+]);
+const AGAIN_MS = 2_000;
+
+/**
+ * Have the agent of a node's host carry an operation out, once, on behalf of whoever ordered the run; resolves when the agent has
+ * answered how it ended, however long its host is away.
+ */
+export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
+  const oneTry = async (node: GraphNode, action: Action, requester: string, signal: AbortSignal): Promise<Ended> => {
+    const target = guestAt(site, node);
+    const { operation } = action;
+    if (!target) return { ok: operation.verb === 'stop', problem: 'there is no such guest' };
+    const verb = operation.verb === 'start' ? 'guest.start' : operation.force ? 'guest.poweroff' : 'guest.shutdown';
+    const asker = { bareJid: requester, fullJid: requester };
+    if (!may(asker, verb, { guest: target.contact }))
+      return { ok: false, problem: `${requester} may not ${verb} ${target.contact}` };
+    const call: Call = {
+      ...{ verb, requester: asker, surface: 'chain', operation: operation.id, signal },
+      progress: () => {},
+    };
+    const waitS = Math.ceil(node.spec.stop.timeoutMs / 1_000);
+    const args = { guest: target.contact, ...(verb === 'guest.shutdown' ? { waitS } : {}) };
+    const beganAt = clock.now();
+    const note = (recorded: Parameters<typeof auditRecord>[3]): void =>
+      trail.add(auditRecord(call, rowOf(centralVerbs, verb), args, recorded, { beganAt, endedAt: clock.now() }));
+    try {
+      await passed[verb]?.(args, call);
+      note({ outcome: 'done' });
+      return { ok: true };
+    } catch (error) {
+      if (!(error instanceof Failure) || UNANSWERED.has(error.code)) throw error;
+      note({ outcome: 'failed', code: error.code, details: error.details });
+      return isSoAlready(error, operation.verb) ? { ok: true } : { ok: false, problem: error.message };
+    }
+  };
+
+  return async (node: GraphNode, action: Action, requester: string, signal: AbortSignal): Promise<Ended> => {
+    for (;;) {
+      try {
+        return await oneTry(node, action, requester, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof Failure)) throw error;
+      }
+      await paused(clock, signal);
+    }
+  };
+}
+
+/** A start of what is up and a stop of what is down are done. */
+function isSoAlready({ code, details }: Failure, verb: 'start' | 'stop'): boolean {
+  if (code !== 'guest-wrong-state') return false;
+  const isUp = isActive(String(details.state) as Parameters<typeof isActive>[0]);
+  return verb === 'start' ? isUp : !isUp;
+}
+
+function paused(clock: Clock, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const off = clock.after(AGAIN_MS, resolve);
+  const onAbort = (): void => {
+    off();
+    reject(signal.reason);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  return promise.finally(() => signal.removeEventListener('abort', onAbort));
+}

@@ -1,0 +1,189 @@
+/**
+ * Responsibilities: have hosts look at what runs wait for, and know what they see.
+ *
+ * Theory of operation: what all runs want looked at is one set for each host. A host is sent its set when that changes, and when it
+ * is heard anew. Its answers are placed by central's own clock. What is seen from several hosts counts as the worst of them (`all`)
+ * or the best (`any`).
+ *
+ * What can go wrong: a host is away. Its answers grow stale, and the engine waits. An answer is of an earlier life of a guest: it
+ * carries the mark of its probe, and one with another mark does not count.
+ */
+import type { Site, SiteChange } from '#central/inventory/site.ts';
+import type { GraphNode } from '#shared/chain/compile.ts';
+import type { Fact, Run } from '#shared/chain/run.ts';
+import type { Clock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
+import { isStateOnly, type ReadyTest } from '#shared/model/chain-ready.ts';
+import { type Probe, type ProbeAnswer, placedAt } from '#shared/model/probe.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { sendProbes, serveAnswers } from '#shared/xmpp/probe.ts';
+import { guestAt, hostAt } from './facts.ts';
+
+export interface ProbingDeps {
+  entity: Entity;
+  site: Site;
+  clock: Clock;
+  log: Record<'warn', (fields: object, message: string) => void>;
+  /** Something was answered. */
+  answered(): void;
+}
+
+/** A node of a run whose readiness is looked at. */
+export interface Watched {
+  node: GraphNode;
+  /** Since when answers count, ms: of the node in the run. */
+  since: number;
+}
+
+export interface Probing {
+  /** All that this run wants looked at, in place of what it wanted before. */
+  watch(run: string, nodes: readonly Watched[]): void;
+  /** What is seen of a node of a run. */
+  sightOf(run: Run['id'], node: GraphNode): Pick<Fact, 'probe' | 'why'> | undefined;
+  stop(): void;
+}
+
+interface Seen extends ProbeAnswer {
+  placed: { good: number; from: number; at: number };
+}
+
+const AGAIN_MS = 5_000;
+
+export function probing({ entity, site, clock, log, answered }: ProbingDeps): Probing {
+  const wanted = new Map<string, readonly Watched[]>();
+  /** By host, then by probe. */
+  let sets = new Map<string, Map<string, Probe>>();
+  const seen = new Map<string, Seen>();
+  let version = clock.now();
+  let isDue = false;
+  const callOffs = new Map<string, () => void>();
+
+  const send = async (name: string): Promise<void> => {
+    callOffs.get(name)?.();
+    callOffs.delete(name);
+    const host = site.findHost(name);
+    if (host?.reach !== 'heard' || !entity.isOnline) return;
+    const probes = [...(sets.get(name)?.values() ?? [])];
+    version = Math.max(version + 1, clock.now());
+    try {
+      await sendProbes(entity, { from: entity.bareJid, to: `${host.jid}/agent` }, { version, probes });
+    } catch (error) {
+      log.warn({ host: name, problem: error instanceof Failure ? error.message : String(error) }, 'probes not sent');
+      callOffs.set(
+        name,
+        clock.after(AGAIN_MS, () => void send(name)),
+      );
+    }
+  };
+  const arrange = (): void => {
+    isDue = false;
+    const before = sets;
+    sets = new Map();
+    for (const [run, nodes] of wanted) for (const watched of nodes) add(run, watched);
+    for (const name of new Set([...before.keys(), ...sets.keys()]))
+      if (!sameSet(before.get(name), sets.get(name))) void send(name);
+    const ids = new Set([...sets.values()].flatMap((set) => [...set.keys()]));
+    for (const key of [...seen.keys()]) if (!ids.has(key.slice(key.indexOf(' ') + 1))) seen.delete(key);
+  };
+  const add = (run: string, { node, since }: Watched): void => {
+    for (const [host, tests] of testsByHost(site, node)) {
+      const ready = node.spec.ready;
+      if (!ready || tests.length === 0) continue;
+      const set = sets.get(host) ?? new Map<string, Probe>();
+      sets.set(host, set);
+      const id = probeId(run, node.name);
+      const guest =
+        guestAt(site, node)?.guest.name ?? (node.spec.kind === 'guest' ? (node.spec.guest ?? node.name) : undefined);
+      const { mode, everyMs, good, freshMs } = ready;
+      set.set(id, { id, ...(guest === undefined ? {} : { guest }), since, tests, mode, everyMs, good, freshMs });
+    }
+  };
+  const arrangeSoon = (): void => {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(arrange);
+  };
+  const onChange = (change: SiteChange): void => {
+    if (change.what === 'guest') {
+      // A guest that moved is looked at from its new host.
+      if (wanted.size > 0 && change.before?.host.name !== change.after?.host.name) arrangeSoon();
+    } else if (isAnew(change) && sets.has(change.name)) void send(change.name);
+  };
+
+  serveAnswers(entity, (from, answers) => {
+    const host = site.hostByJid(from);
+    if (!host) throw new Failure('not-permitted', { requester: from, verb: 'answer probes' });
+    const now = clock.now();
+    for (const answer of answers) seen.set(`${host.name} ${answer.id}`, { ...answer, placed: placedAt(answer, now) });
+    answered();
+  });
+  const offs = [
+    site.onChange(onChange),
+    entity.onStatus(({ status }) => {
+      if (status !== 'offline') for (const name of sets.keys()) void send(name);
+    }),
+  ];
+
+  return {
+    watch: (run, nodes) => {
+      if (nodes.length === 0 && !wanted.has(run)) return;
+      if (nodes.length === 0) wanted.delete(run);
+      else wanted.set(run, nodes);
+      arrangeSoon();
+    },
+    sightOf: (run, node) => {
+      const id = probeId(run, node.name);
+      const sights = [...testsByHost(site, node).keys()].map((host) => {
+        const sight = seen.get(`${host} ${id}`);
+        return sight?.since === sets.get(host)?.get(id)?.since ? sight : undefined;
+      });
+      return combined(sights, node.spec.ready?.mode ?? 'all');
+    },
+    stop: () => {
+      for (const off of offs) off();
+      for (const callOff of callOffs.values()) callOff();
+    },
+  };
+}
+
+const probeId = (run: string, node: string): string => `${run}/${node}`;
+
+/** What is looked at from where. What nobody says a host for is looked at nowhere, and so never good. */
+function testsByHost(site: Site, node: GraphNode): Map<string, ReadyTest[]> {
+  const tests = new Map<string, ReadyTest[]>();
+  const { ready } = node.spec;
+  if (!ready || isStateOnly(ready)) return tests;
+  const own = hostAt(site, node);
+  for (const { from, ...test } of ready.tests) {
+    const host = from ?? own;
+    if (host !== undefined) tests.set(host, [...(tests.get(host) ?? []), test]);
+  }
+  return tests;
+}
+
+/** One sight of several hosts' looks. `all`: as good as the worst of them; `any`: as the best. */
+function combined(sights: readonly (Seen | undefined)[], mode: 'all' | 'any'): Pick<Fact, 'probe' | 'why'> | undefined {
+  const there = sights.filter((sight) => sight !== undefined);
+  const bad = there.find(({ good }) => good === 0);
+  const why = bad?.why === undefined ? {} : { why: bad.why };
+  if (mode === 'any') {
+    const best = there.toSorted((a, b) => b.good - a.good)[0];
+    return best && { probe: best.placed, ...(best.good > 0 ? {} : why) };
+  }
+  if (there.length === 0 || there.length < sights.length) return there.length === 0 ? undefined : why;
+  return {
+    probe: {
+      good: Math.min(...there.map(({ placed }) => placed.good)),
+      from: Math.max(...there.map(({ placed }) => placed.from)),
+      at: Math.min(...there.map(({ placed }) => placed.at)),
+    },
+    ...why,
+  };
+}
+
+const sameSet = (a: ReadonlyMap<string, Probe> | undefined, b: ReadonlyMap<string, Probe> | undefined): boolean =>
+  JSON.stringify([...(a?.values() ?? [])]) === JSON.stringify([...(b?.values() ?? [])]);
+
+/** Whether a host is heard after it was not, or its agent has begun anew: what it was sent is forgotten. */
+const isAnew = ({ before, after }: Extract<SiteChange, { what: 'host' }>): boolean =>
+  after?.reach === 'heard' && (before?.reach !== 'heard' || before.known.epoch !== after.known.epoch);

@@ -1,0 +1,229 @@
+/**
+ * Responsibilities: carry out what is ordered of chains.
+ *
+ * Theory of operation: a chain has at most one run that goes on; an order turns it, or begins one. Runs are carried out by
+ * conductors (shared/conduct), with what the inventory and probes tell as facts, and agents as hands. What was going on when central
+ * ended goes on when it begins.
+ *
+ * What can go wrong: two chains want the opposite of one node. The later order is refused. A chain would change while it runs: refused,
+ * since a run knows its nodes by place.
+ */
+import type { Site } from '#central/inventory/site.ts';
+import type { Graph } from '#shared/chain/compile.ts';
+import type { Step } from '#shared/chain/engine.ts';
+import { begin, cancel, conflicts, hold, redirect } from '#shared/chain/orders.ts';
+import { type Plan, plan } from '#shared/chain/plan.ts';
+import { type Fact, fits, hasEnded, type Run, watched } from '#shared/chain/run.ts';
+import type { Clock } from '#shared/clock.ts';
+import { type Conductor, type ConductorDeps, conductor } from '#shared/conduct/conductor.ts';
+import { Failure } from '#shared/errors.ts';
+import type { ChainBook, KnownChain } from './book.ts';
+import type { carrier } from './carry.ts';
+import { stateFacts } from './facts.ts';
+import type { Probing } from './probing.ts';
+import type { ChainStore, StoredRun } from './store.ts';
+import { timesBetween } from './times.ts';
+
+export interface RunsDeps {
+  book: ChainBook;
+  site: Site;
+  store: ChainStore;
+  probing: Probing;
+  carry: ReturnType<typeof carrier>;
+  clock: Clock;
+  onBug(error: unknown): void;
+}
+
+/** A run that goes on, or the last one. */
+export interface RunView {
+  run: Run;
+  step: Step;
+  requester: string;
+}
+
+export interface Order {
+  chain: string;
+  goal: 'up' | 'down';
+  /** Names of nodes; none means all. */
+  part: readonly string[];
+  /** Bare JID: on whose behalf it acts. */
+  requester: string;
+  /** The same id is the same run. */
+  id: string;
+}
+
+export type RunListener = (chain: KnownChain, before: Run, step: Step, requester: string) => void;
+
+interface Going {
+  requester: string;
+  conductor: Conductor;
+}
+
+export class ChainRuns {
+  readonly #deps: RunsDeps;
+  readonly #going = new Map<string, Going>();
+  readonly #listeners = new Set<RunListener>();
+  #turns: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: RunsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Go on with what an earlier central left. */
+  async resume(): Promise<void> {
+    for (const open of await this.#deps.store.open()) {
+      const chain = this.#deps.book.get(open.run.chain);
+      if (chain && fits(chain.graph, open.run)) this.#goOn(chain, open);
+    }
+  }
+  stop(): void {
+    for (const { conductor: each } of this.#going.values()) each.stop();
+  }
+
+  isGoing(chain: string): boolean {
+    return this.#going.has(chain);
+  }
+  /** Orders, and changes of chains, come one after the other. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.then(work);
+    this.#turns = turn.catch(() => {});
+    return turn;
+  }
+  /** @throws Failure chain-running */
+  refuseGoing(name: string): void {
+    const going = this.#going.get(name);
+    if (going) throw new Failure('chain-running', { chain: name, run: going.conductor.run.id });
+  }
+
+  /** What an order would do. @throws Failure chain-not-found, chain-node-unknown */
+  plan(name: string, goal: 'up' | 'down', part: readonly string[]): Plan {
+    const { graph, past } = this.#deps.book.find(name);
+    const facts = this.#facts(graph, this.#going.get(name)?.conductor.run);
+    const others = [...this.#going].filter(([other]) => other !== name).map(([, { conductor: each }]) => each.run);
+    return plan(graph, { goal, part, facts, history: past, others, now: this.#deps.clock.now() });
+  }
+  /** @throws Failure chain-not-found, chain-node-unknown, chain-conflict, host-space */
+  order(order: Order): Promise<Run> {
+    return this.inTurn(() => this.#order(order));
+  }
+  /** @throws Failure chain-not-running, chain-node-unknown */
+  hold(name: string, nodes: readonly string[], isHeld: boolean): Promise<void> {
+    const { graph } = this.#deps.book.find(name);
+    return this.#runOf(name).conductor.order((run) => hold(graph, run, nodes, isHeld));
+  }
+  /** @throws Failure chain-not-running */
+  cancel(name: string): Promise<void> {
+    return this.#runOf(name).conductor.order((run) => cancel(run, this.#deps.clock.now()));
+  }
+  /** The run that goes on, else the last one. @throws Failure chain-not-found */
+  async view(name: string): Promise<RunView | undefined> {
+    this.#deps.book.find(name);
+    const going = this.#going.get(name);
+    if (going) return { run: going.conductor.run, step: going.conductor.step, requester: going.requester };
+    const [last] = await this.#deps.store.runs(name, 1);
+    return last && { ...last, step: { run: last.run, actions: [], waits: [] } };
+  }
+  /** A run as it is, or was in the end. */
+  async find(id: string): Promise<Run | undefined> {
+    const going = [...this.#going.values()].find(({ conductor: each }) => each.run.id === id);
+    return going ? going.conductor.run : (await this.#deps.store.find(id))?.run;
+  }
+
+  /** Something that runs look at may have changed. */
+  nudge(): void {
+    for (const { conductor: each } of this.#going.values()) each.nudge();
+  }
+  /** Told of each step. */
+  onStep(listener: RunListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async #order({ chain: name, goal, part, requester, id }: Order): Promise<Run> {
+    const { book, store, clock } = this.#deps;
+    const chain = book.find(name);
+    const known = await this.find(id);
+    if (known) return known;
+    const going = this.#going.get(name);
+    const turn = (run: Run): Run => redirect(chain.graph, run, goal, part, clock.now());
+    if (going) {
+      this.#refuseConflicts(turn(going.conductor.run));
+      going.requester = requester;
+      await going.conductor.order(turn);
+      return going.conductor.run;
+    }
+    const run = begin(chain.graph, id, goal, part, clock.now());
+    this.#refuseConflicts(run);
+    await store.begin({ run, requester });
+    chain.stored = { ...chain.stored, wanted: goal };
+    return this.#goOn(chain, { run, requester }).conductor.run;
+  }
+
+  #goOn(chain: KnownChain, { run, requester }: StoredRun): Going {
+    const going: Going = { requester, conductor: conductor(this.#conducting(chain, run)) };
+    this.#going.set(chain.stored.name, going);
+    this.#watch(chain.graph, run);
+    return going;
+  }
+  #conducting(chain: KnownChain, run: Run): ConductorDeps {
+    const { store, carry, clock, onBug } = this.#deps;
+    const { graph } = chain;
+    let before = run;
+    return {
+      ...{ graph, run, clock, onBug },
+      facts: (now) => this.#facts(graph, now),
+      keep: async (next, changed) => {
+        const times = timesBetween(before, next, chain.past, clock.now());
+        await store.keep(next, changed, times);
+        before = next;
+        for (const [node, past] of times) chain.past.set(node, past);
+      },
+      carryOut: (action, signal) => {
+        const node = graph.nodes[graph.places.get(action.node) ?? -1];
+        const requester = this.#going.get(graph.chain)?.requester;
+        if (!node || requester === undefined) throw new Error(`nobody asks for ${action.operation.id}`);
+        return carry(node, action, requester, signal);
+      },
+      stepped: (old, step) => this.#stepped(chain, old, step),
+    };
+  }
+  #stepped(chain: KnownChain, before: Run, step: Step): void {
+    const { run } = step;
+    const requester = this.#going.get(run.chain)?.requester ?? '';
+    chain.stored = { ...chain.stored, wanted: run.goal };
+    this.#watch(chain.graph, run);
+    if (hasEnded(run)) {
+      this.#going.get(run.chain)?.conductor.stop();
+      this.#going.delete(run.chain);
+    }
+    for (const listener of this.#listeners) listener(chain, before, step, requester);
+  }
+  #watch(graph: Graph, run: Run): void {
+    const sinceOf = (name: string): number => run.nodes[graph.places.get(name) ?? 0]?.upFrom ?? 0;
+    const nodes = watched(graph, run).map((node) => ({ node, since: sinceOf(node.name) }));
+    this.#deps.probing.watch(run.id, nodes);
+  }
+  #facts(graph: Graph, run: Run | undefined): Map<string, Fact> {
+    const facts = stateFacts(this.#deps.site, graph);
+    if (!run) return facts;
+    for (const node of graph.nodes) {
+      const sight = node.spec.ready && this.#deps.probing.sightOf(run.id, node);
+      if (sight) facts.set(node.name, { state: 'unknown', ...facts.get(node.name), ...sight });
+    }
+    return facts;
+  }
+  #refuseConflicts(run: Run): void {
+    for (const [name, { conductor: other }] of this.#going) {
+      const [node] = name === run.chain ? [] : conflicts(run, other.run);
+      if (node !== undefined)
+        throw new Failure('chain-conflict', { chain: run.chain, node, other: name, goal: other.run.goal });
+    }
+  }
+  /** @throws Failure chain-not-found, chain-not-running */
+  #runOf(name: string): Going {
+    this.#deps.book.find(name);
+    const going = this.#going.get(name);
+    if (!going) throw new Failure('chain-not-running', { chain: name });
+    return going;
+  }
+}
