@@ -51,6 +51,11 @@ describe('the plan of a chain', () => {
     assert.deepEqual(critical.path, ['venti', 'fossil', 'cpu1']);
   });
 
+  it('takes the way through most nodes where it does not know how long any takes', () => {
+    const nodes = { a: {}, b: { after: ['a'] }, c: { after: ['a', 'b'] }, d: { after: ['c', 'a'] } };
+    assert.deepEqual(planned(nodes).critical.path, ['a', 'b', 'c', 'd']);
+  });
+
   it('goes the other way for a stop', () => {
     const { waves, critical, expectedMs } = planned(GRID, {
       goal: 'down',
