@@ -8,7 +8,6 @@ import { namesWrong, type Problem } from './chain-names.ts';
 import { partOf, wholeOf } from './chain-part.ts';
 import { keysThereTwice, placesIn } from './chain-places.ts';
 import { inPlainWords } from './chain-words.ts';
-import { EDGES_MAX, edgeCount } from './compile.ts';
 
 /** More than this is a mistake, or a way to fill the memory. A chain of 100,000 nodes has about 8 million characters. */
 const LETTERS_MAX = 16 * 1024 * 1024;
@@ -78,10 +77,6 @@ function checked(value: unknown): { chain?: Chain; problems: Problem[] } {
     return { problems: [...values, ...namesWrong(partOf(value)), ...dropped(value)] };
   }
   const problems = [...namesWrong(wholeOf(read.data)), ...dropped(value)];
-  if (problems.length > 0) return { problems };
-  const edges = edgeCount(read.data);
-  if (edges > EDGES_MAX)
-    problems.push({ path: ['nodes'], text: `its nodes wait for ${edges} others in all; ${EDGES_MAX} are the most` });
   return { chain: read.data, problems };
 }
 

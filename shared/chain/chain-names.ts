@@ -2,7 +2,7 @@ import type { Chain, ChainNode, NodeKind } from '#shared/model/chain.ts';
 import { spokenMs } from '#shared/model/duration.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import type { PartOfChain } from './chain-part.ts';
-import { edgesOf, GROUPS_DEEP_MAX, groupOf, groupsAround } from './compile.ts';
+import { EDGES_MAX, edgeCount, edgesOf, GROUPS_DEEP_MAX, groupOf, groupsAround } from './compile.ts';
 import { cyclesIn } from './cycle.ts';
 
 /** Something wrong at a place of the file. */
@@ -21,7 +21,7 @@ export function namesWrong(part: PartOfChain): Problem[] {
     ...(part.isUnread(name, 'kind') ? [] : misplaced(name, node, (key) => part.isUnread(name, key))),
     ...neverReady(name, node),
   ]);
-  problems.push(...twoGroups(chain), ...tooDeep(chain), ...cycles(chain));
+  problems.push(...twoGroups(chain), ...tooDeep(chain), ...tooMany(chain));
   return problems.map((problem) => ({ ...problem, path: part.pathInFile(problem.path) }));
 }
 
@@ -93,6 +93,13 @@ function tooDeep(chain: Chain): Problem[] {
   return Object.keys(chain.nodes)
     .filter((name) => groupsAround(name, groups).length > GROUPS_DEEP_MAX)
     .map((name) => ({ path: ['nodes', name], text: `it is in groups more than ${GROUPS_DEEP_MAX} deep` }));
+}
+
+/** Cycles, where the edges are few enough to be made at all. */
+function tooMany(chain: Chain): Problem[] {
+  const edges = edgeCount(chain);
+  if (edges <= EDGES_MAX) return cycles(chain);
+  return [{ path: ['nodes'], text: `its nodes wait for ${edges} others in all; ${EDGES_MAX} are the most` }];
 }
 
 function cycles(chain: Chain): Problem[] {

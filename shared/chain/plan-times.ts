@@ -154,7 +154,7 @@ function startAll(flow: Flow, now: number): void {
       flow.toMs[at] = now + tookMs;
       flow.events.push({ ms: now + tookMs, at, is: 'done' });
     } else park(flow, full, at);
-    if (of !== undefined && of !== full && (flow.busy.get(of) ?? 0) < flow.atOnce(of)) standFor(flow, of);
+    if (of !== undefined && (flow.busy.get(of) ?? 0) < flow.atOnce(of)) standFor(flow, of);
   }
 }
 

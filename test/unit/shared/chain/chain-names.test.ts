@@ -39,6 +39,15 @@ describe('names in a chain', () => {
     assert.deepEqual(wrongIn(nested(17)), ['nodes.n0: it is in groups more than 16 deep']);
   });
 
+  it('wait for so many in all that a graph of them can be made', () => {
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`n${at}`, {}]));
+    const before = Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`before${at}`, {}]));
+    const wrongFor = (count: number): string[] =>
+      wrongIn({ ...many(count), ...before, g: group(Object.keys(many(count)), { after: Object.keys(before) }) });
+    assert.deepEqual(wrongFor(10), []);
+    assert.deepEqual(wrongFor(2_000), ['nodes: its nodes wait for 2003000 others in all; 2000000 are the most']);
+  });
+
   it('wait for each other in a cycle, which is told with where each wait is from', () => {
     const cycle = (text: string): string => `these wait for each other: ${text}`;
     assert.deepEqual(wrongIn({ a: { after: ['c', 'b'] }, b: { after: ['a'] }, c: {} }), [

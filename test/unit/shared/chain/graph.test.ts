@@ -5,9 +5,9 @@ import { type Element, Parser } from '@xmpp/xml';
 import fc from 'fast-check';
 import { readChain } from '#shared/chain/chain-file.ts';
 import { compile, type Graph } from '#shared/chain/compile.ts';
-import { boxesOf, LOOKS, NODES_MAX } from '#shared/chain/graph.ts';
+import { type Box, boxesOf, LOOKS, NODES_MAX } from '#shared/chain/graph.ts';
 import { dotOf } from '#shared/chain/graph-dot.ts';
-import { layoutOf } from '#shared/chain/graph-layout.ts';
+import { BOX_HEIGHT, layoutOf } from '#shared/chain/graph-layout.ts';
 import { svgOf } from '#shared/chain/graph-svg.ts';
 import { begin } from '#shared/chain/orders.ts';
 import type { Phase, Run } from '#shared/chain/run.ts';
@@ -169,25 +169,32 @@ describe('a chain as a picture', () => {
   });
 
   it('has boxes that do not lie on each other, each to the right of what it waits for', () => {
-    fc.assert(
-      fc.property(someChain(40), (input) => {
-        const boxes = boxesOf(compile(Chain.parse(input)));
-        const { spots, width, height } = layoutOf(boxes);
-        spots.forEach((a, at) => {
-          assert.ok(a.x >= 0 && a.y >= 0 && a.x + a.width <= width && a.y + 38 <= height);
-          for (const b of spots.slice(0, at)) {
-            const isApart = a.x + a.width <= b.x || b.x + b.width <= a.x || Math.abs(a.y - b.y) >= 38;
-            assert.ok(isApart, `${JSON.stringify(a)} ${JSON.stringify(b)}`);
-          }
-          for (const edge of boxes[at]?.after ?? []) {
-            const before = spots[edge.at];
-            assert.ok(before && before.x + before.width < a.x);
-          }
-        });
-      }),
-    );
+    fc.assert(fc.property(someChain(40), (input) => areApart(boxesOf(compile(Chain.parse(input))))));
+  });
+
+  it('breaks a long column into several', () => {
+    const many = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [`n${at}`, {}]));
+    const boxes = boxesOf(compile(chainOf({ ...many, last: { after: ['n0', 'n399'] } })));
+    areApart(boxes);
+    const { width, height } = layoutOf(boxes);
+    assert.ok(height < 2_000 && width < 4_000, `${width} × ${height}`);
   });
 });
+
+function areApart(boxes: readonly Box[]): void {
+  const { spots, width, height } = layoutOf(boxes);
+  spots.forEach((a, at) => {
+    assert.ok(a.x >= 0 && a.y >= 0 && a.x + a.width <= width && a.y + BOX_HEIGHT <= height);
+    for (const b of spots.slice(0, at)) {
+      const isApart = a.x + a.width <= b.x || b.x + b.width <= a.x || Math.abs(a.y - b.y) >= BOX_HEIGHT;
+      assert.ok(isApart, `${JSON.stringify(a)} ${JSON.stringify(b)}`);
+    }
+    for (const edge of boxes[at]?.after ?? []) {
+      const before = spots[edge.at];
+      assert.ok(before && before.x + before.width < a.x);
+    }
+  });
+}
 
 /** As WCAG 2 defines it. */
 function contrast(a: string, b: string): number {

@@ -51,6 +51,11 @@ describe('the plan of a chain', () => {
     assert.deepEqual(critical.path, ['venti', 'fossil', 'cpu1']);
   });
 
+  it('takes the way through most nodes where it does not know how long any takes', () => {
+    const nodes = { a: {}, b: { after: ['a'] }, c: { after: ['a', 'b'] }, d: { after: ['c', 'a'] } };
+    assert.deepEqual(planned(nodes).critical.path, ['a', 'b', 'c', 'd']);
+  });
+
   it('goes the other way for a stop', () => {
     const { waves, critical, expectedMs } = planned(GRID, {
       goal: 'down',
@@ -116,17 +121,17 @@ describe('the plan of a chain', () => {
 
   it('counts delays, and what is only looked at', () => {
     const nodes: Record<string, NodeInput> = {
-      nas: { kind: 'check', ready: 'nas:2049' },
+      nas: { kind: 'check', ready: 'nas:2049', delay: '2s' },
       venti: { after: ['nas'], delay: '3s' },
     };
     const history = pastOf({ nas: 1_000, venti: 10_000 });
     const { waves, expectedMs } = planned(nodes, { history });
-    assert.deepEqual([waves, expectedMs], [[['nas'], ['venti']], 14_000]);
+    assert.deepEqual([waves, expectedMs], [[['nas'], ['venti']], 16_000]);
     const probe = { good: 1, from: NOW - 10_000, at: NOW - 1_000 };
     const answering = planned(nodes, { history, states: { nas: { state: 'up', probe } } });
-    assert.deepEqual([answering.waves, answering.expectedMs], [[['venti']], 13_000]);
+    assert.deepEqual([answering.waves, answering.expectedMs], [[['venti']], 15_000]);
     const stale = { ...probe, at: NOW - 60_000 };
-    assert.equal(planned(nodes, { history, states: { nas: { state: 'up', probe: stale } } }).expectedMs, 14_000);
+    assert.equal(planned(nodes, { history, states: { nas: { state: 'up', probe: stale } } }).expectedMs, 16_000);
   });
 
   it('has a group done with its last member, and what waits for the group after it', () => {
