@@ -28,7 +28,7 @@ export function explain(graph: Graph, step: Step, name: string, now: number): st
 export function sayWait(wait: Wait, now: number): string {
   const since = `, since ${spokenMs(now - wait.since)}`;
   const until = wait.until !== undefined && wait.until > now ? `, for at most ${spokenMs(wait.until - now)} more` : '';
-  const after = wait.note ? `; before this ${wait.note}` : '';
+  const after = wait.note ? `; before this: ${wait.note}` : '';
   return `waits ${WHY[wait.why](listed(wait.on))}${since}${until}${after}.`;
 }
 

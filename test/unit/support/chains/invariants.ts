@@ -8,13 +8,13 @@ import { type Facts, hasEnded, type NodeRun, outstanding, type Run } from '#shar
  * What holds after every step, worked out anew from the run and the facts, with nothing of the engine's own:
  *
  * - what is started is not up already, is not held, and all that it needs is there; softly needed things are there or given up;
- * - what is stopped for good has nobody left above it who is to be stopped and is not;
+ * - what is stopped for good has nobody left above it who is to be stopped and is not, at its first stop;
  * - no group has more on the way than it bounds, after a start;
  * - one node gets at most one operation in a step, and it stands in the run as it was sent;
  * - what is to be sent again after a crash is never the start of what is wanted down;
  * - whatever is not where it should be has a wait that says why, and `explain` has words for all.
  */
-export function checkStep(graph: Graph, facts: Facts, now: number, step: Step): void {
+export function checkStep(graph: Graph, before: Run, facts: Facts, now: number, step: Step): void {
   const { run, actions, waits } = step;
   const seen = new Set<string>();
   for (const { node, operation } of actions) {
@@ -23,7 +23,7 @@ export function checkStep(graph: Graph, facts: Facts, now: number, step: Step): 
     const at = graph.places.get(node) ?? -1;
     assert.deepEqual(run.nodes[at]?.operation, operation, `${node}: what is sent stands in the run`);
     if (operation.verb === 'start') checkStart(graph, run, facts, now, at);
-    else if (run.nodes[at]?.want === 'down') checkStop(graph, run, at);
+    else if (run.nodes[at]?.want === 'down' && before.nodes[at]?.phase !== 'stopping') checkStop(graph, run, at);
   }
   for (const { node, operation } of outstanding(run))
     assert.ok(operation.verb === 'stop' || nodeNamed(graph, run, node).want === 'up', `${node} would be started again`);
