@@ -14,6 +14,7 @@ import { xmppComponent } from '#shared/xmpp/connection/component.ts';
 import { serveJoins } from '#shared/xmpp/join.ts';
 import { serveReports } from '#shared/xmpp/report.ts';
 import { jobFeed } from './agents/job-feed.ts';
+import { siteChains } from './chains/chains.ts';
 import { type CentralConfig, readSecret, siteDomain } from './config.ts';
 import { enrolment } from './enrolment/enrolment.ts';
 import { serveEvents } from './events/events.ts';
@@ -54,9 +55,10 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     clock: systemClock,
     onBug,
   });
+  const chains = await siteChains({ entity, kept, may, feed, log, onBug });
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
-    ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups },
+    ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
     perform: performNow,
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline);
@@ -71,7 +73,14 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
       limits: config.limits,
     }),
   );
-  const offer = offersOf({ site, table: centralVerbs, perform, may, jobs });
+  const offer = offersOf({
+    site,
+    table: centralVerbs,
+    perform,
+    may,
+    jobs,
+    chains: () => chains.book.list().map(({ stored }) => stored.name),
+  });
 
   serveReports(entity, async (from, report) => {
     await site.take(from, report);
@@ -101,6 +110,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     endChores();
     if (endMetrics) await endMetrics();
     schedules.stop();
+    chains.stop();
     presences.stop();
     if (room) room.stop();
     if (events) events.stop();

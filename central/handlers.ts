@@ -10,6 +10,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { agentCaller } from './agents/caller.ts';
 import type { JobFeed } from './agents/job-feed.ts';
 import type { AuditTrail } from './audit/trail.ts';
+import type { Chains } from './chains/chains.ts';
 import type { Backups } from './database/backup.ts';
 import type { Enrolment } from './enrolment/enrolment.ts';
 import type { Site } from './inventory/site.ts';
@@ -17,6 +18,7 @@ import type { PolicyStore } from './roles/policy-store.ts';
 import type { ScheduleRunner } from './schedules/runner.ts';
 import { auditHandlers } from './verbs/audit.ts';
 import { backupHandlers } from './verbs/backup.ts';
+import { chainHandlers } from './verbs/chain.ts';
 import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
@@ -38,6 +40,7 @@ export interface HandlerDeps {
   trail: AuditTrail;
   /** Undefined on PostgreSQL. */
   backups: Backups | undefined;
+  chains: Chains;
   perform: Perform;
 }
 
@@ -54,6 +57,7 @@ export function centralHandlers({
   schedules,
   trail,
   backups,
+  chains,
   perform,
 }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock });
@@ -72,5 +76,6 @@ export function centralHandlers({
     ...scheduleHandlers({ runner: schedules, may, table: centralVerbs, now: Date.now }),
     ...auditHandlers({ trail, table: centralVerbs }),
     ...backupHandlers(backups),
+    ...chainHandlers({ chains, now: Date.now }),
   };
 }

@@ -16,6 +16,8 @@ export interface OffersDeps {
   perform: Perform;
   may: May;
   jobs: Pick<JobRunner, 'list'>;
+  /** Their names. */
+  chains(): readonly string[];
 }
 
 /** What central offers at its own address: the whole site; and at each guest's: that guest. @throws Failure guest-not-found */
@@ -49,9 +51,10 @@ const hinting =
     }
   };
 
-function choicesBy({ site, table, may, jobs }: OffersDeps) {
+function choicesBy({ site, table, may, jobs, chains }: OffersDeps) {
   return (kind: Choices, requester: Requester): readonly string[] => {
     if (kind === 'guest') return site.contacts().filter((guest) => may(requester, 'guest.info', { guest }));
+    if (kind === 'chain') return chains();
     if (kind === 'verb')
       return Object.keys(table)
         .filter((verb) => may(requester, verb))

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
-import { Failure } from '#shared/errors.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import { readArguments } from '#shared/verb/arguments.ts';
 import { argFields, resultFields } from '#shared/verb/fields.ts';
@@ -36,9 +37,9 @@ export async function verbCommand(
 ): Promise<number> {
   const row = rowOf(table, verb);
   if (!row) throw new Failure('verb-unknown', { verb });
-  const wanted: Wanted = { verb, row, args, options };
+  const wanted: Wanted = { verb, row, args: await withFiles(row, args), options };
   // What is wrong here is wrong there: it is said before anybody is asked.
-  readArguments(row, args);
+  readArguments(row, wanted.args);
   const site = await siteFor(options);
   const central = table === centralVerbs ? centralOf(site) : undefined;
   const hosts = central ? [] : chosenHosts(site.hosts, options.host);
@@ -47,10 +48,22 @@ export async function verbCommand(
   try {
     if (central) return await onOne(entity, central, wanted);
     if (isFleetWide(row)) return await onAll(entity, hosts, wanted);
-    return await onOne(entity, await hostFor(entity, hosts, row, args), wanted);
+    return await onOne(entity, await hostFor(entity, hosts, row, wanted.args), wanted);
   } finally {
     await entity.stop();
   }
+}
+
+/** Arguments that are files, with their text in place of their names. @throws Failure bad-argument */
+async function withFiles(row: Verb, args: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const read = { ...args };
+  for (const { name, file } of argFields(row)) {
+    if (!file || typeof args[name] !== 'string') continue;
+    read[name] = await readFile(args[name], 'utf8').catch((error) => {
+      throw new Failure('bad-argument', { field: name, problem: `${args[name]} cannot be read: ${messageOf(error)}` });
+    });
+  }
+  return read;
 }
 
 const centralOf = ({ central }: Site): HostAt | undefined =>

@@ -1,10 +1,17 @@
+import { agentCaller } from '#central/agents/caller.ts';
+import type { JobFeed } from '#central/agents/job-feed.ts';
 import type { Site, SiteChange } from '#central/inventory/site.ts';
-import type { Clock } from '#shared/clock.ts';
+import type { Kept } from '#central/kept.ts';
+import { passedHandlers } from '#central/verbs/passed.ts';
+import { type Clock, systemClock } from '#shared/clock.ts';
+import type { May } from '#shared/verb/policy.ts';
+import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
 import { ChainBook, type KnownChain } from './book.ts';
-import type { carrier } from './carry.ts';
-import type { Probing } from './probing.ts';
+import { carrier } from './carry.ts';
+import { type Probing, probing } from './probing.ts';
 import { ChainRuns } from './runs.ts';
-import type { ChainStore } from './store.ts';
+import { type ChainStore, chainStore } from './store.ts';
 
 export interface ChainsDeps {
   site: Site;
@@ -28,8 +35,8 @@ export interface Chains {
  */
 export async function startChains({ site, store, clock, onBug, ...deps }: ChainsDeps): Promise<Chains> {
   const book = new ChainBook(store);
-  const probing = deps.probing(() => runs.nudge());
-  const runs: ChainRuns = new ChainRuns({ ...{ book, site, store, probing, clock, onBug }, carry: deps.carry });
+  const looks = deps.probing(() => runs.nudge());
+  const runs: ChainRuns = new ChainRuns({ ...{ book, site, store, clock, onBug }, probing: looks, carry: deps.carry });
   const autostart = (isMeant: (chain: KnownChain) => boolean): void => {
     for (const chain of book.list()) {
       const { name, wanted, by } = chain.stored;
@@ -50,7 +57,7 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
     stop: () => {
       offChange();
       runs.stop();
-      probing.stop();
+      looks.stop();
     },
   };
 }
@@ -58,3 +65,25 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
 /** Whether a host is heard after a silence. */
 const isBack = (change: SiteChange): change is Extract<SiteChange, { what: 'host' }> =>
   change.what === 'host' && change.before?.reach === 'unreachable' && change.after?.reach === 'heard';
+
+export interface SiteChainsDeps {
+  entity: Entity;
+  kept: Kept;
+  may: May;
+  feed: JobFeed;
+  log: Record<'warn', (fields: object, message: string) => void>;
+  onBug(error: unknown): void;
+}
+
+/** The same with what central has. */
+export function siteChains({ entity, kept, may, feed, log, onBug }: SiteChainsDeps): Promise<Chains> {
+  const { site, database, writer, trail } = kept;
+  const clock = systemClock;
+  const passed = passedHandlers({ site, ask: agentCaller({ entity, clock }), feed }, passedGuestVerbs);
+  return startChains({
+    ...{ site, clock, onBug },
+    store: chainStore(database, writer),
+    carry: carrier({ site, passed, may, trail, clock }),
+    probing: (answered) => probing({ entity, site, clock, log, answered }),
+  });
+}

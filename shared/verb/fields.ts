@@ -23,10 +23,12 @@ export interface Field {
   lengthMax?: number;
   pattern?: string;
   multiline: boolean;
+  /** The text of a file: the command line takes its name. */
+  file: boolean;
   secret: boolean;
 }
 
-export type Choices = 'guest' | 'host' | 'job' | 'verb';
+export type Choices = 'chain' | 'guest' | 'host' | 'job' | 'verb';
 
 interface Property {
   type?: string;
@@ -42,6 +44,7 @@ interface Property {
   choices?: Choices;
   unit?: string;
   multiline?: boolean;
+  file?: boolean;
   secret?: boolean;
 }
 interface ObjectSchema {
@@ -96,6 +99,7 @@ function fieldOf(name: string, property: Property, required: boolean): Field {
     ...(inner.maxLength === undefined ? {} : { lengthMax: inner.maxLength }),
     ...(inner.pattern === undefined ? {} : { pattern: inner.pattern }),
     multiline: property.multiline ?? false,
+    file: property.file ?? false,
     secret: property.secret ?? false,
   };
 }

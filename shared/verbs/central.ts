@@ -1,6 +1,7 @@
 import type { VerbTable } from '#shared/verb/verb.ts';
 import { auditVerbs } from './audit.ts';
 import { backupVerbs } from './backup.ts';
+import { chainVerbs } from './chain.ts';
 import { contactVerbs } from './contact.ts';
 import { enrolmentVerbs } from './enrolment.ts';
 import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
@@ -22,5 +23,6 @@ export const centralVerbs = {
   ...scheduleVerbs,
   ...auditVerbs,
   ...backupVerbs,
+  ...chainVerbs,
 } satisfies VerbTable;
 export type CentralVerbs = typeof centralVerbs;

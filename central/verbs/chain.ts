@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { chainOf } from '#central/chains/book.ts';
+import type { Chains } from '#central/chains/chains.ts';
+import { chainRecord, countsOf, nodeRecords, outcomeOf, problemOf, runRecord } from '#central/chains/records.ts';
+import type { RunView } from '#central/chains/runs.ts';
+import { explain } from '#shared/chain/explain.ts';
+import { dotOf } from '#shared/chain/graph-dot.ts';
+import { svgOf } from '#shared/chain/graph-svg.ts';
+import { planLines } from '#shared/chain/plan-text.ts';
+import type { Run } from '#shared/chain/run.ts';
+import { Failure } from '#shared/errors.ts';
+import type { Handlers } from '#shared/verb/handlers.ts';
+import type { Call } from '#shared/verb/request.ts';
+import { didYouMean } from '#shared/verb/suggest.ts';
+import type { ChainRecord, chainVerbs, RunRecord } from '#shared/verbs/chain.ts';
+
+export interface ChainVerbDeps {
+  chains: Chains;
+  now(): number;
+}
+
+export function chainHandlers(deps: ChainVerbDeps): Handlers<typeof chainVerbs> {
+  const { chains, now } = deps;
+  const { book, runs, store } = chains;
+  const recordOf = async (name: string): Promise<ChainRecord> => chainRecord(book.find(name), await runs.view(name));
+  const latest = async (name: string): Promise<RunRecord> => {
+    const view = await viewed(name);
+    return runRecord(view.run, view.requester);
+  };
+  const viewed = async (name: string): Promise<RunView> => {
+    const view = await runs.view(name);
+    if (view) return view;
+    throw new Failure('chain-not-running', { chain: name });
+  };
+  return {
+    ...orderHandlers(deps),
+    'chain.list': () => Promise.all(book.list().map(({ stored }) => recordOf(stored.name))),
+    'chain.show': async ({ chain: name, graph }) => {
+      const { stored, graph: made } = book.find(name);
+      const run = graph === 'none' ? undefined : (await runs.view(name))?.run;
+      const draw = graph === 'svg' ? svgOf : dotOf;
+      return { chain: name, text: graph === 'none' ? stored.text : draw(made, run) };
+    },
+    'chain.set': async ({ file }, { requester }) => {
+      const chain = chainOf(file);
+      return runs.inTurn(async () => {
+        runs.refuseGoing(chain.chain);
+        await book.set(chain, { text: file, by: requester.bareJid, at: new Date(now()).toISOString() });
+        return recordOf(chain.chain);
+      });
+    },
+    'chain.delete': ({ chain: name }) =>
+      runs.inTurn(async () => {
+        const record = await recordOf(name);
+        runs.refuseGoing(name);
+        await book.remove(name);
+        return record;
+      }),
+    'chain.plan': async ({ chain: name, goal, part }) => {
+      const plan = runs.plan(name, goal, part);
+      const { expectedMs, waves } = plan;
+      return { chain: name, waves: waves.length, expectedMs: Math.round(expectedMs), text: planLines(plan).join('\n') };
+    },
+    'chain.status': async ({ chain: name, limit }) => {
+      const view = await runs.view(name);
+      return view ? nodeRecords(view, now(), limit) : [];
+    },
+    'chain.explain': async ({ chain: name, node }) => {
+      const { graph } = book.find(name);
+      if (!graph.places.has(node))
+        throw new Failure('chain-node-unknown', { chain: name, node, hint: didYouMean(node, graph.places.keys()) });
+      const view = await runs.view(name);
+      const text = view ? explain(graph, { ...view.step, run: view.run }, node, now()) : `${name} was never run.`;
+      return { node, text };
+    },
+    'chain.hold': async ({ chain: name, nodes }) => {
+      await runs.hold(name, nodes, true);
+      return latest(name);
+    },
+    'chain.release': async ({ chain: name, nodes }) => {
+      await runs.hold(name, nodes, false);
+      return latest(name);
+    },
+    'chain.cancel': async ({ chain: name }) => {
+      await runs.cancel(name);
+      return latest(name);
+    },
+    'chain.history': async ({ chain: name, limit }) => {
+      book.find(name);
+      return (await store.runs(name, limit)).map(({ run, requester }) => runRecord(run, requester));
+    },
+  };
+}
+
+/** `chain.up` and `chain.down` are jobs that last as long as their run: one that is cancelled cancels it. */
+function orderHandlers({ chains: { runs } }: ChainVerbDeps) {
+  const order =
+    (goal: 'up' | 'down') =>
+    async ({ chain, part }: { chain: string; part: readonly string[] }, call: Call): Promise<RunRecord> => {
+      const { requester, operation } = call;
+      const id = `${chain}-${createHash('sha256')
+        .update(JSON.stringify([requester.bareJid, operation]))
+        .digest('hex')
+        .slice(0, 8)}`;
+      const begun = await runs.order({ chain, goal, part, requester: requester.bareJid, id });
+      const run = await settled(runs, begun, goal, call);
+      const record = runRecord(run, requester.bareJid);
+      if (run.outcome === 'done' && run.goal === goal) return record;
+      if (run.goal !== goal)
+        throw new Failure('chain-failed', {
+          chain,
+          outcome: 'turned',
+          problem: `it was ordered ${run.goal} meanwhile`,
+        });
+      throw new Failure('chain-failed', {
+        chain,
+        outcome: outcomeOf(run),
+        problem: problemOf(run) ?? 'see chain status',
+      });
+    };
+  return { 'chain.up': order('up'), 'chain.down': order('down') };
+}
+
+/** Wait until a run has an outcome, or is turned; its progress is the job's. */
+async function settled(runs: Chains['runs'], begun: Run, goal: 'up' | 'down', call: Call): Promise<Run> {
+  const { promise, resolve, reject } = Promise.withResolvers<Run>();
+  const look = (run: Run): void => {
+    if (run.id !== begun.id) return;
+    const { there, of } = countsOf(run);
+    call.progress(`${there} of ${of} nodes are ${goal}`, of === 0 ? 100 : Math.floor((100 * there) / of));
+    if (run.outcome !== undefined || run.goal !== goal) resolve(run);
+  };
+  const off = runs.onStep((_chain, _before, { run }) => look(run));
+  const onAbort = (): void => {
+    const isCancel = call.signal.reason instanceof Failure && call.signal.reason.code === 'job-cancelled';
+    if (isCancel) runs.cancel(begun.chain).catch(() => {});
+    reject(call.signal.reason);
+  };
+  call.signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    look((await runs.find(begun.id)) ?? begun);
+    return await promise;
+  } finally {
+    off();
+    call.signal.removeEventListener('abort', onAbort);
+  }
+}
