@@ -27,7 +27,7 @@ export interface ConductorDeps {
   keep(run: Run, changed: readonly number[]): Promise<void>;
   /** Have it done, however long that takes. Rejects where it was given up, by the signal alone. */
   carryOut(action: Action, signal: AbortSignal): Promise<Ended>;
-  /** Told after each step that changed something. */
+  /** Told after each step or order that changed something. */
   stepped(before: Run, step: Step): void;
   clock: Clock;
   onBug(error: unknown): void;
@@ -52,6 +52,8 @@ export function conductor(deps: ConductorDeps): Conductor {
   const outcomes = new Map<string, Ended>();
   const underWay = new Map<string, AbortController>();
   let run = deps.run;
+  /** As it was told of last. */
+  let told = run;
   let step: Step = { run, actions: [], waits: [] };
   let isStopped = false;
   let isDue = false;
@@ -71,13 +73,14 @@ export function conductor(deps: ConductorDeps): Conductor {
   const takeStep = async (): Promise<void> => {
     isDue = false;
     if (isStopped) return;
-    const before = run;
     const taken = advance(graph, run, { nodes: deps.facts(run), outcomes }, clock.now());
     await keep(taken.run);
     step = taken;
     for (const action of taken.actions) begin(action);
     forget();
     arm(taken.wakeAt);
+    const before = told;
+    told = run;
     if (before !== run) deps.stepped(before, taken);
   };
   const begin = (action: Action): void => {
