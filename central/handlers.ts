@@ -60,7 +60,7 @@ export function centralHandlers({
   chains,
   perform,
 }: HandlerDeps): Handlers<CentralVerbs> {
-  const ask = agentCaller({ entity, clock: systemClock });
+  const ask = agentCaller({ entity, clock: systemClock, site });
   const deps = { site, ask, may };
   return {
     // The agent's answer is held to its row, which perform checks: no type is lost that was there.

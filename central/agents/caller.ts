@@ -8,7 +8,7 @@
  * same operation is asked again.
  */
 import { createHash } from 'node:crypto';
-import type { SiteHost } from '#central/inventory/site.ts';
+import type { Site, SiteChange, SiteHost } from '#central/inventory/site.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Call } from '#shared/verb/request.ts';
@@ -19,6 +19,8 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 export interface CallerDeps {
   entity: Pick<Entity, 'request' | 'bareJid'>;
   clock: Clock;
+  /** Hears of agents that begin anew: what their lives before were asked, nobody answers. */
+  site: Pick<Site, 'onChange'>;
 }
 
 export type AskAgent = (
@@ -44,12 +46,14 @@ const ABSENT: ReadonlySet<string> = new Set([
 /** Longer than this nobody waits for an agent that is not there. */
 const PATIENCE_MS = 20_000;
 
-export function agentCaller({ entity, clock }: CallerDeps): AskAgent {
+export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
   return async (host, verb, row, args, call) => {
     if (host.reach === 'unreachable') throw unreachable(host, host.problem ?? 'it is not heard');
     const operation = operationAt(call);
     const began = clock.now();
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
+      const inVain = new AbortController();
+      const off = site.onChange((change) => isAnew(change, host.name) && inVain.abort(new Failure('no-answer', {})));
       try {
         return await runVerb(entity, `${host.jid}/agent`, verb, row, args, {
           from: entity.bareJid,
@@ -58,17 +62,24 @@ export function agentCaller({ entity, clock }: CallerDeps): AskAgent {
           // Who asked central has said yes to it.
           confirmed: true,
           timeoutMs: Math.max(ATTEMPT_MS, row.job ? 0 : row.timeoutMs + 2_000),
-          signal: call.signal,
+          signal: AbortSignal.any([call.signal, inVain.signal]),
         });
       } catch (error) {
+        if (inVain.signal.aborted && !call.signal.aborted) continue;
         if (!mayAskAgain(error)) throw error;
         if (call.signal.aborted || clock.now() - began + pauseMs > PATIENCE_MS)
           throw unreachable(host, messageOf(error));
         await paused(clock, pauseMs, call.signal);
+      } finally {
+        off();
       }
     }
   };
 }
+
+/** Whether the agent of a host has begun anew. */
+const isAnew = (change: SiteChange, host: string): boolean =>
+  change.what === 'host' && change.name === host && change.before?.known.epoch !== change.after?.known.epoch;
 
 /** Different for each requester, and of a length that any agent takes. */
 const operationAt = ({ requester, operation }: Pick<Call, 'requester' | 'operation'>): string =>

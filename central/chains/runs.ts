@@ -163,6 +163,7 @@ export class ChainRuns {
     const going: Going = { requester, conductor: conductor(this.#conducting(chain, run)) };
     this.#going.set(chain.stored.name, going);
     this.#watch(chain.graph, run);
+    going.conductor.start();
     return going;
   }
   #conducting(chain: KnownChain, run: Run): ConductorDeps {

@@ -37,6 +37,8 @@ export interface Conductor {
   readonly run: Run;
   /** The last step: what is waited for. */
   readonly step: Step;
+  /** Begin what is outstanding, and step. */
+  start(): void;
   /** Something may have changed. */
   nudge(): void;
   /** Change the run, as by redirect, hold or cancel; resolves when it is kept. @throws what `change` throws, Failure host-space */
@@ -120,9 +122,11 @@ export function conductor(deps: ConductorDeps): Conductor {
     });
   };
 
-  for (const action of outstanding(run)) begin(action);
-  nudge();
   return {
+    start: () => {
+      for (const action of outstanding(run)) begin(action);
+      nudge();
+    },
     get run() {
       return run;
     },

@@ -26,8 +26,8 @@ function scene(lines: readonly string[]) {
   const bugs: unknown[] = [];
   const disk = { isFull: false };
   let run = begin(graph, 'r', 'up', [], clock.now());
-  const conduct = (): Conductor =>
-    conductor({
+  const conduct = (): Conductor => {
+    const conducted = conductor({
       graph,
       run,
       clock,
@@ -51,6 +51,9 @@ function scene(lines: readonly string[]) {
       stepped: (_before, { run: now }) => told.push(now.outcome ?? now.nodes.map(({ phase }) => phase).join(' ')),
       onBug: (error) => bugs.push(error),
     });
+    conducted.start();
+    return conducted;
+  };
   const idsOf = (): string[] => begun.map(({ action }) => action.operation.id);
   return { graph, clock, facts, begun, kept, told, bugs, disk, conduct, idsOf };
 }
