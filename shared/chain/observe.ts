@@ -41,19 +41,29 @@ function takeAnswer(step: Stepping, at: number): undefined {
   put(step, at, { operation: undefined, ...(isComing ? { coming: true } : {}) });
 }
 
-/** A clock that was set back must not make a wait longer: what would lie ahead happened now. */
+/** A clock that was set back must not make a wait longer: what would lie ahead happened now, and no wait is longer than its whole. */
 function clampClock(step: Stepping, at: number): undefined {
   const { since, upFrom, clearAt, due, losses } = nodeAt(step, at);
-  if (Math.max(since, upFrom, clearAt ?? 0, ...(losses ?? [])) <= step.now) return;
+  const latest = step.now + limitMs(step, at);
+  if (Math.max(since, upFrom, clearAt ?? 0, ...(losses ?? [])) <= step.now && (due ?? 0) <= latest) return;
   const back = Math.max(0, since - step.now);
   step.nodes[at] = {
     ...nodeAt(step, at),
     since: Math.min(since, step.now),
     upFrom: Math.min(upFrom, step.now),
     ...(clearAt === undefined ? {} : { clearAt: Math.min(clearAt, step.now) }),
-    ...(due === undefined ? {} : { due: due - back }),
+    ...(due === undefined ? {} : { due: Math.min(due - back, latest) }),
     ...(losses === undefined ? {} : { losses: losses.map((lost) => Math.min(lost, step.now)) }),
   };
+}
+
+/** How long the phase of a node may last. */
+function limitMs(step: Stepping, at: number): number {
+  const { phase, tries } = nodeAt(step, at);
+  const { spec } = graphAt(step, at);
+  if (phase === 'starting' || phase === 'started') return spec.timeoutMs;
+  if (phase === 'stopping') return spec.stop.timeoutMs;
+  return phase === 'retrying' ? pauseMs(spec.retries, Math.max(1, tries)) : spec.delayMs;
 }
 
 /** While its host cannot be reached a node's time stands still: unreachable is not down. @returns whether it does */

@@ -23,7 +23,7 @@ export function checkStep(graph: Graph, before: Run, facts: Facts, now: number, 
     const at = graph.places.get(node) ?? -1;
     assert.deepEqual(run.nodes[at]?.operation, operation, `${node}: what is sent stands in the run`);
     if (operation.verb === 'start') checkStart(graph, run, facts, now, at);
-    else if (run.nodes[at]?.want === 'down' && before.nodes[at]?.phase !== 'stopping') checkStop(graph, run, at);
+    else if (isFirstStop(before.nodes[at])) checkStop(graph, run, at);
   }
   for (const { node, operation } of outstanding(run))
     assert.ok(operation.verb === 'stop' || nodeNamed(graph, run, node).want === 'up', `${node} would be started again`);
@@ -98,6 +98,9 @@ function isThere(graph: Graph, run: Run, facts: Facts, now: number, edge: Edge):
   if (probe.from < upFrom && (probe.at - upFrom) / spec.ready.everyMs < spec.ready.good) return false;
   return probe.at <= now && now - probe.at <= spec.ready.freshMs;
 }
+
+/** Not one that is repeated with force, nor one before a retry, which leaves alone what is above it. */
+const isFirstStop = (before: NodeRun | undefined): boolean => before?.want === 'down' && before.phase !== 'stopping';
 
 /** Reverse of the start: nobody who waits for it, and is to be stopped, is up. */
 function checkStop(graph: Graph, run: Run, at: number): void {
