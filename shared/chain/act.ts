@@ -109,7 +109,7 @@ export function takeDown(step: Stepping, at: number): undefined {
   if (stuck !== undefined) return put(step, at, { phase: 'blocked', note: `${nodeAt(step, stuck).name} did not stop` });
   const awaited = others.filter((next) => !GONE.has(nodeAt(step, next).phase));
   if (awaited.length > 0) return spell(step, at, 'before', namesAt(step, awaited));
-  if (!isManaged(node)) return put(step, at, { phase: 'stopped' });
+  if (!isManaged(node)) return put(step, at, { phase: 'stopped', due: undefined });
   if (state === 'unknown') return spell(step, at, 'host', [node.spec.host ?? node.name]);
   if (state === 'down' && !isComing(nodeAt(step, at))) {
     put(step, at, { phase: 'stopped', due: undefined, mine: false });

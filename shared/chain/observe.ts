@@ -1,6 +1,6 @@
 import { spokenMs } from '#shared/model/duration.ts';
 import { lose } from './keep.ts';
-import { isManaged } from './run.ts';
+import { isManaged, type Operation } from './run.ts';
 import {
   answerAt,
   factAt,
@@ -37,23 +37,36 @@ function takeAnswer(step: Stepping, at: number): undefined {
   const { operation, seen } = nodeAt(step, at);
   const answer = answerAt(step, at);
   if (!operation || !answer) return;
-  const isComing = operation.verb === 'start' && answer.ok && !seen;
-  put(step, at, { operation: undefined, ...(isComing ? { coming: true } : {}) });
+  put(step, at, { operation: undefined, ...(!seen && mayHaveCome(operation, answer.ok) ? { coming: true } : {}) });
 }
 
-/** A clock that was set back must not make a wait longer: what would lie ahead happened now. */
+/** Whether, by an answer, this start or one before it that was not answered may have been carried out. */
+const mayHaveCome = ({ verb, supersedes, beats }: Operation, isOk: boolean): boolean =>
+  verb === 'start' ? isOk || supersedes !== undefined : beats === true && !isOk;
+
+/** A clock that was set back must not make a wait longer: what would lie ahead happened now, and no wait is longer than its whole. */
 function clampClock(step: Stepping, at: number): undefined {
   const { since, upFrom, clearAt, due, losses } = nodeAt(step, at);
-  if (Math.max(since, upFrom, clearAt ?? 0, ...(losses ?? [])) <= step.now) return;
+  const latest = step.now + limitMs(step, at);
+  if (Math.max(since, upFrom, clearAt ?? 0, ...(losses ?? [])) <= step.now && (due ?? 0) <= latest) return;
   const back = Math.max(0, since - step.now);
   step.nodes[at] = {
     ...nodeAt(step, at),
     since: Math.min(since, step.now),
     upFrom: Math.min(upFrom, step.now),
     ...(clearAt === undefined ? {} : { clearAt: Math.min(clearAt, step.now) }),
-    ...(due === undefined ? {} : { due: due - back }),
+    ...(due === undefined ? {} : { due: Math.min(due - back, latest) }),
     ...(losses === undefined ? {} : { losses: losses.map((lost) => Math.min(lost, step.now)) }),
   };
+}
+
+/** How long the phase of a node may last. */
+function limitMs(step: Stepping, at: number): number {
+  const { phase, tries } = nodeAt(step, at);
+  const { spec } = graphAt(step, at);
+  if (phase === 'starting' || phase === 'started') return spec.timeoutMs;
+  if (phase === 'stopping') return spec.stop.timeoutMs;
+  return phase === 'retrying' ? pauseMs(spec.retries, Math.max(1, tries)) : spec.delayMs;
 }
 
 /** While its host cannot be reached a node's time stands still: unreachable is not down. @returns whether it does */
@@ -77,7 +90,8 @@ function observeStart(step: Stepping, at: number): undefined {
     return put(step, at, { phase: 'started', seen: true, operation: answer ? undefined : operation });
   if (answer?.ok) return put(step, at, { phase: 'started', operation: undefined, coming: true });
   if (answer) {
-    put(step, at, { operation: undefined });
+    const coming = operation && mayHaveCome(operation, false) ? true : undefined;
+    put(step, at, { operation: undefined, coming });
     return retryOrFail(step, at, answer.problem ?? 'its start was refused');
   }
   if (isPaused(step, at, spec.timeoutMs)) return;
@@ -116,6 +130,8 @@ function observeStop(step: Stepping, at: number): undefined {
     due: undefined,
     bounce: undefined,
     operation: answer ? undefined : operation,
+    // The start that it was to beat may have been carried out: that it is seen down may be old news.
+    ...(answer && operation && mayHaveCome(operation, answer.ok) ? { coming: true } : {}),
   });
   step.failed.push(at);
 }

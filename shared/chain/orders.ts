@@ -48,7 +48,7 @@ export function redirect(graph: Graph, run: Run, goal: 'up' | 'down', part: read
  */
 export function turned(node: NodeRun, want: Want, now: number): NodeRun {
   if (node.want === want && !isSettled(node)) return node;
-  if (want === 'none') return { ...node, want, phase: 'left', since: now };
+  if (want === 'none') return { ...node, want, phase: 'left', since: now, due: undefined };
   const { bounce: _bounce, losses: _losses, ...kept } = node;
   if (node.phase === 'stopping') return { ...kept, want, tries: 0 };
   const { due: _due, clearAt: _clearAt, note: _note, ...rest } = kept;

@@ -48,7 +48,7 @@ export interface NodeRun {
   seen: boolean;
   /** Good answers before this do not count: they are from an earlier life, ms. */
   upFrom: number;
-  /** Its start was answered well, and it has not been seen up since: that it is down may be old news. */
+  /** Its start may have been carried out, and it has not been seen up since: that it is seen down may be old news. */
   coming?: true;
   /** Not answered yet. It stays until it is, or until the next one supersedes it. */
   operation?: Operation;

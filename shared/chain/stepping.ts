@@ -55,11 +55,12 @@ export function factAt(step: Stepping, at: number): Fact {
   return spec.kind === 'group' || spec.kind === 'check' ? { ...fact, state: 'up' } : fact;
 }
 
-/** Replace a node. A new phase begins now, and forgets what ended the one before. */
+/** Replace a node. A new phase begins now; one on which nothing more is done has no end. */
 export function put(step: Stepping, at: number, change: Partial<NodeRun>): undefined {
   const old = nodeAt(step, at);
   const isNew = change.phase !== undefined && change.phase !== old.phase;
-  step.nodes[at] = { ...old, ...change, since: isNew ? step.now : old.since };
+  const due = change.phase && GONE.has(change.phase) ? { due: undefined } : {};
+  step.nodes[at] = { ...old, ...change, ...due, since: isNew ? step.now : old.since };
 }
 
 /** Whether a node is up and answers as its chain says, since its last start and not long ago; a group, whether its members do. */

@@ -9,6 +9,7 @@ import { type Facts, hasEnded, type NodeRun, outstanding, type Run } from '#shar
  *
  * - what is started is not up already, is not held, and all that it needs is there; softly needed things are there or given up;
  * - what is stopped for good has nobody left above it who is to be stopped and is not, at its first stop;
+ * - what is stopped since it needs what was lost has nobody left above it who is to be stopped for the same reason;
  * - no group has more on the way than it bounds, after a start;
  * - one node gets at most one operation in a step, and it stands in the run as it was sent;
  * - what is to be sent again after a crash is never the start of what is wanted down;
@@ -23,7 +24,8 @@ export function checkStep(graph: Graph, before: Run, facts: Facts, now: number, 
     const at = graph.places.get(node) ?? -1;
     assert.deepEqual(run.nodes[at]?.operation, operation, `${node}: what is sent stands in the run`);
     if (operation.verb === 'start') checkStart(graph, run, facts, now, at);
-    else if (run.nodes[at]?.want === 'down' && before.nodes[at]?.phase !== 'stopping') checkStop(graph, run, at);
+    else if (isFirstStop(before.nodes[at])) checkStop(graph, run, at);
+    else if (run.nodes[at]?.bounce && before.nodes[at]?.phase !== 'stopping') checkBounce(graph, run, at);
   }
   for (const { node, operation } of outstanding(run))
     assert.ok(operation.verb === 'stop' || nodeNamed(graph, run, node).want === 'up', `${node} would be started again`);
@@ -99,6 +101,9 @@ function isThere(graph: Graph, run: Run, facts: Facts, now: number, edge: Edge):
   return probe.at <= now && now - probe.at <= spec.ready.freshMs;
 }
 
+/** Not one that is repeated with force, nor one before a retry, which leaves alone what is above it. */
+const isFirstStop = (before: NodeRun | undefined): boolean => before?.want === 'down' && before.phase !== 'stopping';
+
 /** Reverse of the start: nobody who waits for it, and is to be stopped, is up. */
 function checkStop(graph: Graph, run: Run, at: number): void {
   const node = graph.nodes[at] as GraphNode;
@@ -107,5 +112,13 @@ function checkStop(graph: Graph, run: Run, at: number): void {
     const isHard = graph.nodes[place]?.after.some((edge) => edge.at === at && edge.need === 'hard');
     const isOut = other.phase === 'stopped' || (!isHard && ['failed', 'blocked', 'left'].includes(other.phase));
     assert.ok(other.want !== 'down' || isOut, `${node.name} is stopped before ${other.name} (${other.phase})`);
+  }
+}
+
+function checkBounce(graph: Graph, run: Run, at: number): void {
+  for (const place of graph.nodes[at]?.before ?? []) {
+    const isHard = graph.nodes[place]?.after.some((edge) => edge.at === at && edge.need === 'hard');
+    const other = run.nodes[place] as NodeRun;
+    assert.ok(!isHard || !other.bounce, `${graph.nodes[at]?.name} is stopped before ${other.name}, which needs it`);
   }
 }

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { sayWait } from '#shared/chain/explain.ts';
+import { Failure } from '#shared/errors.ts';
+import { graphOf } from '#test/unit/support/chains/notation.ts';
+import { player } from '#test/unit/support/chains/player.ts';
+
+describe('explain', () => {
+  it('refuses a node that is not there, with what may have been meant', () => {
+    const p = player(graphOf('venti'));
+    p.at(0, 'venti is down; up');
+    assert.throws(
+      () => p.why('vent'),
+      (error: unknown) => error instanceof Failure && JSON.stringify(error).includes('chain-node-unknown'),
+    );
+  });
+  it('says of a node what became of it', () => {
+    const p = player(graphOf('a : on-failure continue', 'b', 'c'));
+    p.at(0, 'a b c are down; up a b');
+    p.at(5_000, 'a no: no disk; b works');
+    assert.equal(p.why('a'), 'a is failed since 0 ms: no disk.');
+    assert.equal(p.why('b'), 'b is ready since 0 ms.');
+    assert.equal(p.why('c'), 'c is not part of this run.');
+  });
+  it('says what it waits for, since when, for how long at most, and what went wrong before', () => {
+    const wait = { node: 'a', why: 'retry', on: [], since: 1_000, until: 9_000, note: 'no memory' } as const;
+    assert.equal(
+      sayWait(wait, 3_000),
+      'waits before it is tried again, since 2 s, for at most 6 s more; before this: no memory.',
+    );
+    assert.equal(sayWait({ ...wait, note: undefined }, 9_000), 'waits before it is tried again, since 8 s.');
+  });
+  it('names five, and how many more', () => {
+    const on = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    assert.equal(
+      sayWait({ node: 'x', why: 'after', on, since: 0 }, 0),
+      'waits for a, b, c, d, e and 2 more to be there, since 0 ms.',
+    );
+  });
+});
