@@ -24,6 +24,7 @@ import { passedHandlers } from './verbs/passed.ts';
 import { roleHandlers } from './verbs/role.ts';
 import { scheduleHandlers } from './verbs/schedule.ts';
 import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
+import { tagHandlers } from './verbs/tag.ts';
 
 export interface HandlerDeps {
   site: Site;
@@ -63,6 +64,7 @@ export function centralHandlers({
     ...(passedHandlers({ site, ask, feed }, passedGuestVerbs) as unknown as Handlers<typeof passedGuestVerbs>),
     ...siteHostHandlers(deps),
     ...siteGuestHandlers(deps),
+    ...tagHandlers(site),
     ...placedHandlers(deps),
     ...enrolmentHandlers(hosts),
     ...contactHandlers(contactDeps),
