@@ -5,7 +5,7 @@ import type { Handlers } from '#shared/verb/handlers.ts';
 import { BUILT_IN_ROLES, type Grant, type Policy, roleNamed, roleNames, type Target } from '#shared/verb/policy.ts';
 import type { Requester } from '#shared/verb/request.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
-import { rowOf, type VerbTable } from '#shared/verb/verb.ts';
+import { idOf, rowOf, type VerbTable } from '#shared/verb/verb.ts';
 import type { RoleRecord, roleVerbs, WhoRecord } from '#shared/verbs/role.ts';
 import { bareOf, domainpartOf } from '#shared/xmpp/jid.ts';
 
@@ -101,7 +101,7 @@ function knownRole(policy: Policy, role: string) {
 
 /** @throws Failure verb-unknown, with the names that are like it */
 function knownVerb(table: VerbTable, word: string): string {
-  const verb = word.trim().replace(/\s+/, '.').toLowerCase();
+  const verb = idOf(word);
   if (rowOf(table, verb)) return verb;
   const near = didYouMean(verb, Object.keys(table));
   throw new Failure('verb-unknown', { verb: near ? `${verb}.${near}` : verb });

@@ -4,6 +4,7 @@ import { followingOf, timesOf } from '#central/schedules/times.ts';
 import { Failure } from '#shared/errors.ts';
 import type { ScheduleRecord } from '#shared/model/schedule.ts';
 import { readArguments } from '#shared/verb/arguments.ts';
+import { riskOf } from '#shared/verb/confirm.ts';
 import { argFields } from '#shared/verb/fields.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
@@ -88,7 +89,7 @@ function checkedRun(
   const args = argumentsFor(row, words);
   if (!mayRun(rules, requester, verb, args))
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${targetOf(row, args)}`.trim() });
-  if (row.risk === 'destroy' && !isSure) {
+  if (riskOf(rules.table, row, args) === 'destroy' && !isSure) {
     const problem = `${verb} may lose work or data, and nobody can be asked when it is due: say sure=yes`;
     throw new Failure('bad-argument', { field: 'sure', problem });
   }

@@ -120,8 +120,9 @@ export const fleetVerbs = {
   'fleet.run': verb({
     summary: 'Carry a verb out on many guests at once.',
     details:
-      'The guests are those that `where` selects and that you may use the verb on. So many at once as `parallel` says; the answer is a table with the outcome of each.',
+      'The guests are those that `where` selects and that you may use the verb on. So many at once as `parallel` says; the answer is a table with the outcome of each. It asks first where that verb may lose work or data, and then names the guests.',
     risk: 'destroy',
+    riskArg: 'verb',
     args: z.strictObject({
       verb: z.string().max(64).meta({ title: 'Verb', description: 'Of a guest: guest.start.', choices: 'verb' }),
       where,
@@ -134,7 +135,7 @@ export const fleetVerbs = {
     }),
     positional: ['verb', 'where'],
     result: z.array(TargetOutcome),
-    failures: [],
+    failures: ['verb-unknown'],
     timeoutMs: 600_000,
     example: 'fleet run guest.start host:host1 state:shutoff',
   }),

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { Site } from '#central/inventory/site.ts';
-import type { InventoryStore, StoredHost } from '#central/inventory/store.ts';
 import { tagHandlers } from '#central/verbs/tag.ts';
 import { Failure } from '#shared/errors.ts';
 import type { SiteGuestRecord, SiteHostRecord } from '#shared/model/site.ts';
@@ -10,29 +8,16 @@ import { sayResult } from '#shared/verb/say.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import { tagVerbs } from '#shared/verbs/tag.ts';
 import { guestOf } from '#test/unit/support/guest.ts';
+import { siteOf } from '#test/unit/support/site.ts';
 
 type Id = keyof typeof tagVerbs;
 type Tagged = Pick<SiteGuestRecord | SiteHostRecord, 'tags' | 'title' | 'notes'>;
 
 describe('tags, titles and notes', () => {
   let tag: (line: string) => Promise<Tagged>;
-  let site: Site;
-  /** What is written waits for a turn of the event loop, as on a disk. */
-  const written = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   beforeEach(() => {
-    const fossil = guestOf('fossil', { title: 'of the hypervisor' });
-    const host: StoredHost = {
-      ...{ name: 'host1', jid: 'host1@skerry.test', enrolledAt: '2026-01-01T00:00:00Z', heardAt: null },
-      ...{ tags: [], title: null, notes: null },
-      known: { epoch: 1, seq: 1, facts: undefined, guests: new Map([[fossil.uuid, fossil]]) },
-    };
-    const { name, uuid } = fossil;
-    const contacts = [{ contact: name, name, uuid, tags: [], title: null, notes: null }];
-    const contactOf = new Map([['host1', new Map([[uuid, name]])]]);
-    const never = async (): Promise<void> => assert.fail('no report was taken');
-    const store: InventoryStore = { putHost: written, putContact: written, putReport: never, removeHost: never };
-    site = new Site({ loaded: { hosts: [host], contacts, contactOf }, store, now: Date.now, onBug: assert.fail });
+    const site = siteOf({ host1: [guestOf('fossil', { title: 'of the hypervisor' })] });
     const handlers = tagHandlers(site) as unknown as Record<Id, (args: object) => Promise<unknown>>;
     tag = async (line) => {
       const spoken = parseWords(line.split(' '), tagVerbs);
