@@ -52,6 +52,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     loaded: kept.schedules,
     store: scheduleStore(writer),
     perform: performNow,
+    jobs,
     clock: systemClock,
     onBug,
   });

@@ -71,7 +71,7 @@ export function centralHandlers({
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
     ...roleHandlers({ policies, site, table: centralVerbs }),
-    ...scheduleHandlers({ runner: schedules, may, table: centralVerbs, now: Date.now }),
+    ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, now: Date.now }),
     ...auditHandlers({ trail, table: centralVerbs }),
     ...backupHandlers(backups),
   };

@@ -43,11 +43,22 @@ interface Plan {
 }
 
 /** @throws Failure verb-unknown, bad-argument: it would come to nothing */
-function planOf(
-  { site, may, table }: Omit<FleetDeps, 'perform'>,
-  { verb: word, where, args: lines }: FleetArgs,
-  requester: Requester,
-): Plan {
+function planOf({ site, may, table }: Omit<FleetDeps, 'perform'>, asked: FleetArgs, requester: Requester): Plan {
+  const { isMeant, ...wanted } = readFleetRun(table, asked);
+  const selected = site.guests().filter(isMeant);
+  const targets = selected.filter(({ contact }) => may(requester, wanted.verb, { guest: contact }));
+  if (targets.length === 0)
+    throw new Failure('bad-argument', { field: 'where', problem: noneOf(selected, wanted.verb) });
+  return { ...wanted, targets };
+}
+export type FleetArgs = Pick<ArgsOf<(typeof fleetVerbs)['fleet.run']>, 'verb' | 'where' | 'args'>;
+
+interface Wanted extends Omit<Plan, 'targets'> {
+  isMeant(guest: SiteGuest): boolean;
+}
+
+/** What holds whichever guests there are. @throws Failure verb-unknown, bad-argument */
+function readFleetRun(table: VerbTable, { verb: word, where, args: lines }: FleetArgs): Wanted {
   const verb = idOf(word);
   const row = rowOf(table, verb);
   const near = didYouMean(verb, ofGuests(table));
@@ -55,15 +66,13 @@ function planOf(
   const { guestArg } = row;
   if (!guestArg || !ofGuests(table).includes(verb))
     throw new Failure('bad-argument', { field: 'verb', problem: `${verb} is no verb of a guest; try guest.start` });
-  const selected = site.guests().filter(guestSelector(where));
-  const targets = selected.filter(({ contact }) => may(requester, verb, { guest: contact }));
-  const [first] = targets;
-  if (!first) throw new Failure('bad-argument', { field: 'where', problem: noneOf(selected, verb) });
   const args = namedArguments(lines);
-  readArguments(row, { ...args, [guestArg]: first.contact });
-  return { verb, row, guestArg, args, targets };
+  readArguments(row, { ...args, [guestArg]: 'any' });
+  return { verb, row, guestArg, args, isMeant: guestSelector(where) };
 }
-type FleetArgs = Pick<ArgsOf<(typeof fleetVerbs)['fleet.run']>, 'verb' | 'where' | 'args'>;
+
+/** @throws Failure verb-unknown, bad-argument: it would come to nothing, whichever guests there are by then */
+export const requireFleetRun = (table: VerbTable, asked: FleetArgs): void => void readFleetRun(table, asked);
 
 /** Verbs that name a guest that is there. */
 const ofGuests = (table: VerbTable): string[] =>
