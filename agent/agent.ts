@@ -41,6 +41,7 @@ import { serveProbes } from './probes/serve.ts';
 import { serveReports } from './reports/serve.ts';
 import { authority } from './roles/authority.ts';
 import { agentHandlers } from './verbs/agent.ts';
+import { guestQuestions } from './verbs/guest.ts';
 import { hostNow } from './verbs/host.ts';
 import { supportedBy } from './verbs/supported.ts';
 
@@ -93,6 +94,7 @@ export async function startAgent(
     performer<AgentVerbs>({
       ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
       audit: journal.audit,
+      questions: guestQuestions({ inventory }),
       here: { driver: driver.kind, host },
     }),
   );

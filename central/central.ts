@@ -27,6 +27,7 @@ import { serveRoom } from './room/room.ts';
 import { scheduleRunner } from './schedules/runner.ts';
 import { scheduleStore } from './schedules/store.ts';
 import { serveSurfaces } from './surfaces.ts';
+import { siteQuestions } from './verbs/questions.ts';
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
@@ -52,6 +53,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     loaded: kept.schedules,
     store: scheduleStore(writer),
     perform: performNow,
+    jobs,
     clock: systemClock,
     onBug,
   });
@@ -68,6 +70,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     performer<CentralVerbs>({
       ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
       supports: () => true,
+      questions: siteQuestions({ site, may, table: centralVerbs }),
       audit: trail.add,
       here: { driver: 'site', host: config.jid },
       limits: config.limits,

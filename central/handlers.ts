@@ -26,6 +26,7 @@ import { passedHandlers } from './verbs/passed.ts';
 import { roleHandlers } from './verbs/role.ts';
 import { scheduleHandlers } from './verbs/schedule.ts';
 import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
+import { tagHandlers } from './verbs/tag.ts';
 
 export interface HandlerDeps {
   site: Site;
@@ -67,13 +68,14 @@ export function centralHandlers({
     ...(passedHandlers({ site, ask, feed }, passedGuestVerbs) as unknown as Handlers<typeof passedGuestVerbs>),
     ...siteHostHandlers(deps),
     ...siteGuestHandlers(deps),
+    ...tagHandlers(site),
     ...placedHandlers(deps),
     ...enrolmentHandlers(hosts),
     ...contactHandlers(contactDeps),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
     ...roleHandlers({ policies, site, table: centralVerbs }),
-    ...scheduleHandlers({ runner: schedules, may, table: centralVerbs, now: Date.now }),
+    ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, now: Date.now }),
     ...auditHandlers({ trail, table: centralVerbs }),
     ...backupHandlers(backups),
     ...chainHandlers({ chains, now: Date.now }),

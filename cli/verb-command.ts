@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { Failure, messageOf } from '#shared/errors.ts';
@@ -6,8 +7,9 @@ import { readArguments } from '#shared/verb/arguments.ts';
 import { argFields, resultFields } from '#shared/verb/fields.ts';
 import { jobRow } from '#shared/verb/job-row.ts';
 import { lineOf } from '#shared/verb/say.ts';
-import { rowOf, spokenOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
+import { rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
+import type { Ran } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { type Asked, ask, askAll, type HostAt, waitForJob } from './asking.ts';
 import { connect } from './connect.ts';
@@ -43,7 +45,6 @@ export async function verbCommand(
   const site = await siteFor(options);
   const central = table === centralVerbs ? centralOf(site) : undefined;
   const hosts = central ? [] : chosenHosts(site.hosts, options.host);
-  await confirm(wanted);
   const entity = await connect(site);
   try {
     if (central) return await onOne(entity, central, wanted);
@@ -69,15 +70,27 @@ async function withFiles(row: Verb, args: Record<string, unknown>): Promise<Reco
 const centralOf = ({ central }: Site): HostAt | undefined =>
   central === undefined ? undefined : { name: 'central', jid: central };
 
-async function confirm({ verb, row, args, options }: Wanted): Promise<void> {
-  if (row.risk !== 'destroy' || options.yes) return;
-  const what = `${spokenOf(verb)} ${String(args[row.guestArg ?? ''] ?? '')}`.trim();
+/** @throws Failure confirmation-required: nobody is there to ask, or the answer was no */
+async function requireYes(what: string): Promise<void> {
   if (!process.stdin.isTTY) throw new Failure('confirmation-required', { verb: what, how: 'say --yes to go on' });
   const reader = createInterface({ input: process.stdin, output: process.stderr });
   const said = await reader.question(`${what} may lose work or data. Go on? [y/N] `);
   reader.close();
   if (!/^y(es)?$/i.test(said.trim()))
     throw new Failure('confirmation-required', { verb: what, how: 'nothing was done' });
+}
+
+/** Carry it out; what may lose work only after a yes. Whoever is asked to do it knows what that would be, and says so. */
+async function askSure(entity: Entity, host: HostAt, { verb, row, args, options }: Wanted): Promise<Ran> {
+  const { operation = randomUUID() } = options;
+  const isSure = options.yes && row.risk === 'destroy';
+  try {
+    return await ask(entity, host, verb, row, args, { confirmed: isSure, operation });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'confirmation-required' || isSure) throw error;
+    await requireYes(String(error.details.verb));
+    return ask(entity, host, verb, row, args, { confirmed: true, operation });
+  }
 }
 
 function print({ verb, row, options }: Wanted, value: unknown, withHost = false): void {
@@ -118,11 +131,8 @@ const sayTheirHost = (verb: string, row: Verb): boolean =>
   resultFields(row).fields.some(({ name }) => name === 'host' || (name === 'name' && verb.startsWith('host.')));
 
 async function onOne(entity: Entity, host: HostAt, wanted: Wanted): Promise<number> {
-  const { verb, row, args, options } = wanted;
-  const ran = await ask(entity, host, verb, row, args, {
-    confirmed: row.risk === 'destroy',
-    ...(options.operation === undefined ? {} : { operation: options.operation }),
-  });
+  const { options } = wanted;
+  const ran = await askSure(entity, host, wanted);
   if (!ran.isJob) {
     print(wanted, ran.value);
     return EXIT.done;

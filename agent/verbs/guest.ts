@@ -3,6 +3,7 @@ import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import { Failure } from '#shared/errors.ts';
 import { type Guest, GuestForm, type GuestState } from '#shared/model/guest.ts';
+import type { Asking, Questions } from '#shared/verb/confirm.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
@@ -98,6 +99,15 @@ export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
   };
 }
 
+/** What is asked before a guest may lose work: nobody is asked of one that is not there, or not in a state for it. */
+export function guestQuestions(deps: Pick<GuestDeps, 'inventory'>): Questions<typeof guestVerbs> {
+  const inState =
+    (needed: readonly GuestState[]) =>
+    async ({ guest }: { guest: string }, asking: Asking): Promise<undefined> =>
+      void (await fresh(deps, guest, needed, asking));
+  return { 'guest.poweroff': inState(ON), 'guest.delete': inState(OFF) };
+}
+
 /** So that what it writes from now on can be told from what it wrote before. A console is no reason not to start. */
 async function marked({ consoles, log }: GuestDeps, guest: Guest, signal: AbortSignal): Promise<void> {
   try {
@@ -114,10 +124,10 @@ const ON: readonly GuestState[] = ['running', 'blocked', 'paused', 'shutdown', '
 
 /** A guest in one of these states. Where the inventory says that it is not, the hypervisor is asked before refusing. */
 export async function fresh(
-  { inventory }: GuestDeps,
+  { inventory }: Pick<GuestDeps, 'inventory'>,
   name: string,
   needed: readonly GuestState[],
-  call: Call,
+  call: Pick<Call, 'verb' | 'signal'>,
 ): Promise<Guest> {
   const known = inventory.guest(name);
   const guest = needed.includes(known.state)

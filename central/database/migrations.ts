@@ -5,6 +5,7 @@ import type { Migration, MigrationProvider } from 'kysely/migration';
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-begin': { up: begin },
   '0002-chains': { up: chains },
+  '0003-titles': { up: titles },
 };
 
 export const migrations: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
@@ -152,4 +153,8 @@ async function chains({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('stop_ms', 'integer')
     .addPrimaryKeyConstraint('node_times_key', ['chain', 'node'])
     .execute();
+}
+
+async function titles({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('contacts').addColumn('title', 'text').execute();
 }

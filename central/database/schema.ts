@@ -51,6 +51,7 @@ export interface ContactTable {
   name: string;
   uuid: string;
   tags: string;
+  title: string | null;
   notes: string | null;
 }
 

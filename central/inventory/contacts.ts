@@ -12,6 +12,7 @@ export interface Contact {
   name: string;
   uuid: string;
   tags: readonly string[];
+  title: string | null;
   notes: string | null;
 }
 
@@ -55,6 +56,7 @@ export function contactBook(known: readonly Contact[]): ContactBook {
         name: guest.name,
         uuid: guest.uuid,
         tags: before?.tags ?? [],
+        title: before?.title ?? null,
         notes: before?.notes ?? null,
       };
       put(made);

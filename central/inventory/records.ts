@@ -4,12 +4,13 @@ import { hostState } from './selector.ts';
 import type { SiteGuest, SiteHost } from './site.ts';
 
 /** A guest as verbs answer it: by its name at the site. */
-export function guestRecord({ contact, guest, host, tags, notes }: SiteGuest): SiteGuestRecord {
+export function guestRecord({ contact, guest, host, tags, title, notes }: SiteGuest): SiteGuestRecord {
   const isHeard = host.reach === 'heard';
   return {
     ...guest,
     name: contact,
     host: host.name,
+    ...(title ? { title } : {}),
     ...(tags.length > 0 ? { tags: [...tags] } : {}),
     ...(notes ? { notes } : {}),
     ...(isHeard ? {} : { asOf: host.heardAt ?? host.since }),

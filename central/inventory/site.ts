@@ -32,8 +32,13 @@ export interface SiteGuest {
   guest: Guest;
   host: SiteHost;
   tags: readonly string[];
+  /** As people gave it here; the hypervisor's own is in the record. */
+  title: string | null;
   notes: string | null;
 }
+
+/** What people say of a guest or a host. */
+export type Description = Pick<Contact, 'tags' | 'title' | 'notes'>;
 
 export type SiteChange =
   | { what: 'guest'; contact: string; before: SiteGuest | undefined; after: SiteGuest | undefined }
@@ -55,7 +60,7 @@ export class Site {
   readonly #contacts: ContactBook;
   readonly #places = placements();
   readonly #listeners = new Set<(change: SiteChange) => void>();
-  /** What is under way of each host: reports of one host are taken one after the other. */
+  /** What is under way of each host or guest: reports of one host are taken one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor({ loaded, store, now, onBug }: SiteDeps) {
@@ -114,8 +119,8 @@ export class Site {
     const host = place && this.#hosts.get(place.host);
     const record = place && this.#recordOf(place.host, place.uuid);
     if (!host || !record) return undefined;
-    const { tags = [], notes = null } = this.#contacts.get(contact) ?? {};
-    return { contact, guest: record, host, tags, notes };
+    const { tags = [], title = null, notes = null } = this.#contacts.get(contact) ?? {};
+    return { contact, guest: record, host, tags, title, notes };
   }
   /** @throws Failure guest-not-found */
   guest(contact: string): SiteGuest {
@@ -168,24 +173,28 @@ export class Site {
     });
   }
 
-  /** @throws Failure host-not-found, host-space */
-  describeHost(name: string, words: Partial<Pick<SiteHost, 'tags' | 'title' | 'notes'>>): Promise<void> {
+  /** Change what people say of a host, by what they said before. @throws Failure host-not-found, host-space; what `change` throws */
+  describeHost(name: string, change: (before: Description) => Partial<Description>): Promise<void> {
     return this.#inTurn(name, async () => {
-      const after = { ...this.host(name), ...words };
+      const before = this.host(name);
+      const after = { ...before, ...change(before) };
       await this.#store.putHost(after);
       this.#replace(name, after, []);
     });
   }
 
-  /** @throws Failure guest-not-found, host-space */
-  async describeGuest(contact: string, words: Partial<Pick<Contact, 'tags' | 'notes'>>): Promise<void> {
-    const before = this.guest(contact);
-    const known = this.#contacts.get(contact);
-    if (!known) throw new Failure('guest-not-found', { guest: contact, host: 'any host' });
-    const after = { ...known, ...words };
-    await this.#store.putContact(after);
-    this.#contacts.put(after);
-    this.#tell({ what: 'guest', contact, before, after: this.find(contact) });
+  /** The same of a guest. @throws Failure guest-not-found, host-space; what `change` throws */
+  describeGuest(contact: string, change: (before: Description) => Partial<Description>): Promise<void> {
+    // A blank is in no host's name: guests have turns of their own.
+    return this.#inTurn(`guest ${contact}`, async () => {
+      const before = this.guest(contact);
+      const known = this.#contacts.get(contact);
+      if (!known) throw new Failure('guest-not-found', { guest: contact, host: 'any host' });
+      const after = { ...known, ...change(known) };
+      await this.#store.putContact(after);
+      this.#contacts.put(after);
+      this.#tell({ what: 'guest', contact, before, after: this.find(contact) });
+    });
   }
 
   async #take(host: SiteHost, report: Report): Promise<void> {
@@ -251,14 +260,14 @@ export class Site {
     }
   }
 
-  #inTurn<T>(host: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(host) ?? Promise.resolve()).then(work, work);
+  #inTurn<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(what) ?? Promise.resolve()).then(work, work);
     const settled = turn.then(
       () => {},
       () => {},
     );
-    this.#turns.set(host, settled);
-    void settled.then(() => this.#turns.get(host) === settled && this.#turns.delete(host));
+    this.#turns.set(what, settled);
+    void settled.then(() => this.#turns.get(what) === settled && this.#turns.delete(what));
     return turn;
   }
 

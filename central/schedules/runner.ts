@@ -4,13 +4,15 @@
  * Theory of operation: what is due follows from the schedule, the last time that was dealt with, and the clock (times.ts). Before a run
  * it is written down that its due time is being carried out; after it, how it went. The operation id of a run is made from the schedule's
  * name and the due time, so that a run that was cut off is asked again under the same id, and the journal sees to it that it acts once.
- * Runs of one schedule follow each other; schedules do not wait for one another.
+ * Runs of one schedule follow each other; schedules do not wait for one another. A run that began a job has gone as that job goes: its end
+ * is written down when it comes, or when it is found at the next start, unless another run has begun by then.
  *
  * What can go wrong: the clock is set forward: what lies between was missed. It is set back: what was run is not run again. There is no
  * room on the disk: nothing is run that cannot be written down first; it is tried again at the next look.
  */
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
+import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { Perform } from '#shared/verb/request.ts';
 import type { LastRun, Schedule, ScheduleStore, StoredSchedule } from './store.ts';
 import { AHEAD_MS, dueOf, type Times, timesOf } from './times.ts';
@@ -19,6 +21,7 @@ export interface RunnerDeps {
   loaded: readonly StoredSchedule[];
   store: ScheduleStore;
   perform: Perform;
+  jobs: Pick<JobRunner, 'find' | 'onJob'>;
   clock: Clock;
   onBug(error: unknown): void;
 }
@@ -49,60 +52,15 @@ interface Entry {
   isUnwritten: boolean;
 }
 
-export function scheduleRunner({ loaded, store, perform, clock, onBug }: RunnerDeps): ScheduleRunner {
-  const entries = new Map<string, Entry>();
-  for (const kept of loaded) {
-    try {
-      entries.set(kept.schedule.name, entryOf(kept));
-    } catch (error) {
-      // As when the time zone is not known to this system any more: the others run all the same.
-      onBug(error);
-    }
-  }
+export function scheduleRunner(deps: RunnerDeps): ScheduleRunner {
+  const { loaded, store, jobs, clock, onBug } = deps;
+  const entries = entriesOf(loaded, onBug);
   let isRunning = false;
   let callOff = (): void => {};
+  let offJobs = (): void => {};
 
   const isThere = (entry: Entry): boolean => isRunning && entries.get(entry.kept.schedule.name) === entry;
-  const put = async (entry: Entry, change: Partial<StoredSchedule>): Promise<void> => {
-    const kept = { ...entry.kept, ...change };
-    await store.put(kept);
-    entry.kept = kept;
-  };
-  /** What happened cannot be taken back for want of room: it counts, and is written as soon as it can be. */
-  const settle = async (entry: Entry, change: Partial<StoredSchedule>): Promise<void> => {
-    entry.kept = { ...entry.kept, ...change };
-    entry.isUnwritten = true;
-    await store.put(entry.kept);
-    entry.isUnwritten = false;
-  };
-
-  const carryOut = async (entry: Entry, dueMs: number): Promise<void> => {
-    const due = new Date(dueMs).toISOString();
-    await put(entry, { lastRun: { due, outcome: 'running' } });
-    const lastRun = await runOf(perform, entry.kept.schedule, due);
-    if (!isRunning) return;
-    const next = entry.times.next(dueMs);
-    await settle(entry, { lastRun, lastAt: due, nextAt: isoOf(next) });
-  };
-  const turn = async (entry: Entry): Promise<void> => {
-    if (entry.isUnwritten) await settle(entry, {});
-    while (isThere(entry)) {
-      const cutOff = cutOffAt(entry.kept);
-      const due =
-        cutOff === undefined
-          ? dueOf(entry.times, entry.kept.schedule.missed, lastOf(entry.kept), clock.now())
-          : { runs: [cutOff] };
-      if (due.passed !== undefined) {
-        const passed = new Date(due.passed).toISOString();
-        await settle(entry, { lastAt: passed, lastRun: { due: passed, outcome: 'skipped' }, nextAt: isoOf(due.next) });
-      }
-      if (due.runs.length === 0) {
-        entry.kept = { ...entry.kept, nextAt: isoOf(due.next) };
-        return;
-      }
-      for (const dueMs of due.runs) if (isThere(entry)) await carryOut(entry, dueMs);
-    }
-  };
+  const turn = turner(deps, () => isRunning, isThere);
   const take = async (entry: Entry): Promise<void> => {
     entry.isBusy = true;
     entry.hasFailed = false;
@@ -118,7 +76,8 @@ export function scheduleRunner({ loaded, store, perform, clock, onBug }: RunnerD
   };
   const look = (): void => {
     const now = clock.now();
-    for (const entry of entries.values()) if (!entry.isBusy && wants(entry, now)) void take(entry);
+    for (const entry of entries.values())
+      if (!entry.isBusy && (wants(entry, now) || endOf(jobs, entry.kept.lastRun))) void take(entry);
     arm();
   };
   const arm = (): void => {
@@ -126,9 +85,11 @@ export function scheduleRunner({ loaded, store, perform, clock, onBug }: RunnerD
     if (!isRunning) return;
     const now = clock.now();
     // What failed is tried again at the next look, and not at once.
-    const waits = [...entries.values()].flatMap(({ isBusy, hasFailed, kept: { nextAt } }) =>
-      isBusy || hasFailed || nextAt === null ? [] : [Math.max(0, Date.parse(nextAt) - now)],
-    );
+    const waits = [...entries.values()].flatMap(({ isBusy, hasFailed, kept: { nextAt, lastRun } }) => {
+      if (isBusy || hasFailed) return [];
+      if (endOf(jobs, lastRun)) return [0];
+      return nextAt === null ? [] : [Math.max(0, Date.parse(nextAt) - now)];
+    });
     callOff = clock.after(
       waits.reduce((a, b) => Math.min(a, b), LOOK_MS),
       look,
@@ -138,11 +99,16 @@ export function scheduleRunner({ loaded, store, perform, clock, onBug }: RunnerD
   return {
     start: () => {
       isRunning = true;
+      offJobs = jobs.onJob(({ id, state }) => {
+        const isOurs = (entry: Entry): boolean => entry.kept.lastRun?.job === id;
+        if (state !== 'running' && entries.values().some(isOurs)) look();
+      });
       look();
     },
     stop: () => {
       isRunning = false;
       callOff();
+      offJobs();
     },
     list: () => [...entries.values()].map(({ kept }) => kept).toSorted(byName),
     find: (name) => entries.get(name)?.kept,
@@ -166,6 +132,70 @@ export function scheduleRunner({ loaded, store, perform, clock, onBug }: RunnerD
   };
 }
 
+/** Deal with all that there is to deal with of one schedule. @throws Failure host-space: the rest waits */
+function turner(
+  { store, perform, jobs, clock }: RunnerDeps,
+  isRunning: () => boolean,
+  isThere: (entry: Entry) => boolean,
+): (entry: Entry) => Promise<void> {
+  const put = async (entry: Entry, change: Partial<StoredSchedule>): Promise<void> => {
+    const kept = { ...entry.kept, ...change };
+    await store.put(kept);
+    entry.kept = kept;
+  };
+  /** What happened cannot be taken back for want of room: it counts, and is written as soon as it can be. */
+  const settle = async (entry: Entry, change: Partial<StoredSchedule>): Promise<void> => {
+    entry.kept = { ...entry.kept, ...change };
+    entry.isUnwritten = true;
+    await store.put(entry.kept);
+    entry.isUnwritten = false;
+  };
+
+  const carryOut = async (entry: Entry, dueMs: number): Promise<void> => {
+    const due = new Date(dueMs).toISOString();
+    await put(entry, { lastRun: { due, outcome: 'running' } });
+    const run = await runOf(perform, entry.kept.schedule, due);
+    if (!isRunning()) return;
+    const lastRun = endOf(jobs, run) ?? run;
+    const next = entry.times.next(dueMs);
+    await settle(entry, { lastRun, lastAt: due, nextAt: isoOf(next) });
+  };
+  return async (entry) => {
+    if (entry.isUnwritten) await settle(entry, {});
+    const lastRun = endOf(jobs, entry.kept.lastRun);
+    if (lastRun) await settle(entry, { lastRun });
+    while (isThere(entry)) {
+      const cutOff = cutOffAt(entry.kept);
+      const due =
+        cutOff === undefined
+          ? dueOf(entry.times, entry.kept.schedule.missed, lastOf(entry.kept), clock.now())
+          : { runs: [cutOff] };
+      if (due.passed !== undefined) {
+        const passed = new Date(due.passed).toISOString();
+        await settle(entry, { lastAt: passed, lastRun: { due: passed, outcome: 'skipped' }, nextAt: isoOf(due.next) });
+      }
+      if (due.runs.length === 0) {
+        entry.kept = { ...entry.kept, nextAt: isoOf(due.next) };
+        return;
+      }
+      for (const dueMs of due.runs) if (isThere(entry)) await carryOut(entry, dueMs);
+    }
+  };
+}
+
+function entriesOf(loaded: readonly StoredSchedule[], onBug: (error: unknown) => void): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const kept of loaded) {
+    try {
+      entries.set(kept.schedule.name, entryOf(kept));
+    } catch (error) {
+      // As when the time zone is not known to this system any more: the others run all the same.
+      onBug(error);
+    }
+  }
+  return entries;
+}
+
 /** @throws Failure bad-argument */
 function entryOf(stored: StoredSchedule): Entry {
   const times = timesOf(stored.schedule.when, stored.schedule.zone);
@@ -179,6 +209,15 @@ const lastOf = ({ lastAt, schedule }: StoredSchedule): number => Date.parse(last
 /** The due time whose run was cut off, as by the program's end. */
 const cutOffAt = ({ lastRun }: StoredSchedule): number | undefined =>
   lastRun?.outcome === 'running' ? Date.parse(lastRun.due) : undefined;
+
+/** How a run that began a job has ended, where that is known and was not yet. */
+function endOf(jobs: RunnerDeps['jobs'], run: LastRun | null): LastRun | undefined {
+  if (run?.outcome !== 'begun' || run.job === undefined) return undefined;
+  const job = jobs.find(run.job);
+  if (job === undefined || job.state === 'running') return undefined;
+  const { outcome = 'internal', progress } = job;
+  return { ...run, outcome, ...(outcome === 'done' ? {} : { text: progress }) };
+}
 
 /** Whether there may be something to do. */
 const wants = ({ kept, isUnwritten }: Entry, now: number): boolean =>

@@ -5,9 +5,9 @@ import type { Handlers } from '#shared/verb/handlers.ts';
 import { BUILT_IN_ROLES, type Grant, type Policy, roleNamed, roleNames, type Target } from '#shared/verb/policy.ts';
 import type { Requester } from '#shared/verb/request.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
-import { rowOf, type VerbTable } from '#shared/verb/verb.ts';
+import { idOf, rowOf, type VerbTable } from '#shared/verb/verb.ts';
 import type { RoleRecord, roleVerbs, WhoRecord } from '#shared/verbs/role.ts';
-import { bareOf } from '#shared/xmpp/jid.ts';
+import { bareOf, domainpartOf } from '#shared/xmpp/jid.ts';
 
 export interface RoleDeps {
   policies: PolicyStore;
@@ -69,6 +69,7 @@ export function roleHandlers({ policies, site, table }: RoleDeps): Handlers<type
       return gone ?? record(role, call.requester, call.verb);
     },
     'role.grant': async ({ role, jid, ...scope }, call) => {
+      refuseWord(jid, call.requester);
       const grant = grantOf(role, jid, scope);
       await change(call, (kept) => {
         knownRole(policies.inForce, role);
@@ -100,10 +101,21 @@ function knownRole(policy: Policy, role: string) {
 
 /** @throws Failure verb-unknown, with the names that are like it */
 function knownVerb(table: VerbTable, word: string): string {
-  const verb = word.trim().replace(/\s+/, '.').toLowerCase();
+  const verb = idOf(word);
   if (rowOf(table, verb)) return verb;
   const near = didYouMean(verb, Object.keys(table));
   throw new Failure('verb-unknown', { verb: near ? `${verb}.${near}` : verb });
+}
+
+/**
+ * A name alone reads as a domain, and would give everybody there the role.
+ * @throws Failure bad-argument: what would be right
+ */
+function refuseWord(jid: string, { bareJid }: Requester): void {
+  const here = domainpartOf(bareJid);
+  if (/[@.:]/.test(jid) || bareOf(jid) === here) return;
+  const problem = `${jid} alone is nobody: say ${jid}@${here} for one person, or a domain, as ${here}, for everybody there`;
+  throw new Failure('bad-argument', { field: 'jid', problem });
 }
 
 const originOf = ({ configured }: PolicyStore, role: string): RoleRecord['from'] => {

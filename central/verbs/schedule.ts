@@ -1,20 +1,25 @@
+import type { Site } from '#central/inventory/site.ts';
 import type { ScheduleRunner } from '#central/schedules/runner.ts';
 import type { Schedule, StoredSchedule } from '#central/schedules/store.ts';
 import { followingOf, timesOf } from '#central/schedules/times.ts';
 import { Failure } from '#shared/errors.ts';
 import type { ScheduleRecord } from '#shared/model/schedule.ts';
 import { readArguments } from '#shared/verb/arguments.ts';
+import { riskOf } from '#shared/verb/confirm.ts';
 import { argFields } from '#shared/verb/fields.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Requester } from '#shared/verb/request.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
-import { rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
+import { idOf, rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
 import type { scheduleVerbs } from '#shared/verbs/schedule.ts';
+import { type FleetArgs, requireFleetRun } from './fleet.ts';
 import { namedArguments } from './named-arguments.ts';
+import { knownHost } from './site.ts';
 
 export interface ScheduleDeps {
   runner: ScheduleRunner;
+  site: Site;
   may: May;
   table: VerbTable;
   now(): number;
@@ -23,8 +28,11 @@ export interface ScheduleDeps {
 const SCHEDULES_MAX = 1_000;
 const FOLLOWING = 5;
 
-/** One sees and removes one's own schedules, and those of others whose verb one may use on that target oneself. */
-export function scheduleHandlers({ runner, may, table, now }: ScheduleDeps): Handlers<typeof scheduleVerbs> {
+/**
+ * One sees one's own schedules, and those of others whose verb one may use on that target oneself. One removes one's own; those of
+ * others who may give roles on everything.
+ */
+export function scheduleHandlers({ runner, site, may, table, now }: ScheduleDeps): Handlers<typeof scheduleVerbs> {
   const isFor = (requester: Requester, { schedule }: StoredSchedule): boolean =>
     schedule.requester === requester.bareJid || mayRun({ may, table }, requester, schedule.verb, schedule.args);
   const seenBy = (requester: Requester) => runner.list().filter((stored) => isFor(requester, stored));
@@ -46,8 +54,8 @@ export function scheduleHandlers({ runner, may, table, now }: ScheduleDeps): Han
       return { ...scheduleRecord(stored), following: following.map((ms) => new Date(ms).toISOString()) };
     },
     'schedule.add': async ({ name, when, zone, missed, verb: word, args: lines, sure }, { requester }) => {
-      const verb = word.trim().replace(/\s+/, '.').toLowerCase();
-      const args = checkedRun({ may, table }, requester, verb, namedArguments(lines), sure);
+      const verb = idOf(word);
+      const args = checkedRun({ may, table, site }, requester, verb, namedArguments(lines), sure);
       const addedAt = new Date(now()).toISOString();
       if (timesOf(when, zone).next(now()) === undefined)
         throw new Failure('bad-argument', { field: 'when', problem: `${when} is never due from now on` });
@@ -62,6 +70,12 @@ export function scheduleHandlers({ runner, may, table, now }: ScheduleDeps): Han
     },
     'schedule.remove': async ({ name }, { requester }) => {
       const stored = find(name, requester);
+      const made = stored.schedule.requester;
+      if (made !== requester.bareJid && !may(requester, 'role.grant', { guest: '' }))
+        throw new Failure('not-permitted', {
+          requester: requester.bareJid,
+          verb: `schedule.remove ${name}, which ${made} made`,
+        });
       await runner.remove(name);
       return scheduleRecord(stored);
     },
@@ -72,7 +86,7 @@ type Rules = Pick<ScheduleDeps, 'may' | 'table'>;
 
 /** The arguments, read. @throws Failure: why nobody would carry this out */
 function checkedRun(
-  rules: Rules,
+  rules: Rules & { site: Site },
   requester: Requester,
   verb: string,
   words: Readonly<Record<string, unknown>>,
@@ -88,11 +102,20 @@ function checkedRun(
   const args = argumentsFor(row, words);
   if (!mayRun(rules, requester, verb, args))
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${targetOf(row, args)}`.trim() });
-  if (row.risk === 'destroy' && !isSure) {
+  requireThere(rules.site, row, args);
+  if (verb === 'fleet.run') requireFleetRun(rules.table, args as FleetArgs);
+  if (riskOf(rules.table, row, args) === 'destroy' && !isSure) {
     const problem = `${verb} may lose work or data, and nobody can be asked when it is due: say sure=yes`;
     throw new Failure('bad-argument', { field: 'sure', problem });
   }
   return args;
+}
+
+/** What is to be made when it is due need not be there yet. @throws Failure guest-not-found, host-not-found */
+function requireThere(site: Site, row: Verb, args: Readonly<Record<string, unknown>>): void {
+  const { [row.guestArg ?? '']: guest, [row.hostArg ?? '']: host } = args;
+  if (typeof guest === 'string' && row.failures.includes('guest-not-found')) site.guest(guest);
+  if (typeof host === 'string' && row.failures.includes('host-not-found')) knownHost(site, host);
 }
 
 function argumentsFor(row: Verb, words: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -38,10 +38,6 @@ export function siteHostHandlers({ site, ask, may }: SiteHandlerDeps): Handlers<
       requireSight({ site, may }, host, args, call.requester);
       return (await ask(at(host), 'host.probe', hostVerbs['host.probe'], args, call)).value as ProbeLook;
     },
-    'host.set': async ({ host, ...words }) => {
-      await site.describeHost(at(host).name, given(words));
-      return hostRecord(site.host(host));
-    },
   };
 }
 
@@ -85,11 +81,6 @@ export function siteGuestHandlers({ site, may }: SiteHandlerDeps): Handlers<type
         .map(guestRecord)
         .toArray(),
     'guest.info': async ({ guest }) => guestRecord(site.guest(guest)),
-    'guest.tag': async ({ guest, ...words }) => {
-      const { contact } = site.guest(guest);
-      await site.describeGuest(contact, given(words));
-      return guestRecord(site.guest(contact));
-    },
   };
 }
 
@@ -99,9 +90,3 @@ export function placedHandlers({ site, ask }: SiteHandlerDeps): Handlers<typeof 
       (await ask(knownHost(site, host), 'guest.define', guestVerbs['guest.define'], args, call)).value as Guest,
   };
 }
-
-/** What was given, without what was left out. */
-const given = <T extends object>(words: T): { [K in keyof T]?: NonNullable<T[K]> } =>
-  Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: NonNullable<T[K]>;
-  };

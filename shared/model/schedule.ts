@@ -26,7 +26,7 @@ export const ScheduleRecord = z
     last: time('Last due'),
     outcome: z.string().optional().meta({
       title: 'Last outcome',
-      description: '`done`, `begun` (of a job), `running`, `skipped`, or the failure.',
+      description: '`done`, `begun` (a job, until it has ended), `running`, `skipped`, or the failure.',
     }),
     text: z.string().optional().meta({ title: 'What it said' }),
     job: z.string().optional().meta({ title: 'Job', description: 'Of the last run.' }),

@@ -6,7 +6,9 @@ import { Host } from './host.ts';
 export const Tag = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'use 1 to 63 of a-z 0-9 . _ -, and begin with a letter or digit');
-export const Tags = z.array(Tag).max(50);
+/** So many tags at most has a guest, or a host. */
+export const TAGS_MAX = 50;
+export const Tags = z.array(Tag).max(TAGS_MAX);
 
 /** A guest as central knows it: by its name at the site, wherever it is. */
 export const SiteGuestRecord = Guest.extend({
@@ -18,7 +20,7 @@ export const SiteGuestRecord = Guest.extend({
     .optional()
     .meta({ title: 'As of', description: 'Its host is not heard: this is how it was then. RFC 3339.' }),
 }).meta({
-  line: '{name} · {state} · {vcpus} vCPU · {memoryMiB} MiB · {addresses} · {host}',
+  line: '{name} · {state} · {vcpus} vCPU · {memoryMiB} MiB · {addresses} · {host} · {title} · tagged {tags}',
   columns: ['name', 'state', 'host', 'vcpus', 'memoryMiB', 'addresses', 'tags', 'asOf'],
 });
 export type SiteGuestRecord = z.infer<typeof SiteGuestRecord>;
@@ -28,7 +30,7 @@ export const SiteHostRecord = Host.extend({
   notes: z.string().optional().meta({ title: 'Notes' }),
   problem: z.string().optional().meta({ title: 'Problem' }),
 }).meta({
-  line: '{name} · {state} · {running} of {guests} guests running · {cpus} CPUs · {memoryMiB} MiB · heard {since}',
+  line: '{name} · {state} · {running} of {guests} guests running · {cpus} CPUs · {memoryMiB} MiB · heard {since} · {title} · tagged {tags}',
   columns: ['name', 'state', 'guests', 'running', 'cpus', 'memoryMiB', 'hypervisor', 'since'],
 });
 export type SiteHostRecord = z.infer<typeof SiteHostRecord>;

@@ -1,5 +1,6 @@
 import type { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
+import type { Questions } from './confirm.ts';
 import type { Handlers } from './handlers.ts';
 import type { May } from './policy.ts';
 import type { AuditRecord, Call, Request } from './request.ts';
@@ -36,6 +37,8 @@ export interface PerformDeps<T extends VerbTable> {
   may: May;
   /** Whether the driver can do it. */
   supports(verb: string): boolean;
+  /** What is asked before a verb that may lose work; without one, the verb and what it names are said. */
+  questions?: Questions<T>;
   journal: Journal;
   jobs: Jobs;
   /** Take a record for the trail; must neither throw nor wait. Records of changes go through `journal.end`. */

@@ -11,6 +11,7 @@
 import { Failure } from '#shared/errors.ts';
 import { readArguments } from './arguments.ts';
 import { auditRecord } from './audit.ts';
+import { requireYes } from './confirm.ts';
 import { loadBound } from './perform-bounds.ts';
 import { changer, type Ended } from './perform-change.ts';
 import type { Jobs, PerformDeps, Recorded } from './perform-deps.ts';
@@ -45,9 +46,10 @@ export function performer<T extends VerbTable>(deps: PerformDeps<T>): Perform {
     };
     try {
       const admitted = admittedBy(deps, request, row);
-      const ended = await bounded(request.requester.behalfOf ?? request.requester.bareJid, () =>
-        carriedOut(request, admitted.row, admitted.args),
-      );
+      const ended = await bounded(request.requester.behalfOf ?? request.requester.bareJid, async () => {
+        await requireYes(deps, request, admitted.row, admitted.args);
+        return carriedOut(request, admitted.row, admitted.args);
+      });
       // The record of a change that was carried out is written together with its outcome.
       const isToAudit = admitted.row.risk === 'read' ? deps.auditReads !== false : ended.replayed;
       if (isToAudit) audit(ended.recorded, admitted.args, ended.replayed);
@@ -85,8 +87,6 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
   if (typeof host === 'string' && !deps.may(requester, verb, { host })) {
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${host}` });
   }
-  if (row.risk === 'destroy' && !request.confirmed)
-    throw new Failure('confirmation-required', { verb, how: 'confirm it' });
   if (operation.length < 1 || operation.length > OPERATION_MAX)
     throw new Failure('bad-argument', { field: 'operation', problem: `use 1 to ${OPERATION_MAX} characters` });
   return { row, args };

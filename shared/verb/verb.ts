@@ -32,6 +32,8 @@ export interface Verb<Args extends z.ZodObject = z.ZodObject, Result extends z.Z
   guestArg?: keyof z.infer<Args> & string;
   /** The argument that names the host, where there is one: permissions look at it. */
   hostArg?: keyof z.infer<Args> & string;
+  /** The argument that names another verb, which it carries out: where that one may not lose work, nobody is asked. */
+  riskArg?: keyof z.infer<Args> & string;
   /** A call and what it does, for help and docs. */
   example?: string;
 }
@@ -73,6 +75,9 @@ export const verbOfNode = (node: string): string | undefined =>
 /** Look a row up by a word off the wire; `constructor` and its like are no verbs. */
 export const rowOf = (table: VerbTable, id: string): Verb | undefined =>
   Object.hasOwn(table, id) ? table[id] : undefined;
+
+/** A verb as somebody wrote it, `guest start` or `Guest.Start`, as an id. It may name none. */
+export const idOf = (word: string): string => word.trim().replace(/\s+/, '.').toLowerCase();
 
 /** `guest.start` as people type it: `guest start`. */
 export const spokenOf = (id: string): string => id.replace('.', ' ');

@@ -8,11 +8,13 @@ import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerb
 import { jobVerbs } from './job.ts';
 import { roleVerbs } from './role.ts';
 import { scheduleVerbs } from './schedule.ts';
+import { tagVerbs } from './tag.ts';
 
 /** What central answers on its own JID: the whole site. */
 export const centralVerbs = {
   ...siteHostVerbs,
   ...siteGuestVerbs,
+  ...tagVerbs,
   ...passedGuestVerbs,
   ...placedVerbs,
   ...fleetVerbs,

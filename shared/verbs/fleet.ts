@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GuestName, GuestRef } from '#shared/model/guest.ts';
 import { Finding, HostHealth, HostName } from '#shared/model/host.ts';
-import { SiteGuestRecord, SiteHostRecord, Tags, TargetOutcome } from '#shared/model/site.ts';
+import { SiteGuestRecord, SiteHostRecord, TargetOutcome } from '#shared/model/site.ts';
 import { verb } from '#shared/verb/verb.ts';
 import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
@@ -14,10 +14,6 @@ const where = z.array(z.string().min(1).max(255)).max(20).default([]).meta({
 const limit = z.int().min(1).max(100_000).default(1_000).meta({ title: 'Limit' });
 const from = z.int().nonnegative().default(0).meta({ title: 'From', description: 'Leave out so many at the start.' });
 const host = HostName;
-const words = {
-  tags: Tags.optional().meta({ title: 'Tags', description: 'In place of those that are there.' }),
-  notes: z.string().max(2000).optional().meta({ title: 'Notes', multiline: true }),
-};
 const hostFailures = ['host-not-found'] as const;
 
 /** Verbs about hosts, as central answers them: the host is an argument. */
@@ -74,21 +70,6 @@ export const siteHostVerbs = {
     timeoutMs: 20_000,
     example: 'host probe host1 tcp venti:17034',
   }),
-  'host.set': verb({
-    summary: 'Give a host tags, a title, notes.',
-    risk: 'change',
-    args: z.strictObject({
-      host,
-      title: z.string().max(200).optional().meta({ title: 'Title' }),
-      ...words,
-    }),
-    positional: ['host'],
-    hostArg: 'host',
-    result: SiteHostRecord,
-    failures: hostFailures,
-    timeoutMs: 10_000,
-    example: 'host set host1 tags=rack4 title="Left of the door"',
-  }),
 };
 
 /** Verbs about guests that central answers by itself, wherever the guest is. */
@@ -113,17 +94,6 @@ export const siteGuestVerbs = {
     failures: ['guest-not-found'],
     timeoutMs: 10_000,
     example: 'guest info venti',
-  }),
-  'guest.tag': verb({
-    summary: 'Give a guest tags and notes.',
-    risk: 'change',
-    args: z.strictObject({ guest: GuestRef, ...words }),
-    positional: ['guest', 'tags'],
-    guestArg: 'guest',
-    result: SiteGuestRecord,
-    failures: ['guest-not-found'],
-    timeoutMs: 10_000,
-    example: 'guest tag venti storage grid',
   }),
 };
 
@@ -150,8 +120,9 @@ export const fleetVerbs = {
   'fleet.run': verb({
     summary: 'Carry a verb out on many guests at once.',
     details:
-      'The guests are those that `where` selects and that you may use the verb on. So many at once as `parallel` says; the answer is a table with the outcome of each.',
+      'The guests are those that `where` selects and that you may use the verb on. So many at once as `parallel` says; the answer is a table with the outcome of each. It asks first where that verb may lose work or data, and then names the guests.',
     risk: 'destroy',
+    riskArg: 'verb',
     args: z.strictObject({
       verb: z.string().max(64).meta({ title: 'Verb', description: 'Of a guest: guest.start.', choices: 'verb' }),
       where,
@@ -164,7 +135,7 @@ export const fleetVerbs = {
     }),
     positional: ['verb', 'where'],
     result: z.array(TargetOutcome),
-    failures: [],
+    failures: ['verb-unknown'],
     timeoutMs: 600_000,
     example: 'fleet run guest.start host:host1 state:shutoff',
   }),

@@ -5,7 +5,10 @@ import { verb } from '#shared/verb/verb.ts';
 
 const patterns = z.array(Pattern).max(100);
 const role = RoleName.meta({ title: 'Role' });
-const jid = Grant.shape.jid.meta({ title: 'Who', description: 'A bare JID, or a domain for everybody there.' });
+const jid = Grant.shape.jid.meta({
+  title: 'Who',
+  description: 'A bare JID (ann@example.org), or a domain (example.org) for everybody there.',
+});
 
 export const RoleRecord = z
   .strictObject({

@@ -11,13 +11,14 @@
  * away is not carried out, and is said to be.
  */
 import { Failure } from '#shared/errors.ts';
+import { toConfirm } from '#shared/verb/confirm.ts';
 import { parseWords, type Spoken } from '#shared/verb/grammar.ts';
 import { helpText } from '#shared/verb/help.ts';
 import { type JobListener, type Offer, type OfferAt, offerFor } from '#shared/verb/offer.ts';
 import type { Answer, Requester } from '#shared/verb/request.ts';
 import { sayResult } from '#shared/verb/say.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
-import { rowOf, spokenOf, type VerbTable } from '#shared/verb/verb.ts';
+import type { VerbTable } from '#shared/verb/verb.ts';
 import { wordsIn } from '#shared/verb/words.ts';
 import { chatBounds } from './chat-bounds.ts';
 import { type ChatCodes, chatCodes } from './chat-codes.ts';
@@ -177,10 +178,8 @@ export async function reply(
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.code !== 'confirmation-required') return error.message + hintFor(error, deps.offer, said.requester);
-    const row = rowOf(deps.offer.table, verb);
-    const target = row?.guestArg ? ` ${String(args[row.guestArg] ?? '')}` : '';
     const code = codes.give(holderOf(said), verb, args);
-    return `${spokenOf(verb)}${target} may lose work or data. Say yes ${code} within two minutes to go on.`;
+    return `${toConfirm(error)} Say yes ${code} within two minutes to go on.`;
   }
 }
 

@@ -12,6 +12,7 @@
  */
 import type { Element } from '@xmpp/xml';
 import { Failure, type FailureCode } from '#shared/errors.ts';
+import { toConfirm } from '#shared/verb/confirm.ts';
 import { argFields } from '#shared/verb/fields.ts';
 import { type Offer, type OfferAt, offerFor } from '#shared/verb/offer.ts';
 import type { Answer, Requester } from '#shared/verb/request.ts';
@@ -180,7 +181,8 @@ async function carryOut(context: Context, asked: Asked, session: Session, confir
   } catch (error) {
     if (error instanceof Failure && error.code === 'confirmation-required') {
       session.stage = 'confirm';
-      return askConfirmation(asked, session, `This may lose work or data: ${asked.row.summary}`);
+      session.question = toConfirm(error);
+      return askConfirmation(asked, session, session.question);
     }
     if (error instanceof Failure && MENDED_IN_FORM.has(error.code)) {
       session.stage = 'arguments';
@@ -213,7 +215,7 @@ const askArguments = (asked: Asked, session: Session, note?: Note): Reply =>
 
 const askConfirmation = (asked: Asked, session: Session, text: string): Reply =>
   ask(asked, session, {
-    form: confirmForm(asked, session.operation, session.submitted),
+    form: confirmForm(asked, session.operation, session.question),
     note: { type: 'warn', text },
   });
 

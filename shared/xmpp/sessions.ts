@@ -14,6 +14,8 @@ export interface Session {
   stage: 'arguments' | 'confirm';
   /** What was filled in at the first stage. */
   submitted: Submitted;
+  /** What it may do, at the second stage. */
+  question: string;
   touchedAt: number;
   /** What is being carried out, and the submit that made it so. */
   running?: { submit: string; answer: Promise<Reply> };
@@ -65,6 +67,7 @@ export function commandSessions(now: () => number, newId: () => string) {
         operation: newId(),
         stage: 'arguments',
         submitted: new Map(),
+        question: '',
         touchedAt: now(),
       };
       open.set(session.id, session);

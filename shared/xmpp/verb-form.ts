@@ -46,20 +46,19 @@ export function argumentForm(forWhom: FormFor, operation: string, filled: Submit
   };
 }
 
-/** The second question. It names the guest: a client that offers choices may have chosen the first. */
-export function confirmForm({ verb, row }: FormFor, operation: string, filled: Submitted): Form {
-  const target = row.guestArg ? ` ${filled.get(row.guestArg)?.[0] ?? ''}` : '';
+/** The second question. It names what it is about: a client that offers choices may have chosen the first. */
+export function confirmForm({ verb, row }: FormFor, operation: string, question: string): Form {
   return {
     type: 'form',
     formType: nodeOf(verb),
     title: spokenOf(verb),
-    instructions: `${row.summary} This may lose work or data.`,
+    instructions: row.summary,
     fields: [
       hidden(OPERATION_FIELD, operation),
       {
         var: CONFIRM_FIELD,
         type: 'boolean',
-        label: `${spokenOf(verb)}${target}: are you sure?`,
+        label: `${question} Are you sure?`,
         required: true,
         values: ['0'],
       },

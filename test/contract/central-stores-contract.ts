@@ -57,15 +57,19 @@ export function storesContract(name: string, open: () => Promise<DatabaseHarness
     const newSite = async (): Promise<Site> =>
       new Site({ loaded: await loadInventory(database), store: inventoryStore(writer), now, onBug: notDue });
 
-    it('know every host, guest, contact, tag and note again, and the report that was taken last', async () => {
+    it('know every host, guest, contact, tag, title and note again, and the report that was taken last', async () => {
       const site = await newSite();
       await site.enrol('host1', 'host1@skerry.test');
       await site.enrol('host2', 'host2@skerry.test');
       const guests = Array.from({ length: 300 }, (_, n) => guestOf(n));
       await site.take('host1@skerry.test', reportOf({ seq: 1, guests }));
       await site.take('host1@skerry.test', reportOf({ seq: 2, kind: 'change', gone: ['uuid-7'] }));
-      await site.describeGuest('guest1', { tags: ['web', 'œuvre'], notes: "it's \u0001 \\ 'quoted' 😀" });
-      await site.describeHost('host1', { tags: ['edge'], title: 'The first', notes: null });
+      await site.describeGuest('guest1', () => ({
+        tags: ['web', 'œuvre'],
+        title: 'The first',
+        notes: "it's \u0001 \\ 'quoted' 😀",
+      }));
+      await site.describeHost('host1', () => ({ tags: ['edge'], title: 'The first', notes: null }));
       await again();
       const later = await newSite();
       const withoutReach = ({ reach: _, since: __, ...host }: ReturnType<Site['host']>) => host;

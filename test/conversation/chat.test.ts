@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Failure } from '#shared/errors.ts';
 import { scene } from './scene.ts';
 
 const say = (
@@ -35,7 +36,9 @@ describe('chat', () => {
   it('wants a code for what may lose work, once, from the same person', async () => {
     const { entity, effects } = scene();
     entity.hears(say('poweroff venti'));
-    const code = /yes (\w+)/.exec((await entity.says())[0] ?? '')?.[1];
+    const [asked = ''] = await entity.says();
+    assert.match(asked, /^guest poweroff venti may lose work or data\. Say yes \w{4} within/);
+    const code = /yes (\w+)/.exec(asked)?.[1];
     entity.hears(say(`yes ${code}`, { from: 'admin@skerry.test/x' }));
     assert.match((await entity.says(2))[1] ?? '', /no such code of yours/);
     entity.hears(say(`yes ${code}`));
@@ -43,6 +46,24 @@ describe('chat', () => {
     entity.hears(say(`yes ${code}`));
     assert.match((await entity.says(4))[3] ?? '', /no such code/);
     assert.deepEqual(effects, ['poweroff venti']);
+  });
+
+  it('says what it would do, where a verb has more to say, and asks nothing that would be refused', async () => {
+    const { entity, effects } = scene({
+      questions: {
+        'guest.poweroff': async ({ guest }) => {
+          if (guest === 'nobody') throw new Failure('guest-not-found', { guest, host: 'host1' });
+          return `the end of ${guest}`;
+        },
+      },
+    });
+    entity.hears(say('poweroff venti'));
+    assert.match((await entity.says())[0] ?? '', /^the end of venti may lose work or data\. Say yes/);
+    entity.hears(say('poweroff nobody'));
+    assert.match((await entity.says(2))[1] ?? '', /no guest nobody/);
+    entity.hears(say('poweroff venti', { from: 'viewer@skerry.test/x' }));
+    assert.match((await entity.says(3))[2] ?? '', /may not guest\.poweroff/);
+    assert.deepEqual(effects, []);
   });
 
   it('forgets a code after two minutes', async () => {

@@ -87,6 +87,33 @@ describe('ad-hoc commands (XEP-0050)', () => {
     assert.deepEqual(effects, ['poweroff venti']);
   });
 
+  it('says in the second form what it would do, and again after a no', async () => {
+    const { entity } = scene({ questions: { 'guest.poweroff': ({ guest }) => `the end of ${guest}` } });
+    const first = command(await entity.receives(iq(OP, 'guest.poweroff')));
+    const at = `sessionid="${first.attrs.sessionid}"`;
+    for (const form of [submit({ guest: 'venti' }), submit({ confirm: '0' })]) {
+      const asked = await entity.receives(iq(OP, 'guest.poweroff', `action="next" ${at}`, form));
+      assert.equal(
+        fieldOf(formOf(asked), 'confirm')?.attrs.label,
+        'the end of venti may lose work or data. Are you sure?',
+      );
+    }
+  });
+
+  it('keeps the form where what would be asked is refused', async () => {
+    const problem = 'it selects no guest';
+    const refusing = (): never => {
+      throw new Failure('bad-argument', { field: 'guest', problem });
+    };
+    const { entity, effects } = scene({ questions: { 'guest.poweroff': refusing } });
+    const first = command(await entity.receives(iq(OP, 'guest.poweroff')));
+    const at = `sessionid="${first.attrs.sessionid}"`;
+    const again = await entity.receives(iq(OP, 'guest.poweroff', `action="next" ${at}`, submit({ guest: 'venti' })));
+    assert.match(command(again).getChildText('note') ?? '', new RegExp(problem));
+    assert.ok(fieldOf(formOf(again), 'guest'));
+    assert.deepEqual(effects, []);
+  });
+
   it('refuses what may lose work where a program did not confirm it', async () => {
     const { entity, effects } = scene();
     failsWith(

@@ -1,6 +1,7 @@
 import { Failure } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import type { Job } from '#shared/model/job.ts';
+import type { Questions } from '#shared/verb/confirm.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { JobListener, Offer } from '#shared/verb/offer.ts';
 import { type Journal, performer, type Recorded } from '#shared/verb/perform.ts';
@@ -19,7 +20,14 @@ export const IDENTITY = { category: 'automation', type: 'skerry-agent', name: 'h
 type SceneHandler = (args: never, call: Call) => Promise<unknown>;
 
 /** An agent without a hypervisor: real surfaces, real perform, handlers that count what they do. */
-export function scene(options: { guests?: string[]; handlers?: Record<string, SceneHandler>; lacks?: string[] } = {}) {
+export function scene(
+  options: {
+    guests?: string[];
+    handlers?: Record<string, SceneHandler>;
+    lacks?: string[];
+    questions?: Questions<AgentVerbs>;
+  } = {},
+) {
   const entity = new FakeEntity();
   const effects: string[] = [];
   const audit: AuditRecord[] = [];
@@ -96,6 +104,7 @@ export function scene(options: { guests?: string[]; handlers?: Record<string, Sc
     may,
     supports,
     journal,
+    ...(options.questions ? { questions: options.questions } : {}),
     jobs: {
       start: (call: Call, _row, args, run) => {
         const id = String(jobs.size + 1);

@@ -3,7 +3,7 @@ import { describe, it } from 'mocha';
 import { fakeDriver } from '#agent/drivers/fake/driver.ts';
 import { type FakeGuestOptions, fakeWorld } from '#agent/drivers/fake/world.ts';
 import { inventory } from '#agent/inventory/inventory.ts';
-import { guestHandlers } from '#agent/verbs/guest.ts';
+import { guestHandlers, guestQuestions } from '#agent/verbs/guest.ts';
 import { supportedBy } from '#agent/verbs/supported.ts';
 import { systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
@@ -73,6 +73,25 @@ async function stage(guests: readonly FakeGuestOptions[]) {
   };
   return { world, driver, known, run, told, stop };
 }
+
+describe('what is asked of guests before they may lose work', () => {
+  it('is refused where the guest is not there, or not in a state for it', async () => {
+    const { known, stop, world } = await stage([{ name: 'off' }, { name: 'on', running: true }]);
+    const questions = guestQuestions({ inventory: known });
+    const ask = async (verb: 'guest.poweroff' | 'guest.delete', guest: string) =>
+      questions[verb]?.(
+        { guest },
+        { verb, requester: { bareJid: 'admin@x', fullJid: 'admin@x/1' }, signal: AbortSignal.timeout(10_000) },
+      );
+    await assert.rejects(ask('guest.poweroff', 'off'), code('guest-wrong-state', { guest: 'off', state: 'shutoff' }));
+    await assert.rejects(ask('guest.delete', 'on'), code('guest-wrong-state', { guest: 'on', state: 'running' }));
+    await assert.rejects(ask('guest.delete', 'neither'), code('guest-not-found'));
+    assert.equal(await ask('guest.poweroff', 'on'), undefined, 'the verb and its guest say it');
+    assert.equal(await ask('guest.delete', 'off'), undefined);
+    assert.deepEqual(world.guests().length, 2);
+    await stop();
+  });
+});
 
 describe('verbs of guests', () => {
   it('answer with the state after the change', async () => {

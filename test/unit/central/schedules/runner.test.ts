@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { scheduleRunner } from '#central/schedules/runner.ts';
+import { operationOf, scheduleRunner } from '#central/schedules/runner.ts';
 import type { Schedule, ScheduleStore, StoredSchedule } from '#central/schedules/store.ts';
 import { Failure } from '#shared/errors.ts';
+import type { Job } from '#shared/model/job.ts';
 import type { Missed } from '#shared/model/schedule.ts';
+import type { JobListener } from '#shared/verb/offer.ts';
 import type { Perform, Request } from '#shared/verb/request.ts';
 import { manualClock } from '#test/unit/support/manual-clock.ts';
 
@@ -13,6 +15,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+const requester = { bareJid: 'ann@x.test', fullJid: 'ann@x.test' };
 const schedule = (over: Partial<Schedule> = {}): Schedule => ({
   name: 'nightly',
   when: '*/10 * * * *',
@@ -33,7 +36,15 @@ function world() {
   const acted = new Map<string, Request>();
   const asked: Request[] = [];
   const timers: number[] = [];
-  const now = { isFull: false, killIn: Number.POSITIVE_INFINITY, isHeld: false, mayRun: true };
+  const jobs = new Map<string, Job>();
+  const listeners = new Set<JobListener>();
+  const now = {
+    isFull: false,
+    killIn: Number.POSITIVE_INFINITY,
+    isHeld: false,
+    mayRun: true,
+    answer: 'result' as 'result' | 'job' | 'ended job',
+  };
   let generation = 0;
   let end = (): void => {};
 
@@ -63,6 +74,7 @@ function world() {
       if (!acted.has(request.operation)) acted.set(request.operation, request);
       await step(mine);
       while (now.isHeld) await turn();
+      if (now.answer !== 'result') return { kind: 'job', job: jobOf(request.operation), replayed: false };
       return { kind: 'result', value: {}, replayed: false };
     };
     const bugs: unknown[] = [];
@@ -70,6 +82,13 @@ function world() {
       loaded: structuredClone([...disk.values()]),
       store: store(mine),
       perform,
+      jobs: {
+        find: (id) => jobs.get(id),
+        onJob: (listener) => {
+          listeners.add(listener);
+          return () => void listeners.delete(listener);
+        },
+      },
       clock: {
         now: clock.now,
         after: (ms, call) => {
@@ -83,6 +102,29 @@ function world() {
     runner.start();
     return { runner, bugs, isDead: () => mine !== generation };
   };
+  const tell = (job: Job): Job => {
+    jobs.set(job.id, job);
+    for (const listener of listeners) listener(job, { requester, surface: 'schedule' });
+    return job;
+  };
+  const jobOf = (id: string): Job => {
+    const known = jobs.get(id);
+    if (known) return known;
+    const begun = tell({
+      ...{ id, verb: 'guest.shutdown', target: 'venti', state: 'running', progress: 'begun' },
+      ...{ requester: requester.bareJid, startedAt: new Date(clock.now()).toISOString() },
+    });
+    // Its end may be told before it is known that it began.
+    if (now.answer === 'ended job')
+      tell({ ...begun, state: 'cancelled', outcome: 'job-cancelled', progress: 'by ann' });
+    return begun;
+  };
+  /** The job of the run that was due then ends. */
+  const ends = (at: string, end: Pick<Job, 'state' | 'outcome' | 'progress'>): void => {
+    const job = jobs.get(operationOf('nightly', `2026-06-01T${at}:00.000Z`));
+    assert.ok(job);
+    tell({ ...job, ...end });
+  };
   /** In small moves, so that what a move begins is done within it. */
   const pass = async (ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= MINUTE_MS) {
@@ -91,7 +133,7 @@ function world() {
     }
   };
   const dues = (): string[] => [...acted.keys()].map((id) => id.split(' ')[2]?.slice(11, 16) ?? '');
-  return { clock, disk, acted, asked, timers, now, start, pass, dues };
+  return { clock, disk, acted, asked, timers, now, start, pass, dues, ends };
 }
 
 describe('the runner of schedules', () => {
@@ -114,6 +156,42 @@ describe('the runner of schedules', () => {
     await runner.remove('nightly');
     await pass(HOUR_MS);
     assert.equal(asked.length, 2);
+  });
+
+  it('says how the job ended that it began, when it has, and also when that was while it was away', async () => {
+    const { start, pass, now, ends, disk } = world();
+    now.answer = 'job';
+    const first = start();
+    await first.runner.add(schedule({ verb: 'guest.shutdown' }));
+    const last = (runner: typeof first.runner) => runner.find('nightly')?.lastRun;
+    await pass(11 * MINUTE_MS);
+    assert.equal(last(first.runner)?.outcome, 'begun');
+    ends('00:10', { state: 'failed', outcome: 'guest-not-stopped', progress: 'venti is still up.' });
+    await pass(MINUTE_MS);
+    const failed = { due: '2026-06-01T00:10:00.000Z', outcome: 'guest-not-stopped', text: 'venti is still up.' };
+    const { job: _, ...shown } = last(first.runner) ?? { job: '' };
+    assert.deepEqual(shown, failed);
+    await pass(10 * MINUTE_MS);
+    assert.deepEqual([last(first.runner)?.due.slice(11, 16), last(first.runner)?.outcome], ['00:20', 'begun']);
+    ends('00:10', { state: 'done', outcome: 'done', progress: 'done' });
+    await pass(MINUTE_MS);
+    assert.equal(last(first.runner)?.outcome, 'begun', 'the end of an earlier run is none of this one');
+    first.runner.stop();
+    ends('00:20', { state: 'done', outcome: 'done', progress: 'done' });
+    const { runner } = start();
+    await pass(MINUTE_MS);
+    assert.equal(last(runner)?.outcome, 'done');
+    assert.equal(disk.get('nightly')?.lastRun?.outcome, 'done');
+  });
+
+  it('says how a job ended that ended before it was known to have begun', async () => {
+    const { start, pass, now } = world();
+    now.answer = 'ended job';
+    const { runner } = start();
+    await runner.add(schedule({ verb: 'guest.shutdown' }));
+    await pass(11 * MINUTE_MS);
+    const { outcome, text } = runner.find('nightly')?.lastRun ?? {};
+    assert.deepEqual([outcome, text], ['job-cancelled', 'by ann']);
   });
 
   const missed: [Missed, string[]][] = [
@@ -208,13 +286,15 @@ describe('the runner of schedules', () => {
             passMin: fc.integer({ min: 1, max: 25 }),
             killIn: fc.integer({ min: 1, max: 12 }),
             isFull: fc.boolean(),
+            answer: fc.constantFrom('result' as const, 'job' as const, 'ended job' as const),
           }),
           { minLength: 1, maxLength: 8 },
         ),
         async (lives) => {
           const { start, pass, acted, now, clock, dues } = world();
           await start().runner.add(schedule({ missed: 'all' }));
-          for (const { passMin, killIn, isFull } of lives) {
+          for (const { passMin, killIn, isFull, answer } of lives) {
+            now.answer = answer;
             now.killIn = killIn;
             now.isFull = isFull;
             await pass(passMin * MINUTE_MS);

@@ -101,7 +101,7 @@ describe('verbs of the audit trail', () => {
     assert.deepEqual([whole.whole, whole.entries], [true, ENTRIES]);
     const kept = await database.selectFrom('audit').selectAll().where('seq', '=', 1_234).executeTakeFirstOrThrow();
     for (const change of [
-      { record: kept.record.replace('host.info', 'host.set') },
+      { record: kept.record.replace('host.info', 'host.tag') },
       { at: '2026-01-01T00:00:00.000Z' },
       { hash: '0'.repeat(64) },
     ]) {

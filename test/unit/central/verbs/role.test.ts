@@ -37,6 +37,7 @@ describe('role verbs', () => {
       grants: [
         { role: 'admin', jid: 'a@x' },
         { role: 'admin', jid: 'part@x', hosts: ['host1'] },
+        { role: 'admin', jid: 'a@site.example' },
       ],
     });
     const writer = groupWriter(database);
@@ -80,6 +81,20 @@ describe('role verbs', () => {
     await assert.rejects(ask('a@x', 'role.who', { verb: 'guest.strat' }), /guest\.start/);
   });
 
+  it('take no bare word for a domain, which would mean everybody there', async () => {
+    await assert.rejects(
+      ask('a@site.example', 'role.grant', { role: 'viewer', jid: 'carol' }),
+      /jid: .*carol@site\.example for one person.*site\.example, for everybody/,
+    );
+    assert.equal(policies.version, 0);
+    await ask('a@x', 'role.grant', { role: 'viewer', jid: 'other.example' });
+    // A server of one word, as at home, is known by who asks being there.
+    await ask('a@x', 'role.grant', { role: 'viewer', jid: 'X' });
+    assert.deepEqual(grants('viewer'), ['other.example', 'x']);
+    await ask('a@x', 'role.revoke', { role: 'viewer', jid: 'x' });
+    assert.deepEqual(grants('viewer'), ['other.example']);
+  });
+
   it('change nothing for who is an administrator of a part only', async () => {
     const args: Record<string, Record<string, unknown>> = {
       'role.grant': { role: 'admin', jid: 'part@x' },
@@ -109,6 +124,7 @@ describe('role verbs', () => {
       [
         ['a@x', 'allows'],
         ['part@x', 'allows'],
+        ['a@site.example', 'allows'],
         ['v@x', 'role has no such verb'],
       ],
     );

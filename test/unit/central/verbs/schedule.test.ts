@@ -6,7 +6,9 @@ import type { ScheduleRecord } from '#shared/model/schedule.ts';
 import { mayBy, Policy } from '#shared/verb/policy.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import { scheduleVerbs } from '#shared/verbs/schedule.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
 import { manualClock } from '#test/unit/support/manual-clock.ts';
+import { siteOf } from '#test/unit/support/site.ts';
 
 const kept = async (): Promise<void> => {};
 const fail = (error: unknown): void => {
@@ -20,12 +22,15 @@ function scene() {
     { role: 'operator', jid: 'ann@x.test' },
     { role: 'operator', jid: 'bob@x.test', guests: ['web*'] },
     { role: 'viewer', jid: 'eve@x.test' },
+    { role: 'admin', jid: 'part@x.test', guests: ['web*'] },
   ];
   const may = mayBy(Policy.parse({ grants }), centralVerbs, { site: true });
   const perform = async () => ({ kind: 'result' as const, value: {}, replayed: false });
   const store = { add: kept, put: kept, remove: kept };
-  const runner = scheduleRunner({ loaded: [], store, perform, clock, onBug: fail });
-  const handlers = scheduleHandlers({ runner, may, table: centralVerbs, now: clock.now });
+  const jobs = { find: () => undefined, onJob: () => () => {} };
+  const runner = scheduleRunner({ loaded: [], store, perform, jobs, clock, onBug: fail });
+  const site = siteOf({ host1: ['venti', 'fossil', 'web1'].map((name) => guestOf(name)) });
+  const handlers = scheduleHandlers({ runner, site, may, table: centralVerbs, now: clock.now });
   const call = (name: string) => ({
     verb: '',
     requester: { bareJid: `${name}@x.test`, fullJid: `${name}@x.test/1` },
@@ -87,6 +92,13 @@ describe('verbs of schedules', () => {
       ['eve', { args: ['guest=venti'] }, 'not-permitted', /guest.start venti/],
       ['ann', { verb: 'guest.delete', args: ['guest=venti'] }, 'not-permitted', /guest.delete venti/],
       ['ann', { verb: 'guest.poweroff', args: ['guest=venti'] }, 'bad-argument', /say sure=yes/],
+      ['ann', { args: ['guest=vneti'] }, 'guest-not-found', /vneti/],
+      ['eve', { args: ['guest=vneti'] }, 'not-permitted', /guest.start vneti/],
+      ['root', { verb: 'host.tag', args: ['host=hots1', 'tags=a'] }, 'host-not-found', /Did you mean host1/],
+      ['root', { verb: 'guest.define', args: ['name=new', 'host=host9'] }, 'host-not-found', /host9/],
+      ['ann', { verb: 'fleet.run', args: ['verb=guest.strat'] }, 'verb-unknown', /Did you mean guest.start/],
+      ['ann', { verb: 'fleet.run', args: ['verb=guest.start', 'where=hots:a'] }, 'bad-argument', /Did you mean host/],
+      ['ann', { verb: 'fleet.run', args: ['verb=guest.poweroff'] }, 'bad-argument', /say sure=yes/],
       ['root', { verb: 'schedule.remove', args: ['name=n'] }, 'bad-argument', /no schedules/],
       ['ann', { args: ['guest=venti'], when: '0 0 30 2 *' }, 'bad-argument', /never due/],
       ['ann', { args: ['guest=venti'], when: '2025-12-31T23:59:59Z' }, 'bad-argument', /never due/],
@@ -99,6 +111,14 @@ describe('verbs of schedules', () => {
     );
   });
 
+  it('take what is to be made when it is due, what selects nothing yet, and what asks nothing', async () => {
+    const { add, names } = scene();
+    await add('root', { name: 'a', verb: 'guest.define', args: ['name=new', 'host=host1'] });
+    await add('root', { name: 'b', verb: 'host.enrol', args: ['name=host9'] });
+    await add('ann', { name: 'c', verb: 'fleet.run', args: ['verb=guest.start', 'where=tag:later'] });
+    assert.deepEqual(await names('root'), ['a', 'b', 'c']);
+  });
+
   it('make one schedule of a name; the same once more, as after a crash, is the same', async () => {
     const { add, clock } = scene();
     const first = await add('ann', { args: ['guest=venti'] });
@@ -108,8 +128,8 @@ describe('verbs of schedules', () => {
     await assert.rejects(add('root', { args: ['guest=venti'] }), failsWith('schedule-exists', /remove it first/));
   });
 
-  it('show and remove one’s own, and those whose verb one may use there oneself', async () => {
-    const { add, names, handlers, call } = scene();
+  it('show one’s own, and those whose verb one may use there oneself', async () => {
+    const { add, names } = scene();
     await add('ann', { name: 'venti', args: ['guest=venti'] });
     await add('ann', { name: 'web', args: ['guest=web1'] });
     await add('root', { name: 'gone', verb: 'guest.delete', args: ['guest=web1'], sure: true });
@@ -117,10 +137,23 @@ describe('verbs of schedules', () => {
     assert.deepEqual(await names('ann'), ['venti', 'web']);
     assert.deepEqual(await names('bob'), ['web']);
     assert.deepEqual(await names('eve'), []);
+  });
+
+  it('remove one’s own; those of others only for who may give roles on everything', async () => {
+    const { add, names, handlers, call } = scene();
+    await add('ann', { name: 'venti', args: ['guest=venti'] });
+    await add('ann', { name: 'web', args: ['guest=web1'] });
+    await add('root', { name: 'gone', verb: 'guest.delete', args: ['guest=web1'], sure: true });
+    await add('root', { name: 'start', args: ['guest=web1'] });
     const remove = (who: string, name: string) => handlers['schedule.remove']({ name }, call(who));
     await assert.rejects(remove('bob', 'venti'), failsWith('schedule-not-found', /no schedule venti/));
     await assert.rejects(remove('ann', 'gone'), failsWith('schedule-not-found', /no schedule gone/));
-    await remove('bob', 'web');
-    assert.deepEqual(await names('root'), ['gone', 'venti']);
+    const notTheirs = failsWith('not-permitted', /may not schedule\.remove \w+, which (ann|root)@x\.test made/);
+    await assert.rejects(remove('bob', 'web'), notTheirs);
+    await assert.rejects(remove('ann', 'start'), notTheirs);
+    await assert.rejects(remove('part', 'start'), notTheirs);
+    await remove('ann', 'venti');
+    await remove('root', 'web');
+    assert.deepEqual(await names('root'), ['gone', 'start']);
   });
 });

@@ -19,7 +19,7 @@ function site(): Site {
     ...{ tags: [], title: null, notes: null },
     known: { epoch: 1, seq: 1, facts: undefined, guests: new Map(guests.map((each) => [each.uuid, each])) },
   };
-  const contacts = guests.map(({ name, uuid }) => ({ contact: name, name, uuid, tags: [], notes: null }));
+  const contacts = guests.map(({ name, uuid }) => ({ contact: name, name, uuid, tags: [], title: null, notes: null }));
   const contactOf = new Map([['host1', new Map(guests.map(({ name, uuid }) => [uuid, name]))]]);
   const none = async (): Promise<void> => assert.fail('nothing is to be written');
   const store: InventoryStore = { putHost: none, putContact: none, putReport: none, removeHost: none };

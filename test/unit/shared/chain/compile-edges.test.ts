@@ -6,7 +6,7 @@ import { graphOf } from '#test/unit/support/chains/notation.ts';
 const names = (graph: Graph, places: readonly number[]): string => places.map((at) => graph.nodes[at]?.name).join(' ');
 const nodeOf = (graph: Graph, name: string) => graph.nodes[graph.places.get(name) ?? -1];
 
-describe('compile', () => {
+describe('the edges of a graph', () => {
   it('puts each node behind all that it waits for', () => {
     const graph = graphOf('c <- b', 'b <- a', 'a');
     assert.equal(graph.nodes.map(({ name }) => name).join(' '), 'a b c');
@@ -17,12 +17,12 @@ describe('compile', () => {
     assert.equal(names(graph, nodeOf(graph, 'a')?.before ?? []), 'b c d');
     assert.equal(names(graph, nodeOf(graph, 'a')?.hardBefore ?? []), 'b d');
   });
-  it('has a group wait for its members, and these for what their groups wait for; what a member says itself comes first', () => {
+  it('has a group wait for its members, and these for what their groups wait for; the strongest counts', () => {
     const graph = graphOf('x', 'a', 'b <- x(soft)', 'i = a b : at-once 1', 'o = i <- x');
     const waitsFor = (name: string): string =>
       (nodeOf(graph, name)?.after ?? []).map(({ at, need }) => `${graph.nodes[at]?.name} ${need}`).join(', ');
     assert.equal(waitsFor('a'), 'x hard');
-    assert.equal(waitsFor('b'), 'x soft');
+    assert.equal(waitsFor('b'), 'x hard');
     assert.equal(waitsFor('i'), 'a hard, b hard, x hard');
     assert.equal(waitsFor('o'), 'i hard, x hard');
     assert.equal(names(graph, nodeOf(graph, 'a')?.groups ?? []), 'i o');

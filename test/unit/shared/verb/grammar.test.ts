@@ -35,7 +35,7 @@ describe('the grammar of verbs', () => {
   });
 
   it('asks which one where several nouns have the verb, and takes list and info for guests', () => {
-    refused('set venti', /which one: host set venti, or guest set venti/, centralVerbs);
+    refused('tag venti', /which one: guest tag venti, or host tag venti/, centralVerbs);
     assert.deepEqual(read('info venti'), call('guest.info', { guest: 'venti' }));
     assert.deepEqual(read('list'), call('guest.list'));
   });

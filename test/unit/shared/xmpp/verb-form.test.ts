@@ -102,14 +102,14 @@ describe('the form of a verb', () => {
     );
   });
 
-  it('names the guest in the second question, and has no as its answer until it is changed', () => {
+  it('says in the second question what it is about, and has no as its answer until it is changed', () => {
     const form = confirmForm(
       { verb: 'try.all', row, offer: offering([]), requester },
       'op-1',
-      new Map([['guest', ['venti']]]),
+      'try all venti may lose work or data.',
     );
     const confirm = form.fields.find((field) => field.var === 'confirm');
-    assert.match(confirm?.label ?? '', /venti/);
+    assert.equal(confirm?.label, 'try all venti may lose work or data. Are you sure?');
     assert.deepEqual(confirm?.values, ['0']);
   });
 
