@@ -114,7 +114,7 @@ export class Central {
     const before = this.stored;
     const step = advance(this.#graph, before, facts, this.now);
     checkStep(this.#graph, before, facts, this.now, step);
-    if (++this.steps % 16 === 0) checkPure(this.#graph, before, facts, this.now, step);
+    if (++this.steps % 32 === 0) checkPure(this.#graph, before, facts, this.now, step);
     const crash = step.actions.length > 0 && this.#random.chance(this.deadly) ? this.#random.of([0, 1, 2]) : undefined;
     if (crash === 0) return this.#dieForAWhile();
     this.stored = step.run;
