@@ -98,6 +98,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
       ...{ entity, room: config.room, site, newId, log, onBug },
       offer: offer(entity.bareJid),
       onJob: jobs.onJob,
+      onRun: (listener) => chains.runs.onStep(listener),
       clock: systemClock,
     });
   const events =

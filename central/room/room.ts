@@ -8,6 +8,8 @@
  * What can go wrong: somebody takes another's nick. A nick is nobody: permission and codes go by the address.
  */
 import { createHash } from 'node:crypto';
+import type { RunListener } from '#central/chains/runs.ts';
+import { runTeller } from '#central/chains/telling.ts';
 import type { Site } from '#central/inventory/site.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
@@ -29,6 +31,8 @@ export interface RoomDeps {
   site: Site;
   offer: Offer;
   onJob(listener: JobListener): () => void;
+  /** Told of each step of a run of a chain. */
+  onRun(listener: RunListener): () => void;
   clock: Clock;
   newId(): string;
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
@@ -60,13 +64,17 @@ export function serveRoom(deps: RoomDeps): { stop(): void } {
     const rest = lines.length - TOLD_MAX;
     inRoom.say([...lines.slice(0, TOLD_MAX), ...(rest > 0 ? [`… and ${rest} more changes`] : [])].join('\n'));
   });
+  const tellRun = runTeller((line) => inRoom.say(line));
   const offs = [
+    deps.onRun(({ graph }, before, { run }) => tellRun(graph, before, run)),
     site.onChange((change) => {
       const event = eventOf(change);
       if (event) gather.add(event);
     }),
     deps.onJob((job) => {
-      if (job.state !== 'running') inRoom.say(`${jobLine(job)} · asked by ${job.requester}`);
+      // Runs of chains are told wave by wave.
+      if (job.state !== 'running' && !job.verb.startsWith('chain.'))
+        inRoom.say(`${jobLine(job)} · asked by ${job.requester}`);
     }),
   ];
   return {
