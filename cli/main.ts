@@ -18,7 +18,7 @@ const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
   test: async (argv) => (await import('./rig-test.ts')).test(argv),
 };
 
-const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small site on this machine
+const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small site on this machine (--idle: leave its guests off)
 ./skerry status             where it is, its accounts, its parts
 ./skerry down               take it down
 ./skerry test               run all tests

@@ -33,7 +33,7 @@ export function siteText(rig: RigFile, facts: SiteFacts): string {
     ),
     '',
     'In another terminal:',
-    ...['guest list', 'guest start venti', 'console venti', 'help guest start'].map(
+    ...['guest list', 'chain status grid', 'guest info venti', 'console venti', 'help guest start'].map(
       (words) => `  ./skerry${dirOption} ${words}`,
     ),
     `In any XMPP client, write to a guest: \`start\`, \`info\`, \`help\`. Events are told in ${rig.room}.`,

@@ -4,12 +4,14 @@ import { closeSync, openSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { layoutOf } from '#provisioning/rig/layout.ts';
 import { RIG_MARK } from '#provisioning/rig/processes.ts';
+import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { bringUp } from '#provisioning/rig/up.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
+import { bringGridUp } from './rig-chain.ts';
 import { optionsOf, ROOT, rigFolder } from './rig-options.ts';
 import { siteText } from './rig-text.ts';
 
-export const UP_USAGE = './skerry up [--detach] [--dir FOLDER] [--hypervisor URI]';
+export const UP_USAGE = './skerry up [--detach] [--idle] [--dir FOLDER] [--hypervisor URI]';
 
 /**
  * `up`: bring the rig up and keep it, in the foreground until Ctrl-C, or detached.
@@ -18,18 +20,28 @@ export const UP_USAGE = './skerry up [--detach] [--dir FOLDER] [--hypervisor URI
 export async function up(argv: string[]): Promise<number> {
   const options = optionsOf(
     argv,
-    { dir: { type: 'string' }, detach: { type: 'boolean' }, hypervisor: { type: 'string' } },
+    {
+      dir: { type: 'string' },
+      detach: { type: 'boolean' },
+      idle: { type: 'boolean' },
+      hypervisor: { type: 'string' },
+    },
     UP_USAGE,
   );
   const dir = rigFolder(options.dir);
-  const rest = options.hypervisor === undefined ? [] : ['--hypervisor', options.hypervisor];
-  return options.detach ? detach(dir, rest) : holdUp(dir, options.hypervisor);
+  // Another hypervisor has other guests than those of the chain.
+  const isIdle = options.idle === true || options.hypervisor !== undefined;
+  const rest = [
+    ...(options.hypervisor === undefined ? [] : ['--hypervisor', options.hypervisor]),
+    ...(options.idle ? ['--idle'] : []),
+  ];
+  return options.detach ? detach(dir, rest) : holdUp(dir, options.hypervisor, isIdle);
 }
 
 /** Told to whoever started a detached rig. */
 type Word = { line: string } | { ready: true } | { failed: string };
 
-async function holdUp(dir: string, hypervisorUri: string | undefined): Promise<number> {
+async function holdUp(dir: string, hypervisorUri: string | undefined, isIdle: boolean): Promise<number> {
   const startedMs = performance.now();
   const tell = (word: Word) => process.connected && process.send?.(word, undefined, undefined, () => {});
   const say = (line: string) => {
@@ -49,6 +61,7 @@ async function holdUp(dir: string, hypervisorUri: string | undefined): Promise<n
     });
     console.log(text);
     tell({ line: text });
+    if (!isIdle) await Promise.race([gridUp(site.rig, say), interrupted.first]);
     tell({ ready: true });
     await interrupted.first;
     say('Going down: guests are asked to shut down. Ctrl-C again does not wait for them.');
@@ -66,6 +79,10 @@ async function holdUp(dir: string, hypervisorUri: string | undefined): Promise<n
 
 /** Also where parts are still coming up, or going down: whatever is left of them dies with this process. */
 const exit = (code: number): never => process.exit(code);
+
+/** The rig is up also where its guests do not come up. */
+const gridUp = (rig: RigFile, say: (line: string) => void): Promise<void> =>
+  bringGridUp(rig, say).catch((error) => say(`${messageOf(error)} The rest is up; see ./skerry chain status grid.`));
 
 interface Interruption {
   signal: AbortSignal;

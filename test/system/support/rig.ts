@@ -82,7 +82,7 @@ globalThis.after?.('take the shared rig down', async function () {
 /** A rig of one's own, in a folder of its own; it dies with this process, however that ends. */
 export async function startRig(args: readonly string[] = []): Promise<{ rig: TestRig; stop: () => Promise<void> }> {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'skerry-rig-')));
-  const argv = ['--pdeathsig', 'TERM', process.execPath, MAIN, 'up', '--dir', dir, ...args];
+  const argv = ['--pdeathsig', 'TERM', process.execPath, MAIN, 'up', '--idle', '--dir', dir, ...args];
   const child = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const closed = once(child, 'close');
   let said = '';
