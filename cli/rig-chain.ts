@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import xml from '@xmpp/xml';
+import { after, before, describe, it } from 'mocha';
+import type { NodeRecord } from '#shared/verbs/chain.ts';
+import { type Person, rigPerson } from './support/person.ts';
+import { type TestRig, testRig, until } from './support/rig.ts';
+
+const GRID = new URL('../../provisioning/chains/grid.yaml', import.meta.url).pathname;
+const GUESTS = { venti: 'host1', fossil: 'host1', cpu1: 'host2', cpu2: 'host2' } as const;
+type GuestName = keyof typeof GUESTS;
+
+describe('the grid, brought up by its chain', function () {
+  this.timeout(240_000);
+  let rig: TestRig;
+  let viewer: Person;
+
+  const allOff = async (): Promise<void> => {
+    for (const [guest, host] of Object.entries(GUESTS)) await rig.ensureOff(host, guest);
+  };
+  const stateOf = async (guest: GuestName): Promise<string> =>
+    (await rig.virsh(GUESTS[guest], ['domstate', guest])).trim();
+  const skerry = async (...args: string[]): Promise<string> => {
+    const { exitCode, stdout, stderr } = await rig.skerry(args);
+    assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  const nodes = async (): Promise<NodeRecord[]> => JSON.parse(await skerry('chain', 'status', 'grid', '--json'));
+  /** How many lines there were on each console before; what was said since counts. */
+  const marks = new Map<GuestName, number>();
+  const mark = async (): Promise<void> => {
+    for (const guest of Object.keys(GUESTS) as GuestName[])
+      marks.set(guest, (await rig.consoleLog(GUESTS[guest], guest)).length);
+  };
+  const said = async (guest: GuestName): Promise<string> =>
+    (await rig.consoleLog(GUESTS[guest], guest)).slice(marks.get(guest) ?? 0);
+  const hears = (text: RegExp): Promise<unknown> =>
+    viewer.sees(
+      `${text}`,
+      (stanza) => stanza.attrs.from === `${rig.room}/skerry` && text.test(stanza.getChildText('body') ?? ''),
+    );
+
+  before(async () => {
+    rig = await testRig();
+    await allOff();
+    viewer = await rigPerson(rig, 'viewer');
+    const x = xml('x', { xmlns: 'http://jabber.org/protocol/muc' }, xml('history', { maxstanzas: '0' }));
+    await viewer.send(xml('presence', { to: `${rig.room}/vera` }, x));
+    await until('the hosts are heard', async () => {
+      const hosts = JSON.parse((await rig.skerry(['host', 'list', '--json'])).stdout || '[]') as { state: string }[];
+      return hosts.length === 2 && hosts.every(({ state }) => state === 'up');
+    });
+  });
+  after(async () => {
+    await allOff();
+    await viewer?.entity.stop();
+  });
+
+  it('is planned in three waves', async () => {
+    await skerry('chain', 'set', GRID);
+    assert.match(await skerry('chain', 'plan', 'grid'), /1\. venti\n2\. fossil\n3\. cpu1, cpu2/);
+  });
+
+  it('starts each guest when the one before answers, which each needs to answer itself', async () => {
+    await mark();
+    await skerry('chain', 'up', 'grid');
+    for (const guest of Object.keys(GUESTS) as GuestName[]) assert.equal(await stateOf(guest), 'running', guest);
+    assert.match(await said('venti'), /venti serves on port 17034/);
+    assert.match(await said('fossil'), /fossil has reached 10\.99\.0\.12:17034.*fossil serves on port 564/su);
+    for (const cpu of ['cpu1', 'cpu2'] as const)
+      assert.match(await said(cpu), new RegExp(`${cpu} has reached 10\\.99\\.0\\.17:564`));
+    const since = new Map((await nodes()).map((node) => [node.node, node.since]));
+    const inOrder = ['venti', 'fossil', 'cpu1'].map((name) => since.get(name) ?? '');
+    assert.deepEqual(inOrder, inOrder.toSorted());
+    await hears(/chain grid: wave 3 of 3 is up: cpu1, cpu2/);
+    await hears(/chain grid up: done, 4 of 4 nodes/);
+  });
+
+  it('takes what runs as it is', async () => {
+    await mark();
+    await skerry('chain', 'up', 'grid');
+    for (const guest of Object.keys(GUESTS) as GuestName[]) assert.doesNotMatch(await said(guest), /is up at/, guest);
+  });
+
+  it('goes down in reverse, each guest asked and given time', async () => {
+    await mark();
+    await skerry('chain', 'down', 'grid', '--yes');
+    for (const guest of Object.keys(GUESTS) as GuestName[]) {
+      assert.equal(await stateOf(guest), 'shut off', guest);
+      assert.doesNotMatch(await rig.virsh(GUESTS[guest], ['domstate', guest, '--reason']), /destroyed/, guest);
+    }
+    const since = new Map((await nodes()).map((node) => [node.node, node.since]));
+    const inOrder = ['cpu1', 'fossil', 'venti'].map((name) => since.get(name) ?? '');
+    assert.deepEqual(inOrder, inOrder.toSorted());
+  });
+
+  it('comes up although central, an agent and the server are killed meanwhile', async () => {
+    await mark();
+    const { exitCode } = await rig.skerry(['chain', 'up', 'grid', '--no-wait']);
+    assert.equal(exitCode, 0);
+    await rig.killCentral();
+    await until('venti runs', async () => (await stateOf('venti')) === 'running');
+    await rig.killAgent('host1');
+    await until('fossil runs', async () => (await stateOf('fossil')) === 'running');
+    await rig.killEjabberd();
+    await rig.killAgent('host2');
+    await until(
+      'all are ready',
+      async () => {
+        const { stdout } = await rig.skerry(['chain', 'status', 'grid', '--json']);
+        const known = JSON.parse(stdout || '[]') as NodeRecord[];
+        return known.length === 4 && known.every(({ phase }) => phase === 'ready');
+      },
+      120_000,
+    );
+    for (const guest of Object.keys(GUESTS) as GuestName[])
+      assert.equal((await said(guest)).match(/is up at/g)?.length, 1, `${guest} was booted once`);
+    await skerry('chain', 'down', 'grid', '--yes');
+  });
+});
