@@ -17,6 +17,8 @@ import { serveCommands } from '#shared/xmpp/commands.ts';
 import { xmppClient } from '#shared/xmpp/connection/client.ts';
 import { serveDisco } from '#shared/xmpp/disco.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
+import { bootMark } from './chains/boot.ts';
+import { coldStart, serveColdStarts } from './chains/cold-start.ts';
 import { type AgentConfig, readPassword } from './config.ts';
 import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
@@ -108,15 +110,22 @@ export async function startAgent(
   const presence = servePresence({ entity, inventory, identity, may, onBug });
   const thisHost = (): Host => hostNow({ config, driver, inventory, version });
   if (central) serveProbes({ entity, central, probing: probes, log });
+  if (central) serveColdStarts({ entity, central, settings: kept });
   const reports = central && serveReports({ entity, central, epoch, inventory, jobs, hostNow: thisHost, onBug });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
   await inventory.start();
   consoles.start();
+  let endColdStart = (): void => {};
   const begun = whenUp(inventory, async () => {
     await recover({ journal, factsOf, now, log });
     open();
     jobs.resume(agentVerbs, handlers);
+    if (central)
+      endColdStart = coldStart({
+        ...{ entity, central, settings: kept, host, inventory, perform, log, onBug, probing: probes },
+        ...{ bootMark: bootMark(), clock: systemClock, onJob: jobs.onJob },
+      });
   });
   begun.catch(onBug);
   const prune = (): void => journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString());
@@ -126,6 +135,7 @@ export async function startAgent(
 
   return async () => {
     clearInterval(pruning);
+    endColdStart();
     if (endMetrics) await endMetrics();
     presence.stop();
     endAuthority();

@@ -28,6 +28,7 @@ export function chainOf(text: string): Chain {
 export class ChainBook {
   readonly #store: ChainStore;
   readonly #known = new Map<string, KnownChain>();
+  readonly #listeners = new Set<() => void>();
 
   constructor(store: ChainStore) {
     this.#store = store;
@@ -67,11 +68,22 @@ export class ChainBook {
     await this.#store.set(whole);
     const known = { stored: whole, chain, graph: compile(chain), past: new Map<string, Past>() };
     this.#known.set(chain.chain, known);
+    this.#tell();
     return known;
   }
   /** @throws Failure host-space */
   async remove(name: string): Promise<void> {
     await this.#store.remove(name);
     this.#known.delete(name);
+    this.#tell();
+  }
+
+  /** Told when there are other chains. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }

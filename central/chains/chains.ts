@@ -9,6 +9,7 @@ import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { ChainBook, type KnownChain } from './book.ts';
 import { carrier } from './carry.ts';
+import { handOut } from './handing-out.ts';
 import { type Probing, probing } from './probing.ts';
 import { ChainRuns } from './runs.ts';
 import { type ChainStore, chainStore } from './store.ts';
@@ -18,6 +19,7 @@ export interface ChainsDeps {
   store: ChainStore;
   carry: ReturnType<typeof carrier>;
   probing(answered: () => void): Probing;
+  handOut(book: ChainBook): ReturnType<typeof handOut>;
   clock: Clock;
   onBug(error: unknown): void;
 }
@@ -52,10 +54,26 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
     if (isBack(change)) autostart(({ graph }) => graph.nodes.some(({ spec }) => spec.host === change.name));
   });
   autostart(() => true);
+  const coldStarts = deps.handOut(book);
+  const wantedOf = (): string =>
+    book
+      .list()
+      .map(({ stored }) => `${stored.name} ${stored.wanted}`)
+      .join();
+  let wanted = wantedOf();
+  const offSteps = runs.onStep(() => {
+    const now = wantedOf();
+    if (now !== wanted) coldStarts.refresh();
+    wanted = now;
+  });
+  const offBook = book.onChange(coldStarts.refresh);
   return {
     ...{ book, runs, store },
     stop: () => {
       offChange();
+      offSteps();
+      offBook();
+      coldStarts.stop();
       runs.stop();
       looks.stop();
     },
@@ -84,6 +102,7 @@ export function siteChains({ entity, kept, may, feed, log, onBug }: SiteChainsDe
     ...{ site, clock, onBug },
     store: chainStore(database, writer),
     carry: carrier({ site, passed, may, trail, clock }),
+    handOut: (book) => handOut({ entity, site, book, clock, log }),
     probing: (answered) => probing({ entity, site, clock, log, answered }),
   });
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import xml from '@xmpp/xml';
 import { after, before, describe, it } from 'mocha';
+import { layoutOf } from '#provisioning/rig/layout.ts';
 import type { NodeRecord } from '#shared/verbs/chain.ts';
 import { type Person, rigPerson } from './support/person.ts';
 import { type TestRig, testRig, until } from './support/rig.ts';
@@ -38,6 +42,17 @@ describe('the grid, brought up by its chain', function () {
       `${text}`,
       (stanza) => stanza.attrs.from === `${rig.room}/skerry` && text.test(stanza.getChildText('body') ?? ''),
     );
+
+  /** Whether a host's agent keeps a chain that it starts at boot. */
+  const isHandedOut = async (host: string): Promise<boolean> => {
+    const database = new DatabaseSync(join(layoutOf(rig.dir).host(host), 'agent/agent.sqlite'), { readOnly: true });
+    try {
+      const row = database.prepare("SELECT value FROM settings WHERE key = 'cold-start'").get();
+      return row !== undefined && String(row.value).includes('chain: grid');
+    } finally {
+      database.close();
+    }
+  };
 
   before(async () => {
     rig = await testRig();
@@ -115,5 +130,38 @@ describe('the grid, brought up by its chain', function () {
     for (const guest of Object.keys(GUESTS) as GuestName[])
       assert.equal((await said(guest)).match(/is up at/g)?.length, 1, `${guest} was booted once`);
     await skerry('chain', 'down', 'grid', '--yes');
+  });
+
+  it('comes up by itself on a host that lost its power, with no central and no server', async () => {
+    const file = join(rig.dir, 'autostart.yaml');
+    const grid = await readFile(GRID, 'utf8');
+    await writeFile(file, grid.replace('chain: grid', 'chain: grid\nautostart: true'));
+    await skerry('chain', 'set', file);
+    await skerry('chain', 'up', 'grid');
+    await until('host1 knows what it starts at boot', () => isHandedOut('host1'));
+    const letGo = [rig.hold('central'), rig.hold('ejabberd')];
+    try {
+      await mark();
+      await rig.cutPower('host1');
+      await until('fossil serves again', async () => (await said('fossil')).includes('serves on port 564'), 90_000);
+      assert.match(await said('fossil'), /fossil has reached 10\.99\.0\.12:17034/);
+    } finally {
+      for (const go of letGo) go();
+    }
+    await until(
+      'central knows it',
+      async () => {
+        const { stdout } = await rig.skerry(['guest', 'list', '--json']);
+        const guests = JSON.parse(stdout || '[]') as { name: string; state: string; asOf?: string }[];
+        return guests.length === 4 && guests.every(({ state, asOf }) => state === 'running' && asOf === undefined);
+      },
+      90_000,
+    );
+    await skerry('chain', 'up', 'grid');
+    for (const guest of ['venti', 'fossil'] as const)
+      assert.equal((await said(guest)).match(/is up at/g)?.length, 1, `${guest} was booted once`);
+    await skerry('chain', 'down', 'grid', '--yes');
+    await until('host1 knows that it shall stay down', async () => !(await isHandedOut('host1')));
+    await skerry('chain', 'delete', 'grid', '--yes');
   });
 });

@@ -44,6 +44,10 @@ export interface TestRig extends RigFile {
   killAgent(host: string): Promise<void>;
   /** Let an agent stand still. Returns what lets it go on. */
   holdAgent(host: string): () => void;
+  /** The same for any part: `ejabberd`, `central`. */
+  hold(part: string): () => void;
+  /** Cut a host's power: all that runs in it is gone at once. The rig starts it again, with all guests off. */
+  cutPower(host: string): Promise<void>;
   killEjabberd(): Promise<void>;
   killCentral(): Promise<void>;
   /** Define a guest from XML, beside Skerry. */
@@ -151,6 +155,16 @@ async function rigOf(dir: string): Promise<TestRig> {
     signal(target, 'SIGKILL');
     if (!(await areGone([target], WAIT_MS))) throw new Error(`process ${target.pid} did not die`);
   };
+  const hold = (name: string) => {
+    const { pid } = part(name);
+    const door = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+    process.kill(pid, 'SIGSTOP');
+    return () => {
+      process.kill(pid, 'SIGCONT');
+      // nsenter stands still with the program that it has let in, and could not reap it.
+      process.kill(door, 'SIGCONT');
+    };
+  };
   const answers = (name: string) =>
     until('libvirtd answers again', () =>
       virsh(name, ['version']).then(
@@ -186,18 +200,11 @@ async function rigOf(dir: string): Promise<TestRig> {
       );
     },
     killAgent: (name) => kill(part(`${name} agent`)),
-    holdAgent(name) {
-      const { pid } = part(`${name} agent`);
-      const door = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-      process.kill(pid, 'SIGSTOP');
-      return () => {
-        process.kill(pid, 'SIGCONT');
-        // nsenter stands still with the program that it has let in, and could not reap it.
-        process.kill(door, 'SIGCONT');
-      };
-    },
+    holdAgent: (name) => hold(`${name} agent`),
+    hold,
     killEjabberd: () => kill(part('ejabberd')),
     killCentral: () => kill(part('central')),
+    cutPower: (name) => kill(part(name)),
     async define(name, definition) {
       const file = join(dir, 'definition.xml');
       await writeFile(file, definition);

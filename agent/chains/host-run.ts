@@ -1,0 +1,117 @@
+import type { Inventory } from '#agent/inventory/inventory.ts';
+import type { Probing } from '#agent/probes/probing.ts';
+import type { Graph, GraphNode } from '#shared/chain/compile.ts';
+import { type Action, type Fact, hasEnded, type Run, watched } from '#shared/chain/run.ts';
+import type { Clock } from '#shared/clock.ts';
+import { conductor, type Ended } from '#shared/conduct/conductor.ts';
+import { Failure } from '#shared/errors.ts';
+import { isStateOnly } from '#shared/model/chain-ready.ts';
+import { isActive } from '#shared/model/guest.ts';
+import type { Job } from '#shared/model/job.ts';
+import { type Probe, type ProbeAnswer, placedAt } from '#shared/model/probe.ts';
+import type { JobListener } from '#shared/verb/offer.ts';
+import type { Perform } from '#shared/verb/request.ts';
+
+export interface HostRunDeps {
+  inventory: Inventory;
+  probing: Pick<Probing, 'start'>;
+  perform: Perform;
+  onJob(listener: JobListener): () => void;
+  /** On whose word it acts: central's. */
+  central: string;
+  keep(run: Run): Promise<void>;
+  clock: Clock;
+  log: Record<'info' | 'warn', (fields: object, message: string) => void>;
+  onBug(error: unknown): void;
+}
+
+type Sight = ProbeAnswer & { placed: { good: number; from: number; at: number } };
+
+/** Carry a run out on this host alone. Returns what ends it; what is under way goes on. */
+export function startHostRun(deps: HostRunDeps, graph: Graph, run: Run, behalfOf: string): () => void {
+  const { inventory, probing, clock, log, onBug } = deps;
+  const seen = new Map<string, Sight>();
+  const sinceOf = (now: Run, name: string): number => now.nodes[graph.places.get(name) ?? 0]?.upFrom ?? 0;
+  const looks = probing.start([], (answers) => {
+    for (const answer of answers) seen.set(answer.id, { ...answer, placed: placedAt(answer, clock.now()) });
+    conducted.nudge();
+  });
+  const conducted = conductor({
+    ...{ graph, run, clock, onBug, keep: deps.keep },
+    facts: (now) =>
+      new Map(graph.nodes.flatMap((node) => factOf(inventory, node, seen.get(node.name), sinceOf(now, node.name)))),
+    carryOut: (action) => carryOut(deps, graph, action, behalfOf),
+    stepped: (_before, { run: now }) => {
+      looks.replace(watched(graph, now).flatMap((node) => probeOf(node, sinceOf(now, node.name))));
+      if (!hasEnded(now)) return;
+      log.info({ chain: now.chain, run: now.id, outcome: now.outcome }, 'brought up what this host can by itself');
+      end();
+    },
+  });
+  const off = inventory.onChange(conducted.nudge);
+  const end = (): void => {
+    off();
+    looks.stop();
+    conducted.stop();
+  };
+  looks.replace(watched(graph, run).flatMap((node) => probeOf(node, sinceOf(run, node.name))));
+  conducted.start();
+  return end;
+}
+
+function factOf(inventory: Inventory, node: GraphNode, sight: Sight | undefined, since: number): [string, Fact][] {
+  const { kind, guest = node.name } = node.spec;
+  if (kind === 'group') return [];
+  const probe = sight?.since === since ? { probe: sight.placed, ...(sight.why ? { why: sight.why } : {}) } : {};
+  if (kind !== 'guest') return [[node.name, { state: 'unknown', ...probe }]];
+  if (inventory.state !== 'up')
+    return [[node.name, { state: 'unknown', why: 'the hypervisor does not answer', ...probe }]];
+  const state = inventory.guests().find(({ name }) => name === guest)?.state;
+  if (state === undefined) return [[node.name, { state: 'down', why: 'there is no such guest' }]];
+  return [[node.name, { state: isActive(state) ? 'up' : 'down', ...probe }]];
+}
+
+function probeOf({ name, spec }: GraphNode, since: number): Probe[] {
+  const { ready, kind, guest = name } = spec;
+  if (!ready || isStateOnly(ready)) return [];
+  const tests = ready.tests.map(({ from: _, ...test }) => test);
+  const { mode, everyMs, good, freshMs } = ready;
+  return [{ id: name, ...(kind === 'guest' ? { guest } : {}), since, tests, mode, everyMs, good, freshMs }];
+}
+
+/** Once, by the journal: the id is the same when a run that was cut off goes on. */
+async function carryOut(
+  { perform, onJob, central }: HostRunDeps,
+  graph: Graph,
+  { node: name, operation }: Action,
+  behalfOf: string,
+): Promise<Ended> {
+  const spec = graph.nodes[graph.places.get(name) ?? -1]?.spec;
+  const guest = spec?.guest ?? name;
+  const verb = operation.verb === 'start' ? 'guest.start' : operation.force ? 'guest.poweroff' : 'guest.shutdown';
+  const waitS = Math.ceil((spec?.stop.timeoutMs ?? 60_000) / 1_000);
+  const ended = Promise.withResolvers<Job>();
+  let jobId: string | undefined;
+  const off = onJob((job) => job.id === jobId && job.state !== 'running' && ended.resolve(job));
+  try {
+    const answer = await perform({
+      verb,
+      args: { guest, ...(verb === 'guest.shutdown' ? { waitS } : {}) },
+      requester: { bareJid: central, fullJid: central, behalfOf },
+      surface: 'chain',
+      operation: operation.id,
+      confirmed: true,
+    });
+    if (answer.kind !== 'job') return { ok: true };
+    jobId = answer.job.id;
+    const job = answer.job.state === 'running' ? await ended.promise : answer.job;
+    return job.state === 'done' ? { ok: true } : { ok: false, problem: job.progress };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const isSo =
+      error.code === 'guest-wrong-state' && isActive(error.details.state as never) === (operation.verb === 'start');
+    return isSo ? { ok: true } : { ok: false, problem: error.message };
+  } finally {
+    off();
+  }
+}
