@@ -181,6 +181,100 @@ describe('chains, carried out by central', function () {
     assert.equal((await ended((await ask('chain.down', { chain: 'grid' })) as Job)).state, 'done');
   });
 
+  const up = async (chain: string): Promise<Job> => ended((await ask('chain.up', { chain })) as Job);
+  const down = async (chain: string): Promise<Job> => ended((await ask('chain.down', { chain })) as Job);
+  const stateOf = async (guest: string): Promise<string> =>
+    ((await ask('guest.info', { guest })) as { state: string }).state;
+  const runs = (guest: string, times: number): Promise<true> =>
+    until(`${guest} was started ${times} times and runs`, async () => {
+      const counted = (await effects())[`start ${guest}`] ?? 0;
+      assert.ok(counted <= times, `${guest} was started ${counted} times`);
+      return counted === times && (await stateOf(guest)) === 'running' ? true : undefined;
+    });
+
+  it('keep up what they shall, and stop at a loop of crashes', async () => {
+    await ask('chain.set', { file: 'chain: kept\nnodes:\n  cpu1: { host: host2, keep: { most: 2, within: 10m } }\n' });
+    assert.equal((await up('kept')).state, 'done');
+    const before = (await effects())['start cpu1'] ?? 0;
+    assert.match(
+      ((await ask('chain.list')) as ChainRecord[]).find(({ chain }) => chain === 'kept')?.state ?? '',
+      /watching/,
+    );
+    for (const lost of [1, 2]) {
+      await ask('guest.poweroff', { guest: 'cpu1' });
+      await runs('cpu1', before + lost);
+    }
+    await ask('guest.poweroff', { guest: 'cpu1' });
+    const told = await until('it is given up', async () => {
+      const { text } = (await ask('chain.explain', { chain: 'kept', node: 'cpu1' })) as { text: string };
+      return /failed/.test(text) ? text : undefined;
+    });
+    assert.match(told, /3 times within 10 min, so it is not started again/);
+    assert.equal(await stateOf('cpu1'), 'shutoff');
+    await ask('chain.delete', { chain: 'kept' });
+  });
+
+  it('refuse what another run wants the other way round', async () => {
+    await ask('chain.set', {
+      file: 'chain: other\nnodes: { venti: { host: host1 }, late: { kind: check, ready: { tcp: "127.0.0.1:1", from: host1 }, after: [venti], timeout: 10m } }\n',
+    });
+    const job = (await ask('chain.up', { chain: 'other' })) as Job;
+    await until('venti is up', async () => ((await stateOf('venti')) === 'running' ? true : undefined));
+    const refused = await down('grid');
+    assert.deepEqual([refused.state, refused.outcome], ['failed', 'chain-conflict']);
+    const { text } = (await ask('chain.plan', { chain: 'grid', goal: 'down' })) as { text: string };
+    assert.match(text, /Refused: the run other-\w+ is taking venti up/);
+    const late = await until('why late is not there', async () => {
+      const nodes = (await ask('chain.status', { chain: 'other' })) as NodeRecord[];
+      const why = nodes.find(({ node }) => node === 'late')?.why ?? '';
+      return why.includes('answers') ? why : undefined;
+    });
+    assert.match(late, /^waits until it answers as ready, since/);
+    await ask('job.cancel', { job: job.id });
+    await until('the run has ended', async () =>
+      (await codeOf(ask('chain.cancel', { chain: 'other' }))) === 'chain-not-running' ? true : undefined,
+    );
+    await ask('chain.delete', { chain: 'other' });
+    assert.equal((await down('grid')).state, 'done');
+  });
+
+  it('are run by schedules', async () => {
+    const before = (await effects())['start venti'] ?? 0;
+    const when = new Date(Date.now() + 1_500).toISOString();
+    await ask('schedule.add', { name: 'early', when, verb: 'chain.up', args: ['chain=grid', 'part=venti'] });
+    await runs('venti', before + 1);
+    const [newest] = (await ask('chain.history', { chain: 'grid' })) as RunRecord[];
+    assert.deepEqual([newest?.goal, newest?.of], ['up', 1]);
+    await ask('schedule.remove', { name: 'early' });
+    assert.equal((await down('grid')).state, 'done');
+  });
+
+  it('start by themselves when central begins, unless they were ordered down', async () => {
+    await ask('chain.set', { file: GRID.replace('chain: grid', 'chain: grid\nautostart: true') });
+    const before = (await effects())['start cpu2'] ?? 0;
+    const restarted = async (): Promise<void> => {
+      await central.kill9();
+      await central.start();
+      await until('central answers', async () => ask('chain.list').catch(() => undefined));
+    };
+    await restarted();
+    await until('hosts are heard', async () => {
+      const hosts = (await ask('host.list')) as { state: string }[];
+      return hosts.every(({ state }) => state === 'up') ? true : undefined;
+    });
+    assert.equal((await effects())['start cpu2'] ?? 0, before, 'it was ordered down');
+    assert.equal((await up('grid')).state, 'done');
+    for (const guest of ['cpu2', 'fossil']) await ask('guest.poweroff', { guest });
+    await restarted();
+    await runs('cpu2', before + 2);
+    await ask('chain.set', { file: GRID }).catch(() => undefined);
+    await until('the run has ended', async () =>
+      ((await ask('chain.history', { chain: 'grid' })) as RunRecord[])[0]?.outcome === 'done' ? true : undefined,
+    );
+    assert.equal((await down('grid')).state, 'done');
+    await ask('chain.set', { file: GRID });
+  });
+
   it('act for those who may, and for nobody else', async () => {
     assert.equal(await codeOf(ask('chain.up', { chain: 'grid' }, { as: viewer })), 'not-permitted');
     assert.equal(await codeOf(ask('chain.set', { file: GRID }, { as: viewer })), 'not-permitted');
