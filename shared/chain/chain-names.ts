@@ -45,6 +45,7 @@ function unknownNames(chain: Chain, name: string, node: ChainNode): Problem[] {
 const ONLY: readonly (readonly [key: string, kinds: readonly NodeKind[], has: (node: ChainNode) => boolean])[] = [
   ['members', ['group'], (node) => node.members.length > 0],
   ['at-once', ['group'], (node) => node.atOnce !== undefined],
+  ['keep', ['guest', 'host', 'network', 'router', 'export'], (node) => node.keep !== undefined],
   ['power', ['host'], (node) => node.power],
   ['params', ['guest'], (node) => Object.keys(node.params).length > 0],
   ['guest', ['guest'], (node) => node.guest !== undefined],

@@ -194,6 +194,10 @@ const KEYS: Readonly<Record<string, { right: [string, Partial<ChainNode>][]; wro
     ],
     wrong: [
       ['keep: yes', '4:5: nodes.a.keep: say true or false, or give a map with most, within or bounce'],
+      [
+        'kind: group\nmembers: [b]\nkeep: true',
+        '6:5: nodes.a.keep: a group has no keep; it is for guest, host, network, router, export',
+      ],
       ['keep: {most: 0}', '4:12: nodes.a.keep.most: at least 1'],
     ],
   },
