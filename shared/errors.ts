@@ -80,6 +80,7 @@ export const FAILURES = {
   // Boot chains.
   'chain-file': ['modify', 'not-acceptable', 'The chain {file} cannot be used: {problem}.'],
   'chain-node-unknown': ['cancel', 'item-not-found', 'The chain {chain} has no node {node}.{hint}'],
+  'cold-start-late': ['cancel', 'conflict', 'What starts at boot is of version {version}, and {newest} is known.'],
   'chain-not-found': ['cancel', 'item-not-found', 'There is no chain {chain}.{hint}'],
   'chain-running': [
     'cancel',

@@ -46,7 +46,7 @@ export function serveColdStarts({
     const given = read();
     const known = keptIn(settings);
     if (known && given.version < known.version)
-      throw new Failure('policy-late', { version: given.version, newest: known.version });
+      throw new Failure('cold-start-late', { version: given.version, newest: known.version });
     settings.set(CHAINS_KEY, JSON.stringify(given));
   });
 }
@@ -85,9 +85,10 @@ export function coldStart(deps: ColdStartDeps): () => void {
   };
 }
 
+/** What cannot be read any more is as if there was nothing: central gives it anew. */
 function keptIn(settings: Settings): ColdStart | undefined {
   const text = settings.get(CHAINS_KEY);
-  return text === undefined ? undefined : ColdStart.parse(JSON.parse(text));
+  return text === undefined ? undefined : ColdStart.safeParse(JSON.parse(text)).data;
 }
 
 function runIn(settings: Settings, key: string): Run | undefined {
