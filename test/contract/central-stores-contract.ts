@@ -153,20 +153,22 @@ export function storesContract(name: string, open: () => Promise<DatabaseHarness
       assert.equal((await newTrail().read(10)).length, 1);
     });
 
-    it('forget operations that ended long ago, and no others', async () => {
-      const journal = centralJournal(database, writer, newTrail(), now, notDue);
-      for (const id of ['ended', 'running']) {
+    it('forget operations that ended long ago, or were cut off long ago, and no others', async () => {
+      let time = NOW;
+      const journal = centralJournal(database, writer, newTrail(), () => time, notDue);
+      for (const id of ['ended', 'cut off', 'later']) {
+        if (id === 'later') time = NOW + 10;
         const request = requestOf(id, {});
         await journal.begin(request, {}, {});
         if (id === 'ended') await journal.end(request, { outcome: 'done', value: null }, auditOf(id));
       }
       await journal.prune(new Date(NOW).toISOString());
-      assert.equal((await database.selectFrom('operations').selectAll().execute()).length, 2);
+      assert.equal((await database.selectFrom('operations').selectAll().execute()).length, 3);
       await journal.prune(new Date(NOW + 1).toISOString());
       const left = await database.selectFrom('operations').selectAll().execute();
       assert.deepEqual(
         left.map(({ id }) => id),
-        ['running'],
+        ['later'],
       );
     });
 

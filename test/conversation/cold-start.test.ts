@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
+import xml, { type Element } from '@xmpp/xml';
+import { coldStart, serveColdStarts } from '#agent/chains/cold-start.ts';
+import { settings as settingsIn } from '#agent/journal/settings.ts';
+import { systemClock } from '#shared/clock.ts';
+import type { Request } from '#shared/verb/request.ts';
+import { COLD_START_NS, coldStartElement } from '#shared/xmpp/cold-start.ts';
+import { guestOf } from '#test/unit/support/guest.ts';
+import { FakeEntity } from './peer.ts';
+import { failsWith, HOST } from './stanzas.ts';
+
+const CENTRAL = 'central.skerry.test';
+const GRID = `chain: grid
+autostart: true
+nodes:
+  venti: { host: host1 }
+  fossil: { host: host1, after: [venti] }
+  cpu1: { host: host2, after: [fossil] }
+`;
+const given = (version: number, text = GRID): Element =>
+  coldStartElement({ version, chains: text === '' ? [] : [{ text, by: 'ann@skerry.test' }] });
+const iq = (child: Element, from = CENTRAL): string =>
+  `<iq type="set" id="1" from="${from}" to="${HOST}">${child}</iq>`;
+
+/** An agent whose guests start as soon as they are asked. */
+function scene() {
+  const entity = new FakeEntity();
+  const database = new DatabaseSync(':memory:');
+  database.exec('CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)');
+  const settings = settingsIn(database);
+  const up = new Set<string>();
+  const asked: Request[] = [];
+  const listeners = new Set<() => void>();
+  let told = Promise.withResolvers<void>();
+  serveColdStarts({ entity, central: CENTRAL, settings });
+  const boot = (bootMark: string, isStuck = false): (() => void) =>
+    coldStart({
+      ...{ entity, central: CENTRAL, settings, host: 'host1', bootMark, clock: systemClock },
+      inventory: {
+        state: 'up',
+        guests: () => ['venti', 'fossil'].map((name) => guestOf(name, { state: up.has(name) ? 'running' : 'shutoff' })),
+        onChange: (listener: () => void) => {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+      } as never,
+      probing: { start: () => ({ replace: () => {}, stop: () => {} }) },
+      perform: async (request) => {
+        asked.push(request);
+        told.resolve();
+        if (isStuck) return new Promise(() => {});
+        up.add(String(request.args.guest));
+        for (const listener of listeners) listener();
+        return { kind: 'result', value: {}, replayed: false };
+      },
+      onJob: () => () => {},
+      log: { info: () => {}, warn: (_fields, message) => assert.fail(message) },
+      onBug: (error) => assert.fail(String(error)),
+    });
+  const asksFor = async (count: number): Promise<(readonly [string, unknown, string])[]> => {
+    while (asked.length < count) {
+      await told.promise;
+      told = Promise.withResolvers();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    return asked.map(({ verb, args, operation }) => [verb, args.guest, operation] as const);
+  };
+  return { entity, settings, asked, asksFor, boot };
+}
+
+describe('what a host brings up at boot by itself', () => {
+  it('is taken from central alone, and only what is newer', async () => {
+    const { entity, settings } = scene();
+    for (const from of ['ann@skerry.test/x', `guest@${CENTRAL}`, 'central.evil.test'])
+      failsWith(await entity.receives(iq(given(1), from)), 'forbidden', 'not-permitted', 'auth');
+    const json = xml('json', { xmlns: 'urn:xmpp:json:0' }, '{"version": 1, "chains": 5}');
+    failsWith(
+      await entity.receives(iq(xml('cold-start', { xmlns: COLD_START_NS }, json))),
+      'bad-request',
+      'bad-payload',
+    );
+    assert.equal(settings.get('cold-start'), undefined);
+    assert.equal((await entity.receives(iq(given(2)))).attrs.type, 'result');
+    failsWith(await entity.receives(iq(given(1, ''))), 'conflict', 'cold-start-late');
+    assert.match(settings.get('cold-start') ?? '', /chain: grid/);
+  });
+
+  it('is its own part, in order, on the word of whoever set the chain, once a boot', async () => {
+    const { entity, asked, asksFor, boot } = scene();
+    await entity.receives(iq(given(1)));
+    const end = boot('b00t 1');
+    const [venti, fossil] = await asksFor(2);
+    assert.deepEqual(
+      [venti?.slice(0, 2), fossil?.slice(0, 2)],
+      [
+        ['guest.start', 'venti'],
+        ['guest.start', 'fossil'],
+      ],
+    );
+    assert.deepEqual(asked[0]?.requester, { bareJid: CENTRAL, fullJid: CENTRAL, behalfOf: 'ann@skerry.test' });
+    assert.equal(asked[0]?.surface, 'chain');
+    end();
+    boot('b00t 1')();
+    assert.equal((await asksFor(2)).length, 2, 'an agent that is restarted starts nothing');
+  });
+
+  it('goes on under the same ids where the agent was cut off in the middle', async () => {
+    const { entity, asksFor, boot } = scene();
+    await entity.receives(iq(given(1)));
+    const end = boot('b00t 1', true);
+    await asksFor(1);
+    end();
+    const endAgain = boot('b00t 1');
+    const [first, again, fossil] = await asksFor(3);
+    assert.deepEqual(again, first);
+    assert.equal(fossil?.[1], 'fossil');
+    endAgain();
+  });
+
+  it('is nothing where central gave nothing, or takes it back', async () => {
+    const { entity, asked, boot } = scene();
+    boot('b00t 1')();
+    await entity.receives(iq(given(1)));
+    await entity.receives(iq(given(2, '')));
+    boot('b00t 2')();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(asked, []);
+  });
+});
