@@ -161,6 +161,7 @@ describe('the central agent, on a real site', function () {
     assert.match(info.getChildText('body') ?? '', /State: running/);
     await operator.send(xml('message', { to: jid, type: 'chat', id: 'c2' }, xml('body', {}, 'poweroff')));
     const asked = await sees('a code', (stanza) => /yes \w{4}/.test(stanza.getChildText('body') ?? ''));
+    assert.match(asked.getChildText('body') ?? '', /^guest poweroff fossil may lose/);
     const code = /yes (\w{4})/.exec(asked.getChildText('body') ?? '')?.[1];
     // The code of one guest is none of another's.
     await operator.send(

@@ -142,6 +142,27 @@ describe('the skerry command, on a real site', function () {
     assert.equal(await state('fossil'), 'shut off');
   });
 
+  it('asks at a terminal before what may lose work, and does it after a yes alone', async () => {
+    await rig.ensureRunning('host1', 'venti');
+    const asked = async (answer: string): Promise<{ exit: unknown; shown: string }> => {
+      const command = `'${process.execPath}' '${MAIN}' --dir '${rig.dir}' fleet run guest.poweroff name:venti`;
+      const child = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      let shown = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        shown += text;
+      });
+      const closed = once(child, 'close');
+      await until('it asks', () => shown.includes('[y/N]') || child.exitCode !== null);
+      child.stdin.write(`${answer}\r`);
+      return { exit: (await closed)[0], shown };
+    };
+    const no = await asked('n');
+    assert.match(no.shown, /guest poweroff on 1 guest \(venti\) may lose work or data\. Go on\?/);
+    assert.deepEqual([no.exit, await state('venti')], [2, 'running'], no.shown);
+    const yes = await asked('y');
+    assert.deepEqual([yes.exit, await state('venti')], [0, 'shut off'], yes.shown);
+  });
+
   it('is a terminal on a guest’s console, through the death of its agent too', async () => {
     await rig.ensureRunning('host1', 'venti');
     // script(1) gives it a terminal of its own.
