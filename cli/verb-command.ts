@@ -8,7 +8,7 @@ import { lineOf } from '#shared/verb/say.ts';
 import { rowOf, spokenOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
-import { type Asked, ask, askAll, type HostAt, waitForJob } from './asking.ts';
+import { type Asked, ask, askAll, type HostAt, isAway, waitForJob } from './asking.ts';
 import { connect } from './connect.ts';
 import { EXIT, exitOf, tell } from './failing.ts';
 import { chosenHosts, hostFor } from './finding.ts';
@@ -108,6 +108,8 @@ async function onOne(entity: Entity, host: HostAt, wanted: Wanted): Promise<numb
   const { verb, row, args, options } = wanted;
   const ran = await ask(entity, host, verb, row, args, {
     confirmed: row.risk === 'destroy',
+    // For a program there is nothing on stderr but failures.
+    told: (text) => options.json || console.error(text),
     ...(options.operation === undefined ? {} : { operation: options.operation }),
   });
   if (!ran.isJob) {
@@ -129,14 +131,18 @@ async function watchJob(entity: Entity, host: HostAt, begun: Job, options: Optio
     told(begun);
     const job = await waitForJob(entity, host, begun, told, watching.signal);
     if (job.state !== 'running') return printJob(job, options, job.state === 'done' ? EXIT.done : EXIT.failed);
-    console.error(
-      `The job goes on: job info ${job.id}${host.jid.includes('@') ? ` --host ${host.name}` : ''}. To stop it: job cancel ${job.id}.`,
-    );
+    console.error(goesOn(job, host));
     return EXIT.interrupted;
+  } catch (error) {
+    if (isAway(error)) console.error(goesOn(begun, host));
+    throw error;
   } finally {
     process.off('SIGINT', leave);
   }
 }
+
+const goesOn = ({ id }: Job, host: HostAt): string =>
+  `The job goes on: job info ${id}${host.jid.includes('@') ? ` --host ${host.name}` : ''}. To stop it: job cancel ${id}.`;
 
 const jobLine = (job: Job): string => lineOf(jobRow, { ...job });
 
