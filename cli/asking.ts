@@ -42,7 +42,7 @@ export async function ask(
     for (let tries = 1; ; tries++) {
       try {
         const given = args as Record<string, unknown>;
-        return await runVerb(entity, agentAt(host), verb, row, given, { operation, confirmed });
+        return await runVerb(entity, agentAt(host), verb, row, given, { operation, confirmed, client: 'cli' });
       } catch (error) {
         const failure = unreachable(error, host);
         // Central is soon there again where it is started anew; an agent is away for longer.
