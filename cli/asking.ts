@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure, type FailureCode } from '#shared/errors.ts';
+import { Failure, type FailureCode, messageOf } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { Verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
@@ -18,10 +18,17 @@ const TRIES_MAX = 3;
 const BACK_MS_MAX = 20_000;
 /** The answer may be lost, the effect not: the same operation id finds out. */
 const LOST: ReadonlySet<FailureCode> = new Set(['no-answer', 'not-connected', 'operation-running']);
+/** Who waits longer than this is told what for. */
+const QUIET_MS = 8_000;
 
 export interface AskOptions {
   confirmed?: boolean;
   operation?: string;
+  /** What a person who waits is told. */
+  told?: (text: string) => unknown;
+  /** How long an answer is waited for before it is asked for again. */
+  timeoutMs?: number;
+  tries?: number;
 }
 
 /** Ask one host. Where the answer is lost, ask again with the same operation id: it has one effect. */
@@ -31,18 +38,51 @@ export async function ask(
   verb: string,
   row: Verb,
   args: object,
-  { confirmed = false, operation = randomUUID() }: AskOptions = {},
+  {
+    confirmed = false,
+    operation = randomUUID(),
+    told = () => {},
+    timeoutMs,
+    tries: triesMax = TRIES_MAX,
+  }: AskOptions = {},
 ): Promise<Ran> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await runVerb(entity, agentAt(host), verb, row, args as Record<string, unknown>, { operation, confirmed });
-    } catch (error) {
-      const failure = unreachable(error, host);
-      if (!(failure instanceof Failure) || !LOST.has(failure.code) || tries >= TRIES_MAX) throw failure;
-      await isBack(entity);
-      await delay(250 * tries);
+  const timer = setTimeout(() => told(`${host.name} has not answered yet; waiting.`), QUIET_MS);
+  try {
+    for (let tries = 1; ; tries++) {
+      try {
+        const given = args as Record<string, unknown>;
+        return await runVerb(entity, agentAt(host), verb, row, given, {
+          ...{ operation, confirmed, client: 'cli' },
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        });
+      } catch (error) {
+        const failure = unreachable(error, host);
+        // Central is soon there again where it is started anew; an agent is away for longer.
+        const isCentralGone = failure !== error && isCentral(host);
+        if (!(failure instanceof Failure) || !(LOST.has(failure.code) || isCentralGone)) throw failure;
+        if (tries >= triesMax) throw isCentral(host) ? withAdvice(failure, row, operation) : failure;
+        if (failure.code === 'no-answer') told(`${messageOf(failure)} Asking again.`);
+        await isBack(entity);
+        await delay(250 * tries);
+      }
     }
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+const isCentral = ({ jid }: HostAt): boolean => !jid.includes('@');
+
+/** What to do where central does not answer. */
+function withAdvice(failure: Failure, row: Verb, operation: string): Failure {
+  if (failure.code === 'operation-running' || failure.code === 'not-connected') return failure;
+  const what = failure.code === 'no-answer' ? 'it does not answer' : 'it is not there';
+  const later =
+    row.risk === 'read'
+      ? 'try again'
+      : `what was asked may still take effect: to find out, try again with --operation ${operation}`;
+  const problem = `${what}; ${later}, or ask the hosts themselves with --direct`;
+  return new Failure('host-unreachable', { host: 'central', problem }, { cause: failure });
 }
 
 /** Wait until the connection is there again. @throws Failure not-connected */
@@ -65,13 +105,14 @@ const GONE: ReadonlySet<unknown> = new Set([
   'item-not-found',
   'remote-server-not-found',
 ]);
+/** ... and for a component: it then looks for the domain elsewhere, which its rules may not allow. */
+const COMPONENT_GONE: ReadonlySet<unknown> = new Set([...GONE, 'forbidden', 'not-allowed', 'remote-server-timeout']);
 
-/** The server answers for an agent that is not there. */
+/** The server answers for an agent, or central, that is not there. What they refuse themselves has a row of the failure table. */
 function unreachable(error: unknown, host: HostAt): unknown {
-  if (!(error instanceof Failure) || error.code !== 'peer-refused' || !GONE.has(error.details.condition)) return error;
-  const problem = host.jid.includes('@')
-    ? 'its agent is not connected'
-    : 'it is not connected; ask the hosts with --direct';
+  const gone = isCentral(host) ? COMPONENT_GONE : GONE;
+  if (!(error instanceof Failure) || error.code !== 'peer-refused' || !gone.has(error.details.condition)) return error;
+  const problem = isCentral(host) ? 'it is not there' : 'its agent is not connected';
   return new Failure('host-unreachable', { host: host.name, problem }, { cause: error });
 }
 
@@ -103,7 +144,14 @@ const POLL_MS_MAX = 1_000;
 /** An agent that is started again goes on with its jobs. */
 const AWAY_MS_MAX = 60_000;
 
-/** Watch a job until it ends, or the signal fires; `told` gets each new word of progress. */
+/** Nothing is heard from where the job is. */
+const AWAY: ReadonlySet<FailureCode> = new Set(['host-unreachable', 'no-answer', 'not-connected']);
+export const isAway = (error: unknown): error is Failure => error instanceof Failure && AWAY.has(error.code);
+
+/**
+ * Watch a job until it ends, or the signal fires; `told` gets each new word of progress.
+ * @throws Failure where it cannot be watched any longer; the job goes on
+ */
 export async function waitForJob(
   entity: Entity,
   host: HostAt,
@@ -125,8 +173,7 @@ export async function waitForJob(
       latest = job;
       heardAt = performance.now();
     } catch (error) {
-      const isAway = error instanceof Failure && error.code === 'host-unreachable';
-      if (!isAway || performance.now() - heardAt > AWAY_MS_MAX) throw error;
+      if (!isAway(error) || performance.now() - heardAt > AWAY_MS_MAX) throw error;
     }
   }
   return latest;

@@ -19,6 +19,8 @@ const LEASE_S = 60;
 const RENEW_MS = 5_000;
 
 const watchRow = agentVerbs['console.watch'];
+/** An agent that was killed answers nobody: whoever types shall not wait for it for long. */
+const SOON = { timeoutMs: 4_000, tries: 8 };
 
 /** A guest's serial console as a terminal: its past first, then what it writes, and what is typed goes to it. */
 export async function consoleCommand(guest: string, options: Options): Promise<number> {
@@ -40,17 +42,17 @@ async function attach(entity: Entity, host: HostAt, guest: string): Promise<void
   const stream = consoleStream({
     read: async (from) => {
       const args = from === undefined ? { guest, lines: PAST_LINES } : { guest, from };
-      return (await ask(entity, host, 'console.read', agentVerbs['console.read'], args)).value as ConsoleText;
+      return (await ask(entity, host, 'console.read', agentVerbs['console.read'], args, SOON)).value as ConsoleText;
     },
     show: (output) => void process.stdout.write(output),
     note,
   });
   const keys = consoleKeys({
-    send: (text) => ask(entity, host, 'console.send', agentVerbs['console.send'], { guest, text, enter: false }),
+    send: (text) => ask(entity, host, 'console.send', agentVerbs['console.send'], { guest, text, enter: false }, SOON),
     // A guest that is off takes no keys; it may be started again.
     onRefused: (failure) => note(failure.message),
   });
-  const watch = (): Promise<unknown> => ask(entity, host, 'console.watch', watchRow, { guest, forS: LEASE_S });
+  const watch = (): Promise<unknown> => ask(entity, host, 'console.watch', watchRow, { guest, forS: LEASE_S }, SOON);
   const keeping = keepWatching(entity, async () => {
     // Watch first: what is written between the two comes twice, and is shown once.
     await watch();

@@ -11,7 +11,7 @@ import { rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import type { Ran } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
-import { type Asked, ask, askAll, type HostAt, waitForJob } from './asking.ts';
+import { type Asked, ask, askAll, type HostAt, isAway, waitForJob } from './asking.ts';
 import { connect } from './connect.ts';
 import { EXIT, exitOf, tell } from './failing.ts';
 import { chosenHosts, hostFor } from './finding.ts';
@@ -84,12 +84,14 @@ async function requireYes(what: string): Promise<void> {
 async function askSure(entity: Entity, host: HostAt, { verb, row, args, options }: Wanted): Promise<Ran> {
   const { operation = randomUUID() } = options;
   const isSure = options.yes && row.risk === 'destroy';
+  // For a program there is nothing on stderr but failures.
+  const told = (text: string): unknown => options.json || console.error(text);
   try {
-    return await ask(entity, host, verb, row, args, { confirmed: isSure, operation });
+    return await ask(entity, host, verb, row, args, { confirmed: isSure, operation, told });
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'confirmation-required' || isSure) throw error;
     await requireYes(String(error.details.verb));
-    return ask(entity, host, verb, row, args, { confirmed: true, operation });
+    return ask(entity, host, verb, row, args, { confirmed: true, operation, told });
   }
 }
 
@@ -152,14 +154,18 @@ async function watchJob(entity: Entity, host: HostAt, begun: Job, options: Optio
     told(begun);
     const job = await waitForJob(entity, host, begun, told, watching.signal);
     if (job.state !== 'running') return printJob(job, options, job.state === 'done' ? EXIT.done : EXIT.failed);
-    console.error(
-      `The job goes on: job info ${job.id}${host.jid.includes('@') ? ` --host ${host.name}` : ''}. To stop it: job cancel ${job.id}.`,
-    );
+    console.error(goesOn(job, host));
     return EXIT.interrupted;
+  } catch (error) {
+    if (isAway(error)) console.error(goesOn(begun, host));
+    throw error;
   } finally {
     process.off('SIGINT', leave);
   }
 }
+
+const goesOn = ({ id }: Job, host: HostAt): string =>
+  `The job goes on: job info ${id}${host.jid.includes('@') ? ` --host ${host.name}` : ''}. To stop it: job cancel ${id}.`;
 
 const jobLine = (job: Job): string => lineOf(jobRow, { ...job });
 

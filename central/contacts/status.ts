@@ -1,7 +1,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import { hostState } from '#central/inventory/selector.ts';
 import type { SiteGuest } from '#central/inventory/site.ts';
-import type { GuestState } from '#shared/model/guest.ts';
+import { type GuestState, hasCrashed } from '#shared/model/guest.ts';
 
 /** How a guest's state shows in a roster (RFC 6121 section 4.7.2.1); undefined: plainly available. */
 const SHOW: Readonly<Record<GuestState, 'away' | 'xa' | 'dnd' | undefined>> = {
@@ -22,11 +22,6 @@ export function guestPresence(site: SiteGuest, domain: string): Element {
   const show = hasCrashed(site.guest) ? 'dnd' : SHOW[site.guest.state];
   return xml('presence', { from }, show ? xml('show', {}, show) : undefined, xml('status', {}, statusText(site)));
 }
-
-/** What ended although nobody asked it to: libvirt's reasons of a domain that is shut off. */
-const CRASHES: ReadonlySet<string> = new Set(['crashed', 'failed', 'daemon']);
-const hasCrashed = ({ state, reason }: { state: GuestState; reason?: string | undefined }): boolean =>
-  state === 'crashed' || (state === 'shutoff' && CRASHES.has(reason ?? ''));
 
 export const isUnreachable = ({ host }: SiteGuest): boolean => hostState(host) === 'unreachable';
 

@@ -1,5 +1,5 @@
 import { Failure } from '#shared/errors.ts';
-import { GuestState } from '#shared/model/guest.ts';
+import { GuestState, isInState } from '#shared/model/guest.ts';
 import { shown } from '#shared/verb/arguments.ts';
 import { globMatches } from '#shared/verb/policy.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
@@ -7,7 +7,7 @@ import type { SiteGuest, SiteHost } from './site.ts';
 
 type Test<T> = (thing: T) => boolean;
 
-const HOST_STATES = ['up', 'degraded', 'unreachable'];
+const HOST_STATES = ['up', 'degraded', 'unreachable'] as const;
 
 /** The state that a host is shown in: what its agent said, unless that is silent. */
 export const hostState = ({ reach, known }: SiteHost): 'up' | 'degraded' | 'unreachable' =>
@@ -15,12 +15,16 @@ export const hostState = ({ reach, known }: SiteHost): 'up' | 'degraded' | 'unre
 
 const ofGuest: Readonly<Record<string, (value: string) => Test<SiteGuest>>> = {
   host: (glob) => (guest) => globMatches(glob, guest.host.name),
-  state: (word) => stateTest(word, GuestState.options, (guest: SiteGuest) => guest.guest.state),
+  state: (word) => stateTest(word, GuestState.options, ({ guest }: SiteGuest, state) => isInState(guest, state)),
+  reason:
+    (glob) =>
+    ({ guest }) =>
+      guest.reason !== undefined && globMatches(glob, guest.reason),
   tag: (glob) => (guest) => guest.tags.some((tag) => globMatches(glob, tag)),
   name: (glob) => (guest) => globMatches(glob, guest.contact),
 };
 const ofHost: Readonly<Record<string, (value: string) => Test<SiteHost>>> = {
-  state: (word) => stateTest(word, HOST_STATES, hostState),
+  state: (word) => stateTest(word, HOST_STATES, (host: SiteHost, state) => hostState(host) === state),
   tag: (glob) => (host) => host.tags.some((tag) => globMatches(glob, tag)),
   name: (glob) => (host) => globMatches(glob, host.name),
 };
@@ -59,8 +63,13 @@ function testOf<T>(
   return make(value);
 }
 
-function stateTest<T>(word: string, states: readonly string[], stateOf: (thing: T) => string): Test<T> {
-  if (states.includes(word)) return (thing) => stateOf(thing) === word;
+function stateTest<T, S extends string>(
+  word: string,
+  states: readonly S[],
+  isIn: (thing: T, state: S) => boolean,
+): Test<T> {
+  const state = states.find((each) => each === word);
+  if (state !== undefined) return (thing) => isIn(thing, state);
   const problem = `there is no state ${shown(word)}; there are ${states.join(', ')}.${didYouMean(word, states)}`;
   throw new Failure('bad-argument', { field: 'where', problem });
 }

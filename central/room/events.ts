@@ -1,5 +1,5 @@
 import type { SiteChange, SiteGuest, SiteHost } from '#central/inventory/site.ts';
-import type { GuestState } from '#shared/model/guest.ts';
+import { type Guest, type GuestState, hasCrashed } from '#shared/model/guest.ts';
 
 /** What the room is told. `what`: as it is said of one (`running`), and what many of one host are gathered by. */
 export interface RoomEvent {
@@ -20,6 +20,8 @@ const SAID: Readonly<Record<GuestState, string | undefined>> = {
   pmsuspended: 'asleep',
 };
 
+const saidOf = (guest: Guest): string | undefined => (hasCrashed(guest) ? SAID.crashed : SAID[guest.state]);
+
 /** What people want to hear of a change; undefined for the rest: figures, tags, what is only known anew. */
 export const eventOf = (change: SiteChange): RoomEvent | undefined =>
   change.what === 'guest'
@@ -35,8 +37,10 @@ function guestEvent(
   const host = after.host.name;
   if (!before) return { subject, what: 'new', host };
   if (before.host.name !== host) return { subject, what: `moved from ${before.host.name}`, host };
-  const what = SAID[after.guest.state];
-  return what === undefined || what === SAID[before.guest.state] ? undefined : { subject, what, host };
+  const what = saidOf(after.guest);
+  // Why a guest is off may be forgotten, as when the hypervisor is started anew: nothing happened.
+  const isOffAsBefore = what === SAID.shutoff && saidOf(before.guest) === SAID.crashed;
+  return what === undefined || what === saidOf(before.guest) || isOffAsBefore ? undefined : { subject, what, host };
 }
 
 function hostEvent(subject: string, before: SiteHost | undefined, after: SiteHost | undefined): RoomEvent | undefined {

@@ -18,12 +18,16 @@ export function auditHandlers({ trail, table }: AuditDeps): Handlers<typeof audi
       const fits = (entry: AuditEntry): boolean =>
         isLike(globs.verb, entry.verb) &&
         isLike(globs.outcome, entry.outcome) &&
-        isLike(globs.surface, entry.surface) &&
+        (globs.surface === undefined || globs.surface === entry.surface) &&
         isLike(globs.target, entry.target) &&
         (isLike(globs.requester, entry.requester) ||
           (entry.behalfOf !== undefined && isLike(globs.requester, entry.behalfOf)));
       const found: AuditEntry[] = [];
-      for await (const entry of trail.backward({ before, since: utc(since), until: utc(until) })) {
+      for await (const entry of trail.backward({
+        before,
+        since: since && utc(since),
+        until: until && utc(lastOf(until)),
+      })) {
         signal.throwIfAborted();
         const listed = auditEntry(table, entry);
         if (fits(listed)) found.push(listed);
@@ -56,10 +60,12 @@ const isLike = (glob: string | undefined, text: string | undefined): boolean =>
   glob === undefined || (text !== undefined && globMatches(glob.toLowerCase(), text.toLowerCase()));
 
 /** Times of the trail are UTC with milliseconds, and compare as text. */
-const utc = (time: string | undefined): string | undefined => time && new Date(time).toISOString();
+const utc = (time: string): string => new Date(time).toISOString();
+/** Of a date: the end of that day. */
+const lastOf = (time: string): string => (time.includes('T') ? time : `${time}T23:59:59.999Z`);
 
 function auditEntry(table: VerbTable, { seq, record }: TrailEntry): AuditEntry {
-  const { at, verb, requester, surface, operation, args, outcome, job, replayed, tookMs } = record;
+  const { at, verb, requester, surface, operation, args, outcome, job, begun, replayed, tookMs } = record;
   const row = rowOf(table, verb);
   const target = args[row?.guestArg ?? ''] ?? args[row?.hostArg ?? ''];
   return {
@@ -71,7 +77,7 @@ function auditEntry(table: VerbTable, { seq, record }: TrailEntry): AuditEntry {
     verb,
     ...(target === undefined ? {} : { target: String(target) }),
     args: JSON.stringify(args),
-    outcome,
+    outcome: begun ? 'begun' : outcome,
     ...(job === undefined ? {} : { job }),
     operation,
     ...(replayed === undefined ? {} : { replayed }),

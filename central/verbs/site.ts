@@ -3,7 +3,7 @@ import { guestRecord, hostRecord } from '#central/inventory/records.ts';
 import { guestSelector, hostSelector } from '#central/inventory/selector.ts';
 import type { Site } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
-import type { Guest } from '#shared/model/guest.ts';
+import { type Guest, isInState } from '#shared/model/guest.ts';
 import type { Finding, HostHealth } from '#shared/model/host.ts';
 import { type ProbeLook, sightOf } from '#shared/model/probe.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
@@ -73,7 +73,7 @@ export function siteGuestHandlers({ site, may }: SiteHandlerDeps): Handlers<type
       site
         .eachGuest()
         .filter(guestSelector(where))
-        .filter(({ guest }) => state === undefined || guest.state === state)
+        .filter(({ guest }) => state === undefined || isInState(guest, state))
         .filter(({ contact }) => match === undefined || contact.includes(match))
         .filter(({ contact }) => may(requester, 'guest.info', { guest: contact }))
         .drop(from)

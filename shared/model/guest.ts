@@ -14,6 +14,16 @@ export const ACTIVE_STATES: ReadonlySet<GuestState> = new Set([
 ]);
 export const isActive = (state: GuestState): boolean => ACTIVE_STATES.has(state);
 
+/** Libvirt's reasons of a domain that is shut off although nobody asked it to. */
+const CRASHES: ReadonlySet<string> = new Set(['crashed', 'failed', 'daemon']);
+/** Whether it ended although nobody asked it to. */
+export const hasCrashed = ({ state, reason }: { state: GuestState; reason?: string | undefined }): boolean =>
+  state === 'crashed' || (state === 'shutoff' && CRASHES.has(reason ?? ''));
+
+/** Whether a guest is in this state; `crashed` are all that ended unasked, in libvirt's state `shutoff` too. */
+export const isInState = (guest: { state: GuestState; reason?: string | undefined }, state: GuestState): boolean =>
+  guest.state === state || (state === 'crashed' && hasCrashed(guest));
+
 /** A name for a new guest: safe as a path component and as a JID's localpart (RFC 7622 section 3.3). */
 export const GuestName = z
   .string()
@@ -46,7 +56,7 @@ export const Guest = z
   })
   .meta({
     line: '{name} · {state} · {vcpus} vCPU · {memoryMiB} MiB · {addresses}',
-    columns: ['name', 'state', 'host', 'vcpus', 'memoryMiB', 'addresses', 'autostart'],
+    columns: ['name', 'state', 'host', 'vcpus', 'memoryMiB', 'addresses', 'reason', 'autostart'],
   });
 export type Guest = z.infer<typeof Guest>;
 

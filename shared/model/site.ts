@@ -21,7 +21,7 @@ export const SiteGuestRecord = Guest.extend({
     .meta({ title: 'As of', description: 'Its host is not heard: this is how it was then. RFC 3339.' }),
 }).meta({
   line: '{name} · {state} · {vcpus} vCPU · {memoryMiB} MiB · {addresses} · {host} · {title} · tagged {tags}',
-  columns: ['name', 'state', 'host', 'vcpus', 'memoryMiB', 'addresses', 'tags', 'asOf'],
+  columns: ['name', 'state', 'host', 'vcpus', 'memoryMiB', 'addresses', 'reason', 'tags', 'asOf'],
 });
 export type SiteGuestRecord = z.infer<typeof SiteGuestRecord>;
 

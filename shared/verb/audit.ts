@@ -24,7 +24,7 @@ export function auditRecord(
     operation: request.operation.slice(0, OPERATION_MAX),
     args: auditedArgs(row, args),
     outcome: recorded.outcome === 'failed' ? recorded.code : 'done',
-    ...(recorded.outcome === 'job' ? { job: recorded.job } : {}),
+    ...(recorded.outcome === 'job' ? { job: recorded.job, begun: true as const } : {}),
     tookMs: times.endedAt - times.beganAt,
   };
 }

@@ -1,7 +1,8 @@
 import type { Job, Outcome } from '#shared/model/job.ts';
 
-/** By which way a request came. */
-export type Surface = 'form' | 'chat' | 'cli' | 'schedule' | 'chain' | 'central';
+/** By which way a request came. `cli` is what the client says of itself: a label, which no permission looks at. */
+export const SURFACES = ['form', 'chat', 'cli', 'schedule', 'chain', 'central'] as const;
+export type Surface = (typeof SURFACES)[number];
 
 /** Who asks. The server stamped `fullJid`; nothing here comes from what a stanza says. */
 export interface Requester {
@@ -49,7 +50,7 @@ export interface Call {
 
 /**
  * One record of the audit trail: appended, never rewritten, refusals included. Arguments marked secret read `***`. A job has
- * two: `done` when it was begun, and its outcome when it ended.
+ * two: `done` and `begun` when it was begun, and its outcome when it ended.
  */
 export interface AuditRecord {
   at: string;
@@ -61,6 +62,8 @@ export interface AuditRecord {
   outcome: Outcome;
   /** Of a job: its id. */
   job?: string;
+  /** Of a job: that it was begun. */
+  begun?: true;
   /** Nothing was done: this operation had been asked before, and got the same answer. */
   replayed?: boolean;
   tookMs: number;

@@ -1,7 +1,11 @@
 import { z } from 'zod';
+import { SURFACES } from '#shared/verb/request.ts';
 import { verb } from '#shared/verb/verb.ts';
 
-const Time = z.iso.datetime({ offset: true, error: 'a time is due, as 2027-01-01T03:00:00Z (RFC 3339)' });
+const isTime = (text: string): boolean =>
+  z.iso.datetime({ offset: true }).safeParse(text).success || z.iso.date().safeParse(text).success;
+const Time = z.string().refine(isTime, 'a time is due, as 2027-01-01 or 2027-01-01T03:00:00Z (RFC 3339)');
+const whole = 'RFC 3339; a date is the whole day, in UTC.';
 const glob = z.string().min(1).max(255).optional();
 const description = '`*` stands for any run of characters.';
 
@@ -16,7 +20,9 @@ export const AuditEntry = z
     verb: z.string().meta({ title: 'Verb' }),
     target: z.string().optional().meta({ title: 'Target' }),
     args: z.string().meta({ title: 'Arguments', description: 'JSON; what is secret reads ***.' }),
-    outcome: z.string().meta({ title: 'Outcome', description: '`done`, or the failure.' }),
+    outcome: z
+      .string()
+      .meta({ title: 'Outcome', description: '`done`, `begun` where it is a job that goes on, or the failure.' }),
     job: z.string().optional().meta({ title: 'Job' }),
     operation: z.string().meta({ title: 'Operation' }),
     replayed: z.boolean().optional().meta({ title: 'Asked before' }),
@@ -36,10 +42,10 @@ export const auditVerbs = {
       requester: glob.meta({ title: 'Requester', description }),
       verb: glob.meta({ title: 'Verb', description }),
       target: glob.meta({ title: 'Guest or host', description }),
-      outcome: glob.meta({ title: 'Outcome', description: '`done`, or a failure; * as above.' }),
-      surface: glob.meta({ title: 'By way of', description: 'form, chat, cli, schedule, chain, central.' }),
-      since: Time.optional().meta({ title: 'Since', description: 'RFC 3339.' }),
-      until: Time.optional().meta({ title: 'Until', description: 'RFC 3339.' }),
+      outcome: glob.meta({ title: 'Outcome', description: '`done`, `begun`, or a failure; * as above.' }),
+      surface: z.enum(SURFACES).optional().meta({ title: 'By way of' }),
+      since: Time.optional().meta({ title: 'Since', description: whole }),
+      until: Time.optional().meta({ title: 'Until', description: whole }),
       limit: z.int().min(1).max(1000).default(50).meta({ title: 'Limit' }),
       before: z.int().min(1).optional().meta({ title: 'Before', description: 'Only entries of a lower number.' }),
     }),
@@ -47,7 +53,7 @@ export const auditVerbs = {
     result: z.array(AuditEntry),
     failures: [],
     timeoutMs: 60_000,
-    example: 'audit list verb=guest.* outcome=not-permitted since=2027-01-01T00:00:00Z',
+    example: 'audit list verb=guest.* outcome=not-permitted since=2027-01-01',
   }),
   'audit.verify': verb({
     summary: 'Look whether the audit trail was changed or cut.',

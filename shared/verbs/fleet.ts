@@ -9,7 +9,8 @@ import { hostVerbs } from './host.ts';
 
 const where = z.array(z.string().min(1).max(255)).max(20).default([]).meta({
   title: 'Where',
-  description: 'host:NAME state:STATE tag:TAG name:NAME, with * for any run of characters; all have to hold.',
+  description:
+    'host:NAME state:STATE tag:TAG name:NAME, of guests reason:REASON, with * for any run of characters; all have to hold.',
 });
 const limit = z.int().min(1).max(100_000).default(1_000).meta({ title: 'Limit' });
 const from = z.int().nonnegative().default(0).meta({ title: 'From', description: 'Leave out so many at the start.' });

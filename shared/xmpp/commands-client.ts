@@ -11,7 +11,7 @@ import type { Entity } from './entity.ts';
 import { FORMS_NS, type Form, type FormField, formElement, parseForm } from './forms.ts';
 import { NEXT_FIELD } from './result-form.ts';
 import { COMMANDS_NS } from './stanza-error.ts';
-import { BEHALF_FIELD, CONFIRM_FIELD, OPERATION_FIELD, SKIP_FIELD } from './verb-form.ts';
+import { BEHALF_FIELD, CLIENT_FIELD, CONFIRM_FIELD, OPERATION_FIELD, SKIP_FIELD } from './verb-form.ts';
 
 /** A program's side of commands (XEP-0050): one round trip, and the same operation id when it has to be asked again. */
 export interface RunOptions {
@@ -19,6 +19,8 @@ export interface RunOptions {
   from?: string;
   /** Central only: on whose behalf. */
   behalfOf?: string;
+  /** What the program is, for the audit trail. */
+  client?: 'cli';
   operation?: string;
   confirmed?: boolean;
   timeoutMs?: number;
@@ -55,10 +57,10 @@ export async function runVerb(
   args: Readonly<Record<string, unknown>>,
   options: RunOptions = {},
 ): Promise<Ran> {
-  const { timeoutMs = row.job ? 30_000 : row.timeoutMs + 5_000, signal, confirmed = false, from, behalfOf } = options;
+  const { timeoutMs = row.job ? 30_000 : row.timeoutMs + 5_000, signal, from } = options;
   const operation = options.operation ?? randomUUID();
   const part = async (skip: number): Promise<Ran> => {
-    const form = submitForm(verb, args, { operation, confirmed, skip, behalfOf });
+    const form = submitForm(verb, args, { ...options, operation, skip });
     const child = xml('command', { xmlns: COMMANDS_NS, node: nodeOf(verb), action: 'execute' }, formElement(form));
     const answer = await asked(jid, () =>
       entity.request({
@@ -94,12 +96,7 @@ function nextOf({ form }: Ran): number | undefined {
 function submitForm(
   verb: string,
   args: Readonly<Record<string, unknown>>,
-  {
-    operation,
-    confirmed,
-    skip,
-    behalfOf,
-  }: { operation: string; confirmed: boolean; skip: number; behalfOf?: string | undefined },
+  { operation, confirmed, skip, behalfOf, client }: RunOptions & { operation: string; skip: number },
 ): Form {
   const fields: FormField[] = Object.entries(args).flatMap(([name, value]) =>
     value === undefined ? [] : [{ var: name, values: textsOf(value) }],
@@ -108,6 +105,7 @@ function submitForm(
     { var: OPERATION_FIELD, values: [operation] },
     ...(confirmed ? [{ var: CONFIRM_FIELD, values: ['1'] }] : []),
     ...(behalfOf === undefined ? [] : [{ var: BEHALF_FIELD, values: [behalfOf] }]),
+    ...(client === undefined ? [] : [{ var: CLIENT_FIELD, values: [client] }]),
     ...(skip > 0 ? [{ var: SKIP_FIELD, values: [String(skip)] }] : []),
   ];
   return { type: 'submit', formType: nodeOf(verb), fields: [...control, ...fields] };

@@ -15,7 +15,7 @@ import { Failure, type FailureCode } from '#shared/errors.ts';
 import { toConfirm } from '#shared/verb/confirm.ts';
 import { argFields } from '#shared/verb/fields.ts';
 import { type Offer, type OfferAt, offerFor } from '#shared/verb/offer.ts';
-import type { Answer, Requester } from '#shared/verb/request.ts';
+import type { Answer, Requester, Surface } from '#shared/verb/request.ts';
 import { rowOf, verbOfNode } from '#shared/verb/verb.ts';
 import { type Action, actionOf, checkLocale, commandElement, type Note, type Reply } from './command-element.ts';
 import type { Entity, IqCall } from './entity.ts';
@@ -27,6 +27,7 @@ import { COMMANDS_NS } from './stanza-error.ts';
 import {
   argumentForm,
   BEHALF_FIELD,
+  CLIENT_FIELD,
   CONFIRM_FIELD,
   confirmForm,
   type FormFor,
@@ -205,10 +206,15 @@ const perform = (
     verb,
     args: wordsOf(row, submitted),
     requester,
-    surface: requester.behalfOf === undefined ? 'form' : 'central',
+    surface: surfaceOf(requester, submitted),
     operation,
     confirmed,
   });
+
+const surfaceOf = ({ behalfOf }: Requester, submitted: Submitted): Surface => {
+  if (behalfOf !== undefined) return 'central';
+  return submitted.get(CLIENT_FIELD)?.[0] === 'cli' ? 'cli' : 'form';
+};
 
 const askArguments = (asked: Asked, session: Session, note?: Note): Reply =>
   ask(asked, session, { form: argumentForm(asked, session.operation, session.submitted), ...(note ? { note } : {}) });

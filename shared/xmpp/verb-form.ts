@@ -14,6 +14,8 @@ export const CONFIRM_FIELD = 'confirm';
 export const SKIP_FIELD = 'skip';
 /** On whose behalf central asks: a bare JID. */
 export const BEHALF_FIELD = 'behalf-of';
+/** What the client is, for the audit trail: a label. `cli` is the command line; any other is a form like all. */
+export const CLIENT_FIELD = 'client';
 /** Names that no argument of a verb may have. */
 export const CONTROL_FIELDS: ReadonlySet<string> = new Set([
   FORM_TYPE_FIELD,
@@ -21,6 +23,7 @@ export const CONTROL_FIELDS: ReadonlySet<string> = new Set([
   CONFIRM_FIELD,
   SKIP_FIELD,
   BEHALF_FIELD,
+  CLIENT_FIELD,
 ]);
 
 /** More options than this are no help to choose from: the field is then a text. */

@@ -116,6 +116,20 @@ describe('a program that runs verbs', () => {
     assert.deepEqual(effects, ['reboot venti', 'reboot venti']);
   });
 
+  it('says what it is: a label for the trail, whatever it says, and nothing that permits', async () => {
+    const operator = program();
+    await operator.run('guest.start', { guest: 'venti' }, { client: 'cli' });
+    await operator.run('guest.info', { guest: 'venti' }, { client: 'central' as 'cli' });
+    await operator.run('guest.info', { guest: 'venti' });
+    const viewer = program({}, 'viewer@skerry.test/program');
+    await assert.rejects(
+      viewer.run('guest.start', { guest: 'venti' }, { client: 'cli' }),
+      failing('not-permitted', { requester: 'viewer@skerry.test' }),
+    );
+    const surfaces = [...operator.audit, ...viewer.audit].map(({ verb, surface }) => `${verb} ${surface}`);
+    assert.deepEqual(surfaces, ['guest.start cli', 'guest.info form', 'guest.info form', 'guest.start cli']);
+  });
+
   it('confirms what may lose work, or is refused', async () => {
     const { run, effects } = program();
     await assert.rejects(run('guest.poweroff', { guest: 'venti' }), failing('confirmation-required'));

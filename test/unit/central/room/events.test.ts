@@ -5,8 +5,8 @@ import { eventOf } from '#central/room/events.ts';
 /** Only what the lines are made of. */
 const host = (reach: string, state = 'up', name = 'host1') =>
   ({ name, reach, known: { facts: { state } } }) as unknown as SiteHost;
-const guest = (state: string, at = 'host1') =>
-  ({ contact: 'venti', guest: { state }, host: host('heard', 'up', at) }) as unknown as SiteGuest;
+const guest = (state: string, at = 'host1', reason?: string) =>
+  ({ contact: 'venti', guest: { state, reason }, host: host('heard', 'up', at) }) as unknown as SiteGuest;
 const ofGuest = (before?: SiteGuest, after?: SiteGuest) =>
   eventOf({ what: 'guest', contact: 'venti', before, after })?.what;
 const ofHost = (before?: SiteHost, after?: SiteHost) => eventOf({ what: 'host', name: 'host1', before, after })?.what;
@@ -19,6 +19,16 @@ describe('an event of the room', () => {
     assert.equal(ofGuest(guest('shutoff'), guest('shutoff', 'host2')), 'moved from host1');
     assert.equal(ofGuest(undefined, guest('shutoff')), 'new');
     assert.equal(ofGuest(guest('shutoff'), undefined), 'gone');
+  });
+
+  it('tells one that crashed, and is shut off for it, from one that was stopped', () => {
+    for (const reason of ['crashed', 'failed'])
+      assert.equal(ofGuest(guest('running'), guest('shutoff', 'host1', reason)), 'crashed');
+    for (const reason of ['shutdown', 'destroyed'])
+      assert.equal(ofGuest(guest('running'), guest('shutoff', 'host1', reason)), 'shut off');
+    const known = guest('shutoff', 'host1', 'failed');
+    assert.equal(ofGuest(known, guest('shutoff', 'host1', 'crashed')), undefined, 'said once');
+    assert.equal(ofGuest(known, guest('shutoff')), undefined, 'why is forgotten');
   });
 
   it('is not what is only known anew', () => {

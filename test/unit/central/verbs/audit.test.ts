@@ -36,6 +36,14 @@ const record = (n: number): AuditRecord => ({
   tookMs: 1,
 });
 
+/** A trail of these. */
+const trailOf = (records: readonly AuditRecord[]): AuditTrail =>
+  ({
+    async *backward() {
+      yield* records.map((each, at) => ({ seq: at + 1, at: each.at, record: each, hash: '' }));
+    },
+  }) as unknown as AuditTrail;
+
 describe('verbs of the audit trail', () => {
   let folder: string;
   let database: Database;
@@ -78,6 +86,31 @@ describe('verbs of the audit trail', () => {
     assert.deepEqual(await numbers({ since, until }), [12, 11, 10]);
     assert.deepEqual(await numbers({ since: '2030-01-01T00:00:00Z' }), []);
     assert.throws(() => auditVerbs['audit.list'].args.parse({ since: 'yesterday' }), /a time is due/);
+    assert.throws(() => auditVerbs['audit.list'].args.parse({ surface: 'foo' }), /surface/);
+  });
+
+  it('take a date for the whole day', async () => {
+    const day = { since: '2026-01-02', until: '2026-01-02' };
+    assert.deepEqual(await numbers({ ...day, before: 1_443 }), [1_442, 1_441, 1_440]);
+    assert.deepEqual(await numbers({ until: '2026-01-01', limit: 1 }), [1_439]);
+  });
+
+  it('tell the begin of a job from its end', async () => {
+    const of = auditHandlers({
+      trail: trailOf([
+        { ...record(1), job: 'j1', begun: true },
+        { ...record(2), job: 'j1' },
+      ]),
+      table: centralVerbs,
+    });
+    const found = await of['audit.list'](auditVerbs['audit.list'].args.parse({}), call);
+    assert.deepEqual(
+      found.map(({ job, outcome }) => [job, outcome]),
+      [
+        ['j1', 'begun'],
+        ['j1', 'done'],
+      ],
+    );
   });
 
   it('export the whole trail in parts that a stanza holds, without a gap', async () => {
