@@ -77,7 +77,7 @@ export function centralJournal(
       const row = kept ?? (await find(request));
       if (row && row.digest !== digestOf(request.verb, args))
         throw new Failure('operation-mismatch', { operation: request.operation });
-      if (kept) return kept.recorded;
+      if (kept) return isOpen(kept.recorded) ? undefined : kept.recorded;
       const text = (row as { recorded: string | null } | undefined)?.recorded;
       const recorded: Recorded | undefined = text ? JSON.parse(text) : undefined;
       return recorded && isOpen(recorded) ? undefined : recorded;
