@@ -11,6 +11,7 @@ const UNREACHABLE: ReadonlySet<FailureCode> = new Set([
   'not-connected',
   'no-answer',
   'host-unreachable',
+  'operation-uncertain',
   'setup-needed',
 ]);
 const USAGE: ReadonlySet<FailureCode> = new Set([

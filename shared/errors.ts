@@ -35,9 +35,13 @@ export const FAILURES = {
   'operation-uncertain': [
     'cancel',
     'undefined-condition',
-    'Operation {operation} was cut off; whether it took effect cannot be known. It will not be repeated.',
+    'Operation {operation} was cut off: it may have taken effect, or still take it, and is not done twice. Ask again with the same operation to learn how it ended.',
   ],
-  'verb-timeout': ['wait', 'remote-server-timeout', '{verb} did not end within {timeoutS} s.'],
+  'verb-timeout': [
+    'wait',
+    'remote-server-timeout',
+    '{verb} did not end within {timeoutS} s; it may still take effect.',
+  ],
   // Guests.
   'guest-not-found': ['cancel', 'item-not-found', 'There is no guest {guest} on {host}.'],
   'guest-exists': ['cancel', 'conflict', 'There is a guest {guest} on {host} already.'],

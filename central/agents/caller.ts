@@ -51,6 +51,7 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
     if (host.reach === 'unreachable') throw unreachable(host, host.problem ?? 'it is not heard');
     const operation = operationAt(call);
     const began = clock.now();
+    let isMaybeDelivered = false;
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       const inVain = new AbortController();
       const off = site.onChange((change) => isAnew(change, host.name) && inVain.abort(new Failure('no-answer', {})));
@@ -67,8 +68,11 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
       } catch (error) {
         if (inVain.signal.aborted && !call.signal.aborted) continue;
         if (!mayAskAgain(error)) throw error;
+        isMaybeDelivered ||= row.risk !== 'read' && isLost(error);
         if (call.signal.aborted || clock.now() - began + pauseMs > PATIENCE_MS)
-          throw unreachable(host, messageOf(error));
+          throw isMaybeDelivered
+            ? new Failure('operation-uncertain', { operation: call.operation }, { cause: error })
+            : unreachable(host, messageOf(error));
         await paused(clock, pauseMs, call.signal);
       } finally {
         off();
@@ -91,6 +95,10 @@ const operationAt = ({ requester, operation }: Pick<Call, 'requester' | 'operati
 const mayAskAgain = (error: unknown): boolean =>
   error instanceof Failure &&
   (ASK_AGAIN.has(error.code) || (error.code === 'peer-refused' && ABSENT.has(String(error.details.condition))));
+
+/** It may have got there, or get there yet. */
+const isLost = (error: unknown): boolean =>
+  error instanceof Failure && (error.code === 'no-answer' || error.code === 'not-connected');
 
 const unreachable = (host: SiteHost, problem: string): Failure =>
   new Failure('host-unreachable', { host: host.name, problem: problem.replace(/\.$/, '') });

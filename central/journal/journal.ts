@@ -18,6 +18,10 @@ function keptOf(verb: string, recorded: Recorded): Recorded {
   return { ...recorded, value: withoutSecretResults(row, recorded.value) };
 }
 
+/** How it ended is known at the host, if at all: it is asked again there, which acts once. */
+const isOpen = (recorded: Recorded): boolean =>
+  recorded.outcome === 'failed' && (recorded.code === 'host-unreachable' || recorded.code === 'operation-uncertain');
+
 export interface CentralJournal extends Journal {
   /** Forget operations that ended before then (RFC 3339), or were cut off before then and never asked again. */
   prune(before: string): Promise<void>;
@@ -73,9 +77,10 @@ export function centralJournal(
       const row = kept ?? (await find(request));
       if (row && row.digest !== digestOf(request.verb, args))
         throw new Failure('operation-mismatch', { operation: request.operation });
-      if (kept) return kept.recorded;
+      if (kept) return isOpen(kept.recorded) ? undefined : kept.recorded;
       const text = (row as { recorded: string | null } | undefined)?.recorded;
-      return text ? JSON.parse(text) : undefined;
+      const recorded: Recorded | undefined = text ? JSON.parse(text) : undefined;
+      return recorded && isOpen(recorded) ? undefined : recorded;
     },
     begin: async (request, args, kept) => {
       const { requester, operation, verb, surface } = request;

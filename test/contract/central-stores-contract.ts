@@ -153,6 +153,19 @@ export function storesContract(name: string, open: () => Promise<DatabaseHarness
       assert.equal((await newTrail().read(10)).length, 1);
     });
 
+    it('leave open what only the host knows: it is asked again there, and then written down', async () => {
+      const journal = centralJournal(database, writer, newTrail(), now, notDue);
+      for (const code of ['host-unreachable', 'operation-uncertain'] as const) {
+        const request = requestOf(code, { guest: 'venti' });
+        await journal.begin(request, request.args, request.args);
+        await journal.end(request, { outcome: 'failed', code, details: {} }, auditOf(code));
+        assert.equal(await journal.find(request, request.args), undefined);
+        await journal.begin(request, request.args, request.args);
+        await journal.end(request, { outcome: 'done', value: 1 }, auditOf(code));
+        assert.deepEqual(await journal.find(request, request.args), { outcome: 'done', value: 1 });
+      }
+    });
+
     it('forget operations that ended long ago, or were cut off long ago, and no others', async () => {
       let time = NOW;
       const journal = centralJournal(database, writer, newTrail(), () => time, notDue);
