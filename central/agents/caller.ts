@@ -66,9 +66,10 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
           signal: AbortSignal.any([call.signal, inVain.signal]),
         });
       } catch (error) {
-        if (inVain.signal.aborted && !call.signal.aborted) continue;
+        const isGone = inVain.signal.aborted && !call.signal.aborted;
+        isMaybeDelivered ||= row.risk !== 'read' && (isGone || isLost(error));
+        if (isGone) continue;
         if (!mayAskAgain(error)) throw error;
-        isMaybeDelivered ||= row.risk !== 'read' && isLost(error);
         if (call.signal.aborted || clock.now() - began + pauseMs > PATIENCE_MS)
           throw isMaybeDelivered
             ? new Failure('operation-uncertain', { operation: call.operation }, { cause: error })

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import type { Element } from '@xmpp/xml';
 import { agentCaller } from '#central/agents/caller.ts';
-import type { SiteHost } from '#central/inventory/site.ts';
+import type { Site, SiteChange, SiteHost } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
+import type { IqRequest } from '#shared/xmpp/entity.ts';
 import { StanzaError } from '#shared/xmpp/stanza-error.ts';
 
 const HOST = { name: 'host2', jid: 'host2@skerry.test', reach: 'heard' } as SiteHost;
@@ -24,7 +26,7 @@ async function outcome(verb: 'guest.start' | 'guest.info', error: Error): Promis
     operation: 'op1',
     signal: new AbortController().signal,
   };
-  const ask = agentCaller({ entity, clock });
+  const ask = agentCaller({ entity, clock, site: { onChange: () => () => {} } });
   return ask(HOST, verb, agentVerbs[verb], { guest: 'venti' }, call).then(
     () => 'done',
     (failure: Failure) => failure.code,
@@ -42,4 +44,44 @@ describe('asking an agent', () => {
     assert.equal(await outcome('guest.start', absent), 'host-unreachable');
     assert.equal(await outcome('guest.info', silent), 'host-unreachable');
   });
+
+  it('asks again at once, for the same operation, where the agent began anew and forgot whom it owes an answer', async () => {
+    const asked: string[] = [];
+    const told = new Set<(change: SiteChange) => unknown>();
+    const site: Pick<Site, 'onChange'> = {
+      onChange: (listener) => {
+        told.add(listener);
+        return () => told.delete(listener);
+      },
+    };
+    const request = ({ child, signal }: IqRequest): Promise<Element> => {
+      asked.push(operationIn(child));
+      if (asked.length === 2) return Promise.reject(new StanzaError('cancel', 'conflict'));
+      const { promise, reject } = Promise.withResolvers<never>();
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+      queueMicrotask(() => {
+        for (const listener of told) listener(anew('host1'));
+        assert.equal(signal?.aborted, false, 'another host began anew');
+        for (const listener of told) listener(anew('host2'));
+      });
+      return promise;
+    };
+    const ask = agentCaller({ entity: { bareJid: 'central.skerry.test', request }, clock: stopped, site });
+    const call = { requester: { bareJid: 'a@b.c', fullJid: 'a@b.c/1' }, operation: 'op1', signal: never() };
+    await assert.rejects(ask(HOST, 'guest.start', agentVerbs['guest.start'], { guest: 'venti' }, call));
+    assert.equal(asked.length, 2);
+    assert.equal(asked[0], asked[1]);
+    assert.equal(told.size, 0, 'nobody listens any more');
+  });
 });
+
+const stopped = { now: () => 0, after: () => () => {} };
+const never = (): AbortSignal => new AbortController().signal;
+const operationIn = (child: Element): string => /operation.*?<value>(.*?)<\/value>/su.exec(String(child))?.[1] ?? '';
+const anew = (name: string): SiteChange =>
+  ({
+    what: 'host',
+    name,
+    before: { known: { epoch: 1 } },
+    after: { known: { epoch: 2 } },
+  }) as SiteChange;
