@@ -65,7 +65,9 @@ export function centralHandlers({
   const deps = { site, ask, may };
   return {
     // The agent's answer is held to its row, which perform checks: no type is lost that was there.
-    ...(passedHandlers({ site, ask, feed }, passedGuestVerbs) as unknown as Handlers<typeof passedGuestVerbs>),
+    ...(passedHandlers({ site, ask, feed, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
+      typeof passedGuestVerbs
+    >),
     ...siteHostHandlers(deps),
     ...siteGuestHandlers(deps),
     ...tagHandlers(site),

@@ -153,7 +153,7 @@ async function watchJob(entity: Entity, host: HostAt, begun: Job, options: Optio
   try {
     told(begun);
     const job = await waitForJob(entity, host, begun, told, watching.signal);
-    if (job.state !== 'running') return printJob(job, options, job.state === 'done' ? EXIT.done : EXIT.failed);
+    if (job.state !== 'running') return printJob(job, options, exitOfJob(job));
     console.error(goesOn(job, host));
     return EXIT.interrupted;
   } catch (error) {
@@ -168,6 +168,12 @@ const goesOn = ({ id }: Job, host: HostAt): string =>
   `The job goes on: job info ${id}${host.jid.includes('@') ? ` --host ${host.name}` : ''}. To stop it: job cancel ${id}.`;
 
 const jobLine = (job: Job): string => lineOf(jobRow, { ...job });
+
+/** What cannot be known now is not a failure. */
+function exitOfJob({ state, outcome }: Job): number {
+  if (state === 'done') return EXIT.done;
+  return outcome === 'operation-uncertain' || outcome === 'host-unreachable' ? EXIT.unreachable : EXIT.failed;
+}
 
 function printJob(job: Job, options: Options, exit: number): number {
   console.log(options.json ? JSON.stringify(job, null, 2) : jobLine(job));

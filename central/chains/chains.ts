@@ -97,7 +97,7 @@ export interface SiteChainsDeps {
 export function siteChains({ entity, kept, may, feed, log, onBug }: SiteChainsDeps): Promise<Chains> {
   const { site, database, writer, trail } = kept;
   const clock = systemClock;
-  const passed = passedHandlers({ site, ask: agentCaller({ entity, clock, site }), feed }, passedGuestVerbs);
+  const passed = passedHandlers({ site, ask: agentCaller({ entity, clock, site }), feed, clock }, passedGuestVerbs);
   return startChains({
     ...{ site, clock, onBug },
     store: chainStore(database, writer),

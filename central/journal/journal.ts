@@ -19,8 +19,8 @@ function keptOf(verb: string, recorded: Recorded): Recorded {
 }
 
 /** How it ended is known at the host, if at all: it is asked again there, which acts once. */
-const isOpen = (recorded: Recorded): boolean =>
-  recorded.outcome === 'failed' && (recorded.code === 'host-unreachable' || recorded.code === 'operation-uncertain');
+const OPEN: ReadonlySet<string> = new Set(['host-unreachable', 'operation-uncertain', 'verb-timeout']);
+const isOpen = (recorded: Recorded): boolean => recorded.outcome === 'failed' && OPEN.has(recorded.code);
 
 export interface CentralJournal extends Journal {
   /** Forget operations that ended before then (RFC 3339), or were cut off before then and never asked again. */

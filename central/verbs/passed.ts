@@ -1,18 +1,21 @@
 import type { AskAgent } from '#central/agents/caller.ts';
 import type { JobFeed } from '#central/agents/job-feed.ts';
 import { guestRecord } from '#central/inventory/records.ts';
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { Clock } from '#shared/clock.ts';
 import { Failure, isFailureCode } from '#shared/errors.ts';
 import { Guest } from '#shared/model/guest.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { Verb, VerbTable } from '#shared/verb/verb.ts';
 import { jobVerbs } from '#shared/verbs/job.ts';
+import type { Ran } from '#shared/xmpp/commands-client.ts';
 
 export interface PassedDeps {
   site: Site;
   ask: AskAgent;
   feed: JobFeed;
+  clock: Clock;
 }
 
 type Args = Readonly<Record<string, unknown>>;
@@ -20,6 +23,7 @@ export type PassOn = (args: Args, call: Call) => Promise<unknown>;
 
 /** When nothing is heard of a job for so long, its agent is asked. */
 const ASK_MS = 15_000;
+const AGAIN_MS = 3_000;
 
 /** Handlers of the verbs that the agent of the guest's host carries out. */
 export const passedHandlers = (deps: PassedDeps, table: VerbTable): Record<string, PassOn> =>
@@ -30,10 +34,43 @@ function passOn(deps: PassedDeps, verb: string, row: Verb): PassOn {
   return async (args, call) => {
     const target = site.guest(String(args[row.guestArg ?? 'guest']));
     const there = { ...args, [row.guestArg ?? 'guest']: target.guest.name };
-    const ran = await ask(target.host, verb, row, there, call);
+    const asked = (host: SiteHost): Promise<Ran> => ask(host, verb, row, there, call);
+    const ran = row.job ? await askedUntilKnown(deps, target, call, asked) : await asked(target.host);
     const value = row.job ? await followed(deps, target, ran.value as Job, call) : ran.value;
     return bySiteName(target, row, value);
   };
+}
+
+/**
+ * A job is not over as long as nobody knows what became of it: the same operation is asked again until the agent answers.
+ * @throws the signal's reason
+ */
+async function askedUntilKnown(
+  { site, clock }: PassedDeps,
+  { host }: SiteGuest,
+  call: Call,
+  asked: (host: SiteHost) => Promise<Ran>,
+): Promise<Ran> {
+  let isMaybeDelivered = false;
+  for (;;) {
+    try {
+      return await asked(site.findHost(host.name) ?? host);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      const code = error instanceof Failure ? error.code : undefined;
+      isMaybeDelivered ||= code === 'operation-uncertain';
+      if (!isMaybeDelivered || (code !== 'operation-uncertain' && code !== 'host-unreachable')) throw error;
+      call.progress(`${host.name} does not answer; it may still take effect. Waiting for it`);
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const off = clock.after(AGAIN_MS, resolve);
+    const onAbort = (): void => resolve();
+    call.signal.addEventListener('abort', onAbort, { once: true });
+    await promise;
+    off();
+    call.signal.removeEventListener('abort', onAbort);
+    call.signal.throwIfAborted();
+  }
 }
 
 /** What an agent answered, with the name that the guest has at the site. */

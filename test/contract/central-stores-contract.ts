@@ -155,7 +155,7 @@ export function storesContract(name: string, open: () => Promise<DatabaseHarness
 
     it('leave open what only the host knows: it is asked again there, and then written down', async () => {
       const journal = centralJournal(database, writer, newTrail(), now, notDue);
-      for (const code of ['host-unreachable', 'operation-uncertain'] as const) {
+      for (const code of ['host-unreachable', 'operation-uncertain', 'verb-timeout'] as const) {
         const request = requestOf(code, { guest: 'venti' });
         await journal.begin(request, request.args, request.args);
         await journal.end(request, { outcome: 'failed', code, details: {} }, auditOf(code));
