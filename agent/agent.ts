@@ -86,7 +86,7 @@ export async function startAgent(
   const { host, central, limits } = config;
   const probes = probesOf(config, { driver, inventory, consoles, onBug });
   const handlers = agentHandlers({
-    ...{ config, driver, inventory, consoles, health, jobs, may, version, now, host, log, probing: probes },
+    ...{ config, driver, inventory, consoles, health, jobs, journal, may, version, now, host, log, probing: probes },
     serverTimeMs: () => serverTimeMs(entity),
   });
   const supports = supportedBy(driver);

@@ -5,6 +5,7 @@ import { inTransaction } from './database.ts';
 const BATCH = 200;
 const DELAY_MS = 500;
 const WAITING_MAX = 20_000;
+const PAGE = 500;
 
 /** The trail of who did what: appended to, never rewritten. */
 export interface AuditTrail {
@@ -16,6 +17,15 @@ export interface AuditTrail {
   flush(): void;
   /** The newest first. */
   read(limit: number): AuditRecord[];
+  /** The newest first, so many at a time. */
+  backward(bounds: Bounds): Generator<{ seq: number; record: AuditRecord }>;
+}
+
+/** Only entries of a lower number, and of these times, RFC 3339 in UTC. */
+export interface Bounds {
+  before?: number | undefined;
+  since?: string;
+  until?: string;
 }
 
 /**
@@ -25,6 +35,9 @@ export interface AuditTrail {
 export function auditTrail(database: DatabaseSync, onBug: (error: unknown) => void): AuditTrail {
   const insert = database.prepare('INSERT INTO audit (at, record) VALUES (?, ?)');
   const newest = database.prepare('SELECT record FROM audit ORDER BY seq DESC LIMIT ?');
+  const page = database.prepare(
+    'SELECT seq, record FROM audit WHERE seq < ? AND at >= ? AND at <= ? ORDER BY seq DESC LIMIT ?',
+  );
   let waiting: AuditRecord[] = [];
   let lost = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -71,6 +84,15 @@ export function auditTrail(database: DatabaseSync, onBug: (error: unknown) => vo
     read: (limit) => {
       flush();
       return (newest.all(limit) as { record: string }[]).map((row) => JSON.parse(row.record));
+    },
+    *backward({ before = Number.MAX_SAFE_INTEGER, since = '', until = '~' }) {
+      flush();
+      for (let end = before; ; ) {
+        const rows = page.all(end, since, until, PAGE) as { seq: number; record: string }[];
+        for (const { seq, record } of rows) yield { seq, record: JSON.parse(record) };
+        end = rows.at(-1)?.seq ?? 0;
+        if (rows.length < PAGE) return;
+      }
     },
   };
 }

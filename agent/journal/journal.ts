@@ -6,7 +6,7 @@ import type { Journal, Recorded } from '#shared/verb/perform-deps.ts';
 import type { AuditRecord, Request } from '#shared/verb/request.ts';
 import { rowOf, type VerbTable } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import { auditTrail } from './audit-trail.ts';
+import { type AuditTrail, auditTrail } from './audit-trail.ts';
 import { inTransaction, writing } from './database.ts';
 import { type OpenOperation, operationTable } from './operations.ts';
 import { type Facts, settled, type Verdict } from './settle.ts';
@@ -25,6 +25,7 @@ export interface AgentJournal extends Journal {
   settle(operation: OpenOperation, now: Facts): { verdict: Verdict; recorded?: Recorded };
   /** The newest first. */
   auditTrail(limit: number): AuditRecord[];
+  auditBackward: AuditTrail['backward'];
   /** Forget what ended before then (RFC 3339), and the oldest of more than `kept`. What is under way stays, and so does the audit trail. */
   prune(before: string, kept?: number): void;
 }
@@ -135,6 +136,7 @@ export function agentJournal({ database, factsOf, now, onBug, table = agentVerbs
     open: operations.open,
     settle,
     auditTrail: trail.read,
+    auditBackward: trail.backward,
     prune: (before, kept = KEPT) => inTransaction(database, () => operations.prune(before, kept)),
   };
 

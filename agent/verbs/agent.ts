@@ -2,16 +2,18 @@ import type { Handlers } from '#shared/verb/handlers.ts';
 import { jobHandlers } from '#shared/verb/job-handlers.ts';
 import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { AgentVerbs } from '#shared/verbs/agent.ts';
+import { type AuditDeps, auditHandlers } from './audit.ts';
 import { type ConsoleDeps, consoleHandlers } from './console.ts';
 import { type GuestDeps, guestHandlers } from './guest.ts';
 import { type HostDeps, hostHandlers } from './host.ts';
 
 /** A handler for every verb of an agent. */
 export const agentHandlers = (
-  deps: GuestDeps & HostDeps & ConsoleDeps & { jobs: JobRunner },
+  deps: GuestDeps & HostDeps & ConsoleDeps & AuditDeps & { jobs: JobRunner },
 ): Handlers<AgentVerbs> => ({
   ...hostHandlers(deps),
   ...guestHandlers(deps),
   ...consoleHandlers(deps),
   ...jobHandlers(deps),
+  ...auditHandlers(deps),
 });

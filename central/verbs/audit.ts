@@ -1,7 +1,7 @@
-import type { AuditTrail, TrailEntry } from '#central/audit/trail.ts';
+import type { AuditTrail } from '#central/audit/trail.ts';
+import { auditEntry, fitsIn, timesIn } from '#shared/audit/listing.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
-import { globMatches } from '#shared/verb/policy.ts';
-import { rowOf, type VerbTable } from '#shared/verb/verb.ts';
+import type { VerbTable } from '#shared/verb/verb.ts';
 import type { AuditEntry, auditVerbs } from '#shared/verbs/audit.ts';
 
 export interface AuditDeps {
@@ -14,20 +14,11 @@ const EXPORT_BYTES = 100_000;
 
 export function auditHandlers({ trail, table }: AuditDeps): Handlers<typeof auditVerbs> {
   return {
-    'audit.list': async ({ limit, before, since, until, ...globs }, { signal }) => {
-      const fits = (entry: AuditEntry): boolean =>
-        isLike(globs.verb, entry.verb) &&
-        isLike(globs.outcome, entry.outcome) &&
-        (globs.surface === undefined || globs.surface === entry.surface) &&
-        isLike(globs.target, entry.target) &&
-        (isLike(globs.requester, entry.requester) ||
-          (entry.behalfOf !== undefined && isLike(globs.requester, entry.behalfOf)));
+    'audit.list': async (wanted, { signal }) => {
+      const { limit, before } = wanted;
+      const fits = fitsIn(wanted);
       const found: AuditEntry[] = [];
-      for await (const entry of trail.backward({
-        before,
-        since: since && utc(since),
-        until: until && utc(lastOf(until)),
-      })) {
+      for await (const entry of trail.backward({ before, ...timesIn(wanted) })) {
         signal.throwIfAborted();
         const listed = auditEntry(table, entry);
         if (fits(listed)) found.push(listed);
@@ -53,34 +44,5 @@ export function auditHandlers({ trail, table }: AuditDeps): Handlers<typeof audi
       const last = entries[lines.length - 1];
       return { lines: lines.join('\n'), next: last ? last.seq + 1 : from, more: entries.length > lines.length };
     },
-  };
-}
-
-const isLike = (glob: string | undefined, text: string | undefined): boolean =>
-  glob === undefined || (text !== undefined && globMatches(glob.toLowerCase(), text.toLowerCase()));
-
-/** Times of the trail are UTC with milliseconds, and compare as text. */
-const utc = (time: string): string => new Date(time).toISOString();
-/** Of a date: the end of that day. */
-const lastOf = (time: string): string => (time.includes('T') ? time : `${time}T23:59:59.999Z`);
-
-function auditEntry(table: VerbTable, { seq, record }: TrailEntry): AuditEntry {
-  const { at, verb, requester, surface, operation, args, outcome, job, begun, replayed, tookMs } = record;
-  const row = rowOf(table, verb);
-  const target = args[row?.guestArg ?? ''] ?? args[row?.hostArg ?? ''];
-  return {
-    seq,
-    at,
-    requester: requester.bareJid,
-    ...(requester.behalfOf === undefined ? {} : { behalfOf: requester.behalfOf }),
-    surface,
-    verb,
-    ...(target === undefined ? {} : { target: String(target) }),
-    args: JSON.stringify(args),
-    outcome: begun ? 'begun' : outcome,
-    ...(job === undefined ? {} : { job }),
-    operation,
-    ...(replayed === undefined ? {} : { replayed }),
-    tookMs,
   };
 }

@@ -1,9 +1,20 @@
 import type { VerbTable } from '#shared/verb/verb.ts';
+import { auditVerbs } from './audit.ts';
 import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
 import { jobVerbs } from './job.ts';
 
+/** An agent's own trail: what is asked of it directly is in no other. */
+const agentAuditVerbs = { 'audit.list': auditVerbs['audit.list'] };
+export type AgentAuditVerbs = typeof agentAuditVerbs;
+
 /** What an agent answers on its own JID: the direct way. */
-export const agentVerbs = { ...hostVerbs, ...guestVerbs, ...consoleVerbs, ...jobVerbs } satisfies VerbTable;
+export const agentVerbs = {
+  ...hostVerbs,
+  ...guestVerbs,
+  ...consoleVerbs,
+  ...jobVerbs,
+  ...agentAuditVerbs,
+} satisfies VerbTable;
 export type AgentVerbs = typeof agentVerbs;

@@ -166,7 +166,7 @@ describe('ad-hoc commands (XEP-0050)', () => {
     assert.deepEqual(
       await items(VIEWER),
       Object.entries(agentVerbs)
-        .filter(([id, row]) => row.risk === 'read' && id !== 'host.probe')
+        .filter(([id, row]) => row.risk === 'read' && id !== 'host.probe' && id !== 'audit.list')
         .map(([id]) => id),
     );
     assert.deepEqual(await items('stranger@elsewhere.test/x'), []);

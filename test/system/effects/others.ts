@@ -114,6 +114,18 @@ async function forgetsLives(scene: Scene, mark: string): Promise<void> {
   assert.ok(isForgotten(await look(`${mark}$`)));
 }
 
+const auditEffects = {
+  'audit.list': async (scene) => {
+    await boot(scene);
+    await scene.ask('guest.suspend', { guest: GUEST });
+    await scene.ask('guest.resume', { guest: GUEST });
+    const listed = await scene.ask('audit.list', { verb: 'guest.suspend', target: GUEST, limit: 1 });
+    assert.match(listed, /guest\.suspend/);
+    assert.match(listed, /admin@skerry\.test|operator@skerry\.test/);
+    assert.doesNotMatch(listed, /guest\.resume/);
+  },
+} satisfies Record<string, Effect>;
+
 const hostEffects = {
   'host.list': async (scene) => isOfHost(scene, await scene.ask('host.list', {})),
   'host.info': async (scene) => {
@@ -152,4 +164,4 @@ const hostEffects = {
 const hypervisorOf = async ({ virsh }: Scene): Promise<string> =>
   /^Running hypervisor: (.*)$/m.exec(await virsh('version'))?.[1] ?? 'no version';
 
-export const otherEffects = { ...consoleEffects, ...jobEffects, ...hostEffects };
+export const otherEffects = { ...consoleEffects, ...jobEffects, ...auditEffects, ...hostEffects };
