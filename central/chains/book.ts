@@ -61,9 +61,11 @@ export class ChainBook {
     return this.#known.get(name);
   }
 
-  /** @throws Failure host-space */
+  /** The same file again changes nothing. @throws Failure host-space */
   async set(chain: Chain, stored: Omit<StoredChain, 'name' | 'wanted'>): Promise<KnownChain> {
-    const wanted = this.#known.get(chain.chain)?.stored.wanted ?? 'none';
+    const before = this.#known.get(chain.chain);
+    if (before?.stored.text === stored.text) return before;
+    const wanted = before?.stored.wanted ?? 'none';
     const whole: StoredChain = { ...stored, name: chain.chain, wanted };
     await this.#store.set(whole);
     const known = { stored: whole, chain, graph: compile(chain), past: new Map<string, Past>() };

@@ -44,7 +44,7 @@ export function chainHandlers(deps: ChainVerbDeps): Handlers<typeof chainVerbs> 
     'chain.set': async ({ file }, { requester }) => {
       const chain = chainOf(file);
       return runs.inTurn(async () => {
-        runs.refuseGoing(chain.chain);
+        if (book.get(chain.chain)?.stored.text !== file) runs.refuseGoing(chain.chain);
         await book.set(chain, { text: file, by: requester.bareJid, at: new Date(now()).toISOString() });
         return recordOf(chain.chain);
       });

@@ -115,7 +115,8 @@ const Full = z
   .refine((ready) => ready.fresh >= ready.every, 'fresh is at least every: an answer would be stale before the next')
   .transform(({ all, any, every, good, fresh, ...test }) => ({
     mode: any ? ('any' as const) : ('all' as const),
-    tests: all ?? any ?? [test],
+    // From where it is looked holds for each test that does not say otherwise.
+    tests: (all ?? any)?.map((each) => ({ ...test, ...each })) ?? [test],
     everyMs: every,
     good,
     freshMs: fresh,

@@ -167,6 +167,8 @@ describe('chains, carried out by central', function () {
     });
     assert.match(told, /^fossil waits until fossil is released, since \d/);
     assert.equal(await codeOf(ask('chain.set', { file: GRID })), 'chain-running');
+    const { text: same } = (await ask('chain.show', { chain: 'grid' })) as { text: string };
+    assert.equal(await codeOf(ask('chain.set', { file: same })), 'done', 'the same file changes nothing');
     assert.equal(await codeOf(ask('chain.hold', { chain: 'grid', nodes: ['nosuch'] })), 'chain-node-unknown');
     await ask('chain.release', { chain: 'grid', nodes: ['fossil'] });
     assert.equal((await ended(job)).state, 'done');

@@ -82,6 +82,14 @@ describe('what ready means', () => {
     assert.equal(Ready.parse({ any: ['a:1', 'state'] }).mode, 'any');
   });
 
+  it('is looked at from where it says beside all or any, unless a test says otherwise', () => {
+    const given = { any: ['a:1', { dns: 'x', from: 'host2' }], from: 'host1', network: 'lan' };
+    assert.deepEqual(testsOf(given), [
+      { tcp: 'a:1', from: 'host1', network: 'lan' },
+      { dns: 'x', from: 'host2', network: 'lan' },
+    ]);
+  });
+
   it('needs no probe when only the state is asked for', () => {
     assert.ok(isStateOnly(undefined));
     assert.ok(isStateOnly(Ready.parse('state')));
