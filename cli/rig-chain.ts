@@ -37,6 +37,7 @@ export async function bringGridUp(rig: RigFile, say: (line: string) => void): Pr
     const begun = (await asked('chain.up', { chain: 'grid' })) as Job;
     const job = await waitForJob(entity, central, begun, ({ progress }) => say(`chain up grid: ${progress}`));
     if (job.state !== 'done') throw new Failure('setup-needed', { problem: `chain up grid: ${job.progress}` });
+    say('The grid is up: venti, fossil, cpu1, cpu2, each after the one that it needs answered.');
   } finally {
     await entity.stop();
   }

@@ -290,7 +290,9 @@ describe('a rig that ends', function () {
         hosts,
         central: 'central.skerry.test',
         room: 'ops@conference.skerry.test',
+        pubsub: 'pubsub.skerry.test',
       });
+      assert.match(again.stdout, /The grid is up/);
 
       // All of it at once.
       const second = machineNamespaces(rig);
@@ -300,7 +302,7 @@ describe('a rig that ends', function () {
       await nothingIsLeft(second);
       assert.equal(existsSync(rig.file), false);
 
-      assert.equal((await rig.skerry(['up', '--detach'])).exitCode, 0);
+      assert.equal((await rig.skerry(['up', '--detach', '--idle'])).exitCode, 0);
       const third = machineNamespaces(rig);
       await rig.ensureRunning('host1', 'venti');
       const down = await rig.skerry(['down']);
