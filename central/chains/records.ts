@@ -1,5 +1,5 @@
 import { sayWait } from '#shared/chain/explain.ts';
-import { hasEnded, isSettled, type NodeRun, type Run } from '#shared/chain/run.ts';
+import { type Fact, hasEnded, isSettled, type NodeRun, type Run } from '#shared/chain/run.ts';
 import type { Wait } from '#shared/chain/stepping.ts';
 import type { ChainRecord, NodeRecord, RunRecord } from '#shared/verbs/chain.ts';
 import type { KnownChain } from './book.ts';
@@ -61,7 +61,12 @@ function stateOf(run: Run): string {
 }
 
 /** The nodes of a run: those on their way first, then those that failed, then the rest. */
-export function nodeRecords({ run, step }: RunView, now: number, limit: number): NodeRecord[] {
+export function nodeRecords(
+  { run, step }: RunView,
+  facts: ReadonlyMap<string, Fact>,
+  now: number,
+  limit: number,
+): NodeRecord[] {
   const waits = new Map(step.waits.map((wait) => [wait.node, wait]));
   return run.nodes
     .filter(({ want, phase }) => want !== 'none' || phase === 'left')
@@ -72,7 +77,9 @@ export function nodeRecords({ run, step }: RunView, now: number, limit: number):
       want: node.want,
       phase: node.phase,
       since: iso(node.since),
-      why: whyOf(node, hasEnded(run) ? undefined : waits.get(node.name), now),
+      why: [whyOf(node, hasEnded(run) ? undefined : waits.get(node.name), now), sinceThen(node, facts.get(node.name))]
+        .filter((text) => text)
+        .join('; '),
     }));
 }
 
@@ -84,6 +91,12 @@ const rankOf = (node: NodeRun): number => {
 function whyOf(node: NodeRun, wait: Wait | undefined, now: number): string {
   if (wait) return sayWait(wait, now).replace(/\.$/, '');
   return node.note ?? '';
+}
+
+/** What became of a node after its run was done with it; undefined while it is as the run left it. */
+export function sinceThen({ phase }: NodeRun, fact: Fact | undefined): string | undefined {
+  if (phase === 'ready' && fact?.state === 'down') return `it is not up any more: ${fact.why ?? 'it is down'}`;
+  return phase === 'stopped' && fact?.state === 'up' ? 'it is up again' : undefined;
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();

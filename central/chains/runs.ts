@@ -123,6 +123,10 @@ export class ChainRuns {
     const [last] = await this.#deps.store.runs(name, 1);
     return last && { ...last, step: { run: last.run, actions: [], waits: [] } };
   }
+  /** What is known of the nodes now, whatever the last run made of them. @throws Failure chain-not-found */
+  now(name: string): ReadonlyMap<string, Fact> {
+    return stateFacts(this.#deps.site, this.#deps.book.find(name).graph);
+  }
   /** A run as it is, or was in the end. */
   async find(id: string): Promise<Run | undefined> {
     const going = [...this.#going.values()].find(({ conductor: each }) => each.run.id === id);

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { chainOf } from '#central/chains/book.ts';
 import type { Chains } from '#central/chains/chains.ts';
-import { chainRecord, countsOf, nodeRecords, outcomeOf, problemOf, runRecord } from '#central/chains/records.ts';
+import {
+  chainRecord,
+  countsOf,
+  nodeRecords,
+  outcomeOf,
+  problemOf,
+  runRecord,
+  sinceThen,
+} from '#central/chains/records.ts';
 import type { RunView } from '#central/chains/runs.ts';
 import { explain } from '#shared/chain/explain.ts';
 import { dotOf } from '#shared/chain/graph-dot.ts';
@@ -63,15 +71,18 @@ export function chainHandlers(deps: ChainVerbDeps): Handlers<typeof chainVerbs> 
     },
     'chain.status': async ({ chain: name, limit }) => {
       const view = await runs.view(name);
-      return view ? nodeRecords(view, now(), limit) : [];
+      return view ? nodeRecords(view, runs.now(name), now(), limit) : [];
     },
     'chain.explain': async ({ chain: name, node }) => {
       const { graph } = book.find(name);
       if (!graph.places.has(node))
         throw new Failure('chain-node-unknown', { chain: name, node, hint: didYouMean(node, graph.places.keys()) });
       const view = await runs.view(name);
-      const text = view ? explain(graph, { ...view.step, run: view.run }, node, now()) : `${name} was never run.`;
-      return { node, text };
+      if (!view) return { node, text: `${name} was never run.` };
+      const run = view.run.nodes.find((each) => each.name === node);
+      const later = run && sinceThen(run, runs.now(name).get(node));
+      const text = explain(graph, { ...view.step, run: view.run }, node, now());
+      return { node, text: later ? `${text} By now ${later}.` : text };
     },
     'chain.hold': async ({ chain: name, nodes }) => {
       await runs.hold(name, nodes, true);

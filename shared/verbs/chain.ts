@@ -20,7 +20,7 @@ export const ChainRecord = z
     at: z.string().meta({ title: 'Set at', description: 'RFC 3339.' }),
   })
   .meta({
-    line: '{chain} · {nodes} nodes · {state} · {title}',
+    line: '{chain} · nodes: {nodes} · {state} · {title}',
     columns: ['chain', 'nodes', 'state', 'autostart', 'title'],
   });
 export type ChainRecord = z.infer<typeof ChainRecord>;
@@ -43,7 +43,7 @@ export const RunRecord = z
     problem: z.string().optional().meta({ title: 'Problem' }),
   })
   .meta({
-    line: '{chain} {goal} · {outcome} · {there} of {of} nodes · {tookMs} · {problem}',
+    line: '{chain} {goal} · {outcome} · {there} of {of} nodes · {tookMs} ms · {problem}',
     columns: ['run', 'goal', 'outcome', 'there', 'of', 'startedAt', 'tookMs', 'requester', 'problem'],
   });
 export type RunRecord = z.infer<typeof RunRecord>;

@@ -150,6 +150,19 @@ describe('chains, carried out by central', function () {
     );
   });
 
+  it('say what became of a node after its run', async () => {
+    await ask('guest.poweroff', { guest: 'cpu2' });
+    const { text } = (await ask('chain.explain', { chain: 'grid', node: 'cpu2' })) as { text: string };
+    assert.match(text, /^cpu2 is ready since .*\. By now it is not up any more: it is shutoff\.$/);
+    const nodes = (await ask('chain.status', { chain: 'grid' })) as NodeRecord[];
+    assert.deepEqual(nodes.map(({ node, why }) => [node, why]).toSorted(), [
+      ['cpu1', ''],
+      ['cpu2', 'it is not up any more: it is shutoff'],
+      ['fossil', ''],
+      ['venti', ''],
+    ]);
+  });
+
   it('go down in reverse, and a part takes along what needs it', async () => {
     assert.equal((await ended((await ask('chain.down', { chain: 'grid', part: ['fossil'] })) as Job)).state, 'done');
     assert.deepEqual((await orderOf('stopped')).at(-1), 'fossil');
