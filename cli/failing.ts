@@ -29,9 +29,17 @@ export function exitOf(error: unknown): number {
   return error.code === 'not-permitted' ? EXIT.refused : EXIT.failed;
 }
 
+/** Details of a failure lose their line ends on the wire, as XML's attributes do; the text beside them keeps them. */
+function inLines(error: unknown): string {
+  const text = messageOf(error);
+  const sent = error instanceof Failure && error.cause instanceof Error ? error.cause.message : text;
+  const isSame = sent.replaceAll(/\s+/g, ' ') === text.replaceAll(/\s+/g, ' ');
+  return isSame ? sent : text;
+}
+
 /** Say on stderr what went wrong: in words, or for programs as one line of JSON with the row of the failure table. */
 export function tell(error: unknown, { json }: { json: boolean }, host?: string): void {
-  const text = messageOf(error);
+  const text = inLines(error);
   if (!json) console.error(host === undefined ? text : `${host}: ${text}`);
   else console.error(JSON.stringify({ failure: error instanceof Failure ? error.code : 'internal', host, text }));
 }
