@@ -90,8 +90,8 @@ export async function startAgent(
     serverTimeMs: () => serverTimeMs(entity),
   });
   const supports = supportedBy(driver);
-  const { registry, measured } = programMetrics(agentVerbs, () => entity.isOnline);
-  hostMetrics(registry, inventory, jobs);
+  const { registry, measured } = programMetrics(agentVerbs, () => entity.isOnline, jobs);
+  hostMetrics(registry, inventory);
   const perform = measured(
     performer<AgentVerbs>({
       ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },

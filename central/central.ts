@@ -63,8 +63,8 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
     perform: performNow,
   });
-  const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline);
-  siteMetrics(registry, site, jobs);
+  const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline, jobs);
+  siteMetrics(registry, site);
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
   const perform = measured(
     performer<CentralVerbs>({

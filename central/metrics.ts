@@ -1,20 +1,13 @@
 import type { Registry } from 'prom-client';
-import { countedBy, numbered, tally } from '#shared/metrics/program.ts';
-import type { JobRunner } from '#shared/verb/job-runner.ts';
+import { countedBy, tally } from '#shared/metrics/program.ts';
 import type { Site } from './inventory/site.ts';
 
 /** What central knows of the site, for Prometheus. Guests are counted as they were known last, also of hosts that are silent. */
-export function siteMetrics(registry: Registry, site: Site, jobs: Pick<JobRunner, 'list'>): void {
+export function siteMetrics(registry: Registry, site: Site): void {
   countedBy(registry, 'skerry_hosts', 'Hosts, by how they are reached: heard, stale, unreachable.', 'reach', () =>
     tally(site.hosts().map(({ reach }) => reach)),
   );
   countedBy(registry, 'skerry_guests', 'Guests of the site, by state.', 'state', () => tally(states(site)));
-  numbered(
-    registry,
-    'skerry_jobs_running',
-    'Jobs under way.',
-    () => jobs.list({ state: 'running', limit: 10_000 }).length,
-  );
 }
 
 function* states(site: Site): Generator<string, void, undefined> {

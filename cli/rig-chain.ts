@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
@@ -9,8 +8,8 @@ import { ask, waitForJob } from './asking.ts';
 import { connect } from './connect.ts';
 import { ROOT } from './rig-options.ts';
 
-const CENTRAL_MS_MAX = 30_000;
-const AGAIN_MS = 200;
+/** Central connects a moment after its process has begun; so often it is asked, for half a minute at the most. */
+const TRIES_MAX = 16;
 /** The chain of the rig's own guests. */
 const GRID = join(ROOT, 'provisioning/chains/grid.yaml');
 
@@ -31,29 +30,13 @@ export async function bringGridUp(rig: RigFile, say: (line: string) => void): Pr
   try {
     const central = { name: 'central', jid: rig.central };
     const asked = async (verb: 'chain.set' | 'chain.up', args: object): Promise<unknown> =>
-      (await ask(entity, central, verb, centralVerbs[verb], args)).value;
-    const file = await readFile(GRID, 'utf8');
-    await onceThere(() => asked('chain.set', { file }));
+      (await ask(entity, central, verb, centralVerbs[verb], args, { tries: TRIES_MAX })).value;
+    await asked('chain.set', { file: await readFile(GRID, 'utf8') });
     const begun = (await asked('chain.up', { chain: 'grid' })) as Job;
     const job = await waitForJob(entity, central, begun, ({ progress }) => say(`chain up grid: ${progress}`));
     if (job.state !== 'done') throw new Failure('setup-needed', { problem: `chain up grid: ${job.progress}` });
     say('The grid is up: venti, fossil, cpu1, cpu2, each after the one that it needs answered.');
   } finally {
     await entity.stop();
-  }
-}
-
-/** Central connects a moment after its process has begun; until then the server refuses in its place. */
-async function onceThere(work: () => Promise<unknown>): Promise<void> {
-  const giveUpAt = performance.now() + CENTRAL_MS_MAX;
-  for (;;) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      const isThere = error instanceof Failure && error.code.startsWith('chain-');
-      if (isThere || performance.now() > giveUpAt) throw error;
-    }
-    await delay(AGAIN_MS);
   }
 }

@@ -4,6 +4,7 @@ import type { Graph, GraphNode } from '#shared/chain/compile.ts';
 import { type Action, type Fact, hasEnded, type Run, watched } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
 import { conductor, type Ended } from '#shared/conduct/conductor.ts';
+import { guestVerbOf, isSoAlready } from '#shared/conduct/guest-operation.ts';
 import { Failure } from '#shared/errors.ts';
 import { isStateOnly } from '#shared/model/chain-ready.ts';
 import { isActive } from '#shared/model/guest.ts';
@@ -87,16 +88,15 @@ async function carryOut(
   behalfOf: string,
 ): Promise<Ended> {
   const spec = graph.nodes[graph.places.get(name) ?? -1]?.spec;
-  const guest = spec?.guest ?? name;
-  const verb = operation.verb === 'start' ? 'guest.start' : operation.force ? 'guest.poweroff' : 'guest.shutdown';
-  const waitS = Math.ceil((spec?.stop.timeoutMs ?? 60_000) / 1_000);
+  if (!spec) throw new Error(`${operation.id} is of no node of its chain`);
+  const { verb, args } = guestVerbOf(operation, spec);
   const ended = Promise.withResolvers<Job>();
   let jobId: string | undefined;
   const off = onJob((job) => job.id === jobId && job.state !== 'running' && ended.resolve(job));
   try {
     const answer = await perform({
       verb,
-      args: { guest, ...(verb === 'guest.shutdown' ? { waitS } : {}) },
+      args: { guest: spec.guest ?? name, ...args },
       requester: { bareJid: central, fullJid: central, behalfOf },
       surface: 'chain',
       operation: operation.id,
@@ -108,9 +108,7 @@ async function carryOut(
     return job.state === 'done' ? { ok: true } : { ok: false, problem: job.progress };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const isSo =
-      error.code === 'guest-wrong-state' && isActive(error.details.state as never) === (operation.verb === 'start');
-    return isSo ? { ok: true } : { ok: false, problem: error.message };
+    return isSoAlready(error, operation) ? { ok: true } : { ok: false, problem: error.message };
   } finally {
     off();
   }

@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Site, SiteChange, SiteHost } from '#central/inventory/site.ts';
-import type { Clock } from '#shared/clock.ts';
+import { type Clock, paused } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { Verb } from '#shared/verb/verb.ts';
@@ -103,10 +103,3 @@ const isLost = (error: unknown): boolean =>
 
 const unreachable = (host: SiteHost, problem: string): Failure =>
   new Failure('host-unreachable', { host: host.name, problem: problem.replace(/\.$/, '') });
-
-function paused(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const callOff = clock.after(ms, resolve);
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  return promise.finally(callOff);
-}

@@ -80,7 +80,15 @@ export class ChainBook {
     this.#tell();
   }
 
-  /** Told when there are other chains. */
+  /** What was ordered last: its run keeps that. */
+  want(name: string, wanted: StoredChain['wanted']): void {
+    const known = this.#known.get(name);
+    if (!known || known.stored.wanted === wanted) return;
+    known.stored = { ...known.stored, wanted };
+    this.#tell();
+  }
+
+  /** Told when there are other chains, or one is wanted otherwise. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

@@ -3,10 +3,10 @@ import type { Site } from '#central/inventory/site.ts';
 import type { PassOn } from '#central/verbs/passed.ts';
 import type { GraphNode } from '#shared/chain/compile.ts';
 import type { Action } from '#shared/chain/run.ts';
-import type { Clock } from '#shared/clock.ts';
+import { type Clock, paused } from '#shared/clock.ts';
 import type { Ended } from '#shared/conduct/conductor.ts';
+import { guestVerbOf, isSoAlready } from '#shared/conduct/guest-operation.ts';
 import { Failure } from '#shared/errors.ts';
-import { isActive } from '#shared/model/guest.ts';
 import { auditRecord } from '#shared/verb/audit.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
@@ -43,7 +43,7 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
     const target = guestAt(site, node);
     const { operation } = action;
     if (!target) return { ok: operation.verb === 'stop', problem: 'there is no such guest' };
-    const verb = operation.verb === 'start' ? 'guest.start' : operation.force ? 'guest.poweroff' : 'guest.shutdown';
+    const { verb, args: given } = guestVerbOf(operation, node.spec);
     const asker = { bareJid: requester, fullJid: requester };
     if (!may(asker, verb, { guest: target.contact }))
       return { ok: false, problem: `${requester} may not ${verb} ${target.contact}` };
@@ -51,8 +51,7 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
       ...{ verb, requester: asker, surface: 'chain', operation: operation.id, signal },
       progress: () => {},
     };
-    const waitS = Math.ceil(node.spec.stop.timeoutMs / 1_000);
-    const args = { guest: target.contact, ...(verb === 'guest.shutdown' ? { waitS } : {}) };
+    const args = { guest: target.contact, ...given };
     const beganAt = clock.now();
     const note = (recorded: Parameters<typeof auditRecord>[3]): void =>
       trail.add(auditRecord(call, rowOf(centralVerbs, verb), args, recorded, { beganAt, endedAt: clock.now() }));
@@ -63,7 +62,7 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
     } catch (error) {
       if (!(error instanceof Failure) || UNANSWERED.has(error.code)) throw error;
       note({ outcome: 'failed', code: error.code, details: error.details });
-      return isSoAlready(error, operation.verb) ? { ok: true } : { ok: false, problem: error.message };
+      return isSoAlready(error, operation) ? { ok: true } : { ok: false, problem: error.message };
     }
   };
 
@@ -75,25 +74,8 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
         signal.throwIfAborted();
         if (!(error instanceof Failure)) throw error;
       }
-      await paused(clock, signal);
+      await paused(clock, AGAIN_MS, signal);
+      signal.throwIfAborted();
     }
   };
-}
-
-/** A start of what is up and a stop of what is down are done. */
-function isSoAlready({ code, details }: Failure, verb: 'start' | 'stop'): boolean {
-  if (code !== 'guest-wrong-state') return false;
-  const isUp = isActive(String(details.state) as Parameters<typeof isActive>[0]);
-  return verb === 'start' ? isUp : !isUp;
-}
-
-function paused(clock: Clock, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const off = clock.after(AGAIN_MS, resolve);
-  const onAbort = (): void => {
-    off();
-    reject(signal.reason);
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  return promise.finally(() => signal.removeEventListener('abort', onAbort));
 }

@@ -55,23 +55,11 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
   });
   autostart(() => true);
   const coldStarts = deps.handOut(book);
-  const wantedOf = (): string =>
-    book
-      .list()
-      .map(({ stored }) => `${stored.name} ${stored.wanted}`)
-      .join();
-  let wanted = wantedOf();
-  const offSteps = runs.onStep(() => {
-    const now = wantedOf();
-    if (now !== wanted) coldStarts.refresh();
-    wanted = now;
-  });
   const offBook = book.onChange(coldStarts.refresh);
   return {
     ...{ book, runs, store },
     stop: () => {
       offChange();
-      offSteps();
       offBook();
       coldStarts.stop();
       runs.stop();

@@ -7,6 +7,7 @@
  * What can go wrong: a host is away while something changes. It boots with what it had: what it starts then is taken as it is, and a
  * chain that was ordered down meanwhile has to be ordered down again.
  */
+import { isHeardAnew } from '#central/inventory/anew.ts';
 import type { Site, SiteChange } from '#central/inventory/site.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
@@ -67,8 +68,7 @@ export function handOut({ entity, site, book, clock, log }: HandingOutDeps): { r
     refresh();
   };
   const onChange = (change: SiteChange): void => {
-    if (change.what !== 'host' || change.after?.reach !== 'heard') return;
-    if (change.before?.reach === 'heard' && change.before.known.epoch === change.after.known.epoch) return;
+    if (!isHeardAnew(change)) return;
     // What it keeps may be of long ago, or of another central.
     confirmed.delete(change.name);
     void give(change.name);

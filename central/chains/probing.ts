@@ -8,6 +8,7 @@
  * What can go wrong: a host is away. Its answers grow stale, and the engine waits. An answer is of an earlier life of a guest: it
  * carries the mark of its probe, and one with another mark does not count.
  */
+import { isHeardAnew } from '#central/inventory/anew.ts';
 import type { Site, SiteChange } from '#central/inventory/site.ts';
 import type { GraphNode } from '#shared/chain/compile.ts';
 import type { Fact, Run } from '#shared/chain/run.ts';
@@ -107,7 +108,7 @@ export function probing({ entity, site, clock, log, answered }: ProbingDeps): Pr
     if (change.what === 'guest') {
       // A guest that moved is looked at from its new host.
       if (wanted.size > 0 && change.before?.host.name !== change.after?.host.name) arrangeSoon();
-    } else if (isAnew(change) && sets.has(change.name)) void send(change.name);
+    } else if (isHeardAnew(change) && sets.has(change.name)) void send(change.name);
   };
 
   serveAnswers(entity, (from, answers) => {
@@ -183,7 +184,3 @@ function combined(sights: readonly (Seen | undefined)[], mode: 'all' | 'any'): P
 
 const sameSet = (a: ReadonlyMap<string, Probe> | undefined, b: ReadonlyMap<string, Probe> | undefined): boolean =>
   JSON.stringify([...(a?.values() ?? [])]) === JSON.stringify([...(b?.values() ?? [])]);
-
-/** Whether a host is heard after it was not, or its agent has begun anew: what it was sent is forgotten. */
-const isAnew = ({ before, after }: Extract<SiteChange, { what: 'host' }>): boolean =>
-  after?.reach === 'heard' && (before?.reach !== 'heard' || before.known.epoch !== after.known.epoch);

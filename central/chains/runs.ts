@@ -159,7 +159,7 @@ export class ChainRuns {
     const run = begin(chain.graph, id, goal, part, clock.now());
     this.#refuseConflicts(run);
     await store.begin({ run, requester });
-    chain.stored = { ...chain.stored, wanted: goal };
+    book.want(name, goal);
     return this.#goOn(chain, { run, requester }).conductor.run;
   }
 
@@ -195,7 +195,7 @@ export class ChainRuns {
   #stepped(chain: KnownChain, before: Run, step: Step): void {
     const { run } = step;
     const requester = this.#going.get(run.chain)?.requester ?? '';
-    chain.stored = { ...chain.stored, wanted: run.goal };
+    this.#deps.book.want(run.chain, run.goal);
     this.#watch(chain.graph, run);
     if (hasEnded(run)) {
       this.#going.get(run.chain)?.conductor.stop();

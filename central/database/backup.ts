@@ -1,8 +1,9 @@
-import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { BackupRecord } from '#shared/verbs/backup.ts';
+import { stampOf, synced } from './files.ts';
 
 const NAME = /^central-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z\.sqlite$/;
 
@@ -32,7 +33,7 @@ export function backupsOf(file: string, folder: string, now: () => number): Back
     list: async () => Promise.all((await names()).map(recordOf)),
     take: async (keep) => {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const name = `central-${new Date(now()).toISOString().replace(/[-:.]/g, '')}.sqlite`;
+      const name = `central-${stampOf(now())}.sqlite`;
       const part = join(folder, `${name}.part`);
       try {
         await copy(file, part);
@@ -78,15 +79,6 @@ export function checkDatabase(file: string): void {
     problem = messageOf(error);
   }
   if (problem !== undefined) throw new Failure('host-output', { problem: `${file}: ${problem}` });
-}
-
-async function synced(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 const timeOf = (name: string): string => name.replace(NAME, '$1-$2-$3T$4:$5:$6.$7Z');

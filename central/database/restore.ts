@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, open, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, rename, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '#shared/errors.ts';
 import { checkDatabase } from './backup.ts';
+import { stampOf, synced } from './files.ts';
 import { openDatabase } from './open.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function restore(backup: string, file: string, now: number): Promis
   await (await openDatabase(restoring, () => {})).destroy();
   await forgetLock(restoring);
   await synced(restoring);
-  const before = existsSync(file) ? `${file}.before-${new Date(now).toISOString().replace(/[-:.]/g, '')}` : undefined;
+  const before = existsSync(file) ? `${file}.before-${stampOf(now)}` : undefined;
   if (before !== undefined) await setAside(file, before);
   await rename(restoring, file);
   return before;
@@ -45,13 +46,4 @@ async function setAside(file: string, before: string): Promise<void> {
 
 async function forgetLock(file: string): Promise<void> {
   for (const end of ['.lock', '-wal', '-shm']) await rm(`${file}${end}`, { force: true });
-}
-
-async function synced(path: string): Promise<void> {
-  const handle = await open(path, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

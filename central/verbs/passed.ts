@@ -2,7 +2,7 @@ import type { AskAgent } from '#central/agents/caller.ts';
 import type { JobFeed } from '#central/agents/job-feed.ts';
 import { guestRecord } from '#central/inventory/records.ts';
 import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
-import type { Clock } from '#shared/clock.ts';
+import { type Clock, paused } from '#shared/clock.ts';
 import { Failure, isFailureCode } from '#shared/errors.ts';
 import { Guest } from '#shared/model/guest.ts';
 import type { Job } from '#shared/model/job.ts';
@@ -62,13 +62,7 @@ async function askedUntilKnown(
       if (!isMaybeDelivered || (code !== 'operation-uncertain' && code !== 'host-unreachable')) throw error;
       call.progress(`${host.name} does not answer; it may still take effect. Waiting for it`);
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const off = clock.after(AGAIN_MS, resolve);
-    const onAbort = (): void => resolve();
-    call.signal.addEventListener('abort', onAbort, { once: true });
-    await promise;
-    off();
-    call.signal.removeEventListener('abort', onAbort);
+    await paused(clock, AGAIN_MS, call.signal);
     call.signal.throwIfAborted();
   }
 }

@@ -1,8 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { Failure } from '#shared/errors.ts';
+import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { Perform } from '#shared/verb/request.ts';
 import { rowOf, type VerbTable } from '#shared/verb/verb.ts';
 
+const JOBS_MAX = 10_000;
 /** From what a read takes to what a shutdown takes, seconds. */
 const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
 
@@ -38,11 +40,13 @@ export function tally(words: Iterable<string>): Map<string, number> {
   return counts;
 }
 
-/** What agent and central both tell: the process, the connection, and each verb by outcome and time. */
-export function programMetrics(table: VerbTable, isOnline: () => boolean) {
+/** What agent and central both tell: the process, the connection, jobs, and each verb by outcome and time. */
+export function programMetrics(table: VerbTable, isOnline: () => boolean, jobs: Pick<JobRunner, 'list'>) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   numbered(registry, 'skerry_online', 'Whether the XMPP server is reached: 1 or 0.', () => Number(isOnline()));
+  const running = (): number => jobs.list({ state: 'running', limit: JOBS_MAX }).length;
+  numbered(registry, 'skerry_jobs_running', 'Jobs under way.', running);
   const asked = new Counter({
     name: 'skerry_verbs_total',
     help: 'Requests that were answered, by verb, by the way they came, and by outcome: done, or the failure.',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { NodeName } from '#shared/model/chain.ts';
-import { verb } from '#shared/verb/verb.ts';
+import { type Verb, verb } from '#shared/verb/verb.ts';
 
 const chain = NodeName.meta({ title: 'Chain', choices: 'chain' });
 const part = z.array(NodeName).max(1_000).default([]).meta({
@@ -60,6 +60,18 @@ export const NodeRecord = z
 export type NodeRecord = z.infer<typeof NodeRecord>;
 
 const RUN_MS_MAX = 7 * 86_400_000;
+
+/** What chain.up and chain.down share. */
+const order = {
+  job: true,
+  args: z.strictObject({ chain, part }),
+  positional: ['chain', 'part'] as ('chain' | 'part')[],
+  result: RunRecord,
+  failures: ['chain-not-found', 'chain-node-unknown', 'chain-conflict', 'chain-failed', 'host-space'],
+  timeoutMs: RUN_MS_MAX,
+} satisfies Partial<Verb>;
+/** What changes a run that goes on. */
+const steering = { risk: 'change', result: RunRecord, timeoutMs: 10_000 } satisfies Partial<Verb>;
 
 export const chainVerbs = {
   'chain.list': verb({
@@ -132,29 +144,19 @@ export const chainVerbs = {
     example: 'chain plan grid down',
   }),
   'chain.up': verb({
+    ...order,
     summary: 'Bring a chain up, or a part of it with all that it needs.',
     details:
       'What is up already is taken as it is. Where a run goes on, it is turned. It acts as you, also when you are gone.',
     risk: 'change',
-    job: true,
-    args: z.strictObject({ chain, part }),
-    positional: ['chain', 'part'],
-    result: RunRecord,
-    failures: ['chain-not-found', 'chain-node-unknown', 'chain-conflict', 'chain-failed', 'host-space'],
-    timeoutMs: RUN_MS_MAX,
     example: 'chain up grid fossil',
   }),
   'chain.down': verb({
+    ...order,
     summary: 'Take a chain down in reverse, or a part of it with all that needs it.',
     details:
       'Guests are asked to shut down; one that does not is cut off after its time, unless its stop says otherwise. It beats an up that goes on.',
     risk: 'destroy',
-    job: true,
-    args: z.strictObject({ chain, part }),
-    positional: ['chain', 'part'],
-    result: RunRecord,
-    failures: ['chain-not-found', 'chain-node-unknown', 'chain-conflict', 'chain-failed', 'host-space'],
-    timeoutMs: RUN_MS_MAX,
     example: 'chain down grid',
   }),
   'chain.status': verb({
@@ -188,33 +190,27 @@ export const chainVerbs = {
     example: 'chain explain grid fossil',
   }),
   'chain.hold': verb({
+    ...steering,
     summary: 'Keep nodes from being started in the run that goes on.',
-    risk: 'change',
     args: z.strictObject({ chain, nodes }),
     positional: ['chain', 'nodes'],
-    result: RunRecord,
     failures: ['chain-not-found', 'chain-node-unknown', 'chain-not-running', 'host-space'],
-    timeoutMs: 10_000,
     example: 'chain hold grid fossil',
   }),
   'chain.release': verb({
+    ...steering,
     summary: 'Let nodes that are held be started.',
-    risk: 'change',
     args: z.strictObject({ chain, nodes }),
     positional: ['chain', 'nodes'],
-    result: RunRecord,
     failures: ['chain-not-found', 'chain-node-unknown', 'chain-not-running', 'host-space'],
-    timeoutMs: 10_000,
     example: 'chain release grid fossil',
   }),
   'chain.cancel': verb({
+    ...steering,
     summary: 'Do nothing more of a run: what is up stays up.',
-    risk: 'change',
     args: z.strictObject({ chain }),
     positional: ['chain'],
-    result: RunRecord,
     failures: ['chain-not-found', 'chain-not-running', 'host-space'],
-    timeoutMs: 10_000,
     example: 'chain cancel grid',
   }),
   'chain.history': verb({
