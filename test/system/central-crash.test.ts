@@ -5,33 +5,22 @@ import { effectsIn } from '#agent/drivers/fake/store.ts';
 import { auditTrail } from '#central/audit/trail.ts';
 import { openDatabase } from '#central/database/open.ts';
 import { groupWriter } from '#central/database/writer.ts';
-import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { ScheduleRecord } from '#shared/model/schedule.ts';
 import type { SiteGuestRecord } from '#shared/model/site.ts';
 import type { AuditRecord } from '#shared/verb/request.ts';
-import { centralVerbs } from '#shared/verbs/central.ts';
 import type { RoleRecord } from '#shared/verbs/role.ts';
-import { runVerb } from '#shared/xmpp/commands-client.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
+import { askUntilAnswered } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
 
-type VerbId = keyof typeof centralVerbs;
-
 /** More commits than what is done here takes. */
 const COMMITS_MAX = 60;
 /** What was on its way to central when it was killed is answered by nobody: it is asked again. */
 const ANSWER_MS = 700;
-const PASSING: ReadonlySet<string> = new Set([
-  'peer-refused',
-  'no-answer',
-  'not-connected',
-  'host-unreachable',
-  'operation-running',
-]);
 
 describe('central that is killed at a write', function () {
   this.timeout(900_000);
@@ -139,18 +128,12 @@ describe('central that is killed at a write', function () {
     assert.deepEqual([effects[`start ${off}`], effects[`ask ${on}`]], [1, 1], `effects of ${round}`);
   };
 
-  const ask = async (verb: VerbId, args: Record<string, unknown>, operation?: string): Promise<unknown> => {
-    const options = { confirmed: true, timeoutMs: ANSWER_MS, ...(operation ? { operation } : {}) };
-    return until(`an answer to ${verb} ${operation ?? ''}`, async () => {
-      try {
-        return (await runVerb(admin.entity, CENTRAL, verb, centralVerbs[verb], args, options)).value;
-      } catch (error) {
-        if (error instanceof Failure && PASSING.has(error.code)) return undefined;
-        if (error instanceof Failure && error.code === 'guest-not-found' && !operation) return undefined;
-        throw error;
-      }
-    });
-  };
+  const ask = askUntilAnswered(
+    () => admin,
+    ANSWER_MS,
+    // What only reads waits until the host has reported.
+    ({ code }, operation) => code === 'host-unreachable' || (code === 'guest-not-found' && !operation),
+  );
 });
 
 /** What is on the disk after a last kill. */

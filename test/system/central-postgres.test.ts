@@ -1,25 +1,21 @@
 import assert from 'node:assert/strict';
-import { Failure } from '#shared/errors.ts';
+import type { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { SiteGuestRecord } from '#shared/model/site.ts';
-import { centralVerbs } from '#shared/verbs/central.ts';
 import type { ChainRecord, RunRecord } from '#shared/verbs/chain.ts';
-import { runVerb } from '#shared/xmpp/commands-client.ts';
 import { hasPostgres, type PostgresServer, startPostgres } from '#test/contract/postgres-server.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
+import { askUntilAnswered } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
-
-type VerbId = keyof typeof centralVerbs;
 
 const CHAIN = `chain: two
 nodes:
   venti: { host: host1 }
   fossil: { host: host1, after: [venti] }
 `;
-const PASSING: ReadonlySet<string> = new Set(['peer-refused', 'no-answer', 'not-connected', 'operation-running']);
 
 (hasPostgres() ? describe : describe.skip)('central on PostgreSQL', function () {
   this.timeout(120_000);
@@ -56,16 +52,7 @@ const PASSING: ReadonlySet<string> = new Set(['peer-refused', 'no-answer', 'not-
     await database?.close();
   });
 
-  const ask = (verb: VerbId, args: Record<string, unknown> = {}, operation?: string): Promise<unknown> =>
-    until(`an answer to ${verb}`, async () => {
-      const options = { confirmed: true, timeoutMs: 2_000, ...(operation ? { operation } : {}) };
-      try {
-        return (await runVerb(admin.entity, CENTRAL, verb, centralVerbs[verb], args, options)).value;
-      } catch (error) {
-        if (error instanceof Failure && PASSING.has(error.code)) return undefined;
-        throw error;
-      }
-    });
+  const ask = askUntilAnswered(() => admin, 2_000);
   const runs = async (): Promise<RunRecord[]> => (await ask('chain.history', { chain: 'two' })) as RunRecord[];
 
   it('keeps what people did, carries chains out, and has all of it again after kill -9', async () => {

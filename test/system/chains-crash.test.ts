@@ -3,17 +3,13 @@ import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { effectsIn } from '#agent/drivers/fake/store.ts';
-import { Failure } from '#shared/errors.ts';
-import { centralVerbs } from '#shared/verbs/central.ts';
 import type { NodeRecord, RunRecord } from '#shared/verbs/chain.ts';
-import { runVerb } from '#shared/xmpp/commands-client.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
+import { askUntilAnswered } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
-
-type VerbId = keyof typeof centralVerbs;
 
 const ROUNDS = 50;
 /** A chain up takes some 300 ms here: some kills come before, some after. */
@@ -27,8 +23,6 @@ nodes:
   cpu1: { host: host2, after: [fossil], retries: 3 }
   cpu2: { host: host2, after: [fossil], retries: 3 }
 `;
-/** What is on its way when somebody dies: it is asked again, under the same id. */
-const PASSING: ReadonlySet<string> = new Set(['peer-refused', 'no-answer', 'not-connected', 'operation-running']);
 
 describe('a chain whose actors are killed', function () {
   this.timeout(600_000);
@@ -62,16 +56,7 @@ describe('a chain whose actors are killed', function () {
     await server?.stop();
   });
 
-  const ask = (verb: VerbId, args: Record<string, unknown>, operation?: string): Promise<unknown> =>
-    until(`an answer to ${verb} ${operation ?? ''}`, async () => {
-      const options = { confirmed: true, timeoutMs: ANSWER_MS, ...(operation ? { operation } : {}) };
-      try {
-        return (await runVerb(admin.entity, CENTRAL, verb, centralVerbs[verb], args, options)).value;
-      } catch (error) {
-        if (error instanceof Failure && PASSING.has(error.code)) return undefined;
-        throw error;
-      }
-    });
+  const ask = askUntilAnswered(() => admin, ANSWER_MS);
   const lastRun = async (goal: 'up' | 'down', ordered: number): Promise<RunRecord> =>
     until(`the run ${goal} has ended`, async () => {
       const runs = (await ask('chain.history', { chain: 'grid' })) as RunRecord[];

@@ -1,35 +1,26 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Element } from '@xmpp/xml';
 import xml from '@xmpp/xml';
 import { stringify } from 'yaml';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf } from '#shared/xmpp/jid.ts';
+import { type TestProgram, testProgram } from './program.ts';
 import type { TestServer } from './server.ts';
 
 const MAIN = fileURLToPath(new URL('../../../agent/main.ts', import.meta.url));
 const WAIT_MS = 30_000;
 
 /** An agent as a process of its own, with the fake driver, that a test starts, kills and starts again. */
-export interface TestAgent {
+export interface TestAgent extends TestProgram {
   readonly jid: string;
   readonly fullJid: string;
   readonly folder: string;
   readonly configFile: string;
   /** Where the fake hypervisor keeps its guests, and counts what was done to them. */
   readonly stateFile: string;
-  /** What it logged, of all its lives. */
-  readonly logged: readonly Record<string, unknown>[];
-  start(): Promise<void>;
-  /** SIGKILL; resolves when it is gone. */
-  kill9(): Promise<void>;
-  /** SIGTERM; resolves with its exit code. */
-  stop(): Promise<number | null>;
   /** End it, whatever it does, and remove its folder. */
   remove(): Promise<void>;
 }
@@ -56,42 +47,13 @@ export async function testAgent(
     ...(options.metrics ? { metrics: options.metrics } : {}),
   };
   await writeFile(configFile, stringify(config));
-  const logged: Record<string, unknown>[] = [];
-  let child: ChildProcess | undefined;
-  let exited: Promise<unknown[]> | undefined;
-
-  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    child?.kill(signal);
-    await exited;
-    return child?.exitCode ?? null;
+  const program = testProgram('agent', [process.execPath, MAIN, '--config', configFile]);
+  const remove = async (): Promise<void> => {
+    await program.kill9();
+    await rm(folder, { recursive: true, force: true });
   };
-  return {
-    jid: account.jid,
-    fullJid: `${account.jid}/agent`,
-    folder,
-    configFile,
-    stateFile,
-    logged,
-    async start() {
-      const started = spawn(process.execPath, [MAIN, '--config', configFile], { stdio: ['ignore', 'pipe', 'inherit'] });
-      child = started;
-      exited = once(started, 'close');
-      const ready = Promise.withResolvers<void>();
-      createInterface({ input: started.stdout }).on('line', (line) => {
-        const record = JSON.parse(line) as Record<string, unknown>;
-        logged.push(record);
-        if (record.msg === 'agent is ready') ready.resolve();
-      });
-      started.once('exit', (code) => ready.reject(new Error(`the agent ended with ${code}`)));
-      await ready.promise;
-    },
-    kill9: async () => void (await end('SIGKILL')),
-    stop: () => end('SIGTERM'),
-    async remove() {
-      await end('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+  const { jid } = account;
+  return Object.assign(program, { jid, fullJid: `${jid}/agent`, folder, configFile, stateFile, remove });
 }
 
 /** The fake, unless a test names another. */

@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { takeDown } from '#provisioning/rig/down.ts';
@@ -13,6 +12,7 @@ import { setLink } from '#provisioning/rig/links.ts';
 import { areGone, childrenOf, type ProcessId, processId, signal } from '#provisioning/rig/processes.ts';
 import { type RigFile, readRigFile } from '#provisioning/rig/rig-file.ts';
 import { readState } from '#provisioning/rig/state.ts';
+import { until as found } from './until.ts';
 
 export const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 const UP_TIMEOUT_MS = 180_000;
@@ -119,11 +119,7 @@ export async function startRig(args: readonly string[] = []): Promise<{ rig: Tes
 
 /** Wait for something that tells nobody when it comes about. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = WAIT_MS): Promise<void> {
-  const end = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited ${timeoutMs / 1_000} s in vain until ${what}`);
-    await delay(25);
-  }
+  await found(what, async () => (await holds()) || undefined, timeoutMs);
 }
 
 async function rigOf(dir: string): Promise<TestRig> {

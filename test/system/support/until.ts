@@ -3,13 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 const WAIT_MS_MAX = 40_000;
 const AGAIN_MS = 30;
 
-/** Look until there is something. @throws Error where there is nothing for 40 s */
-export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = performance.now() + WAIT_MS_MAX;
+/** Look until there is something. @throws Error where there is nothing for so long */
+export async function until<T>(what: string, look: () => Promise<T | undefined>, waitMsMax = WAIT_MS_MAX): Promise<T> {
+  const giveUpAt = performance.now() + waitMsMax;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (performance.now() > giveUpAt) throw new Error(`waited ${WAIT_MS_MAX} ms, in vain: ${what}`);
+    if (performance.now() > giveUpAt) throw new Error(`waited ${waitMsMax} ms, in vain: ${what}`);
     await delay(AGAIN_MS);
   }
 }
