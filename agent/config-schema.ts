@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { FakeDefinition } from '#agent/drivers/fake/definition.ts';
 import { MetricsConfig } from '#shared/metrics/endpoint.ts';
+import { Address } from '#shared/model/address.ts';
 import { HostName } from '#shared/model/host.ts';
+import { LinkName } from '#shared/model/network.ts';
 import { Policy } from '#shared/verb/policy.ts';
 import { isJid } from '#shared/xmpp/jid.ts';
 
@@ -107,6 +109,23 @@ export const AgentConfig = z.strictObject({
     })
     .default({ commands: {} })
     .meta({ description: 'What chains may wait for on this host.' }),
+  networks: z
+    .strictObject({
+      driver: z.enum(['linux', 'fake', 'none']).default('none').meta({
+        description:
+          '`linux`: bridges, VXLAN, nftables and network namespaces, as root. `none`: this host realises no networks.',
+      }),
+      underlay: LinkName.optional().meta({
+        description:
+          'The link whose first address the tunnels to other hosts begin at. Without it, networks of this host stay on it.',
+      }),
+      dns: z.array(Address).max(8).default([]).meta({
+        description:
+          'Name servers that routers here ask about names that are not theirs. Without any, such questions are refused.',
+      }),
+    })
+    .default({ driver: 'none', dns: [] })
+    .meta({ description: 'Private networks and routers on this host.' }),
   keepDays: z
     .int()
     .min(1)

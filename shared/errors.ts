@@ -100,6 +100,26 @@ export const FAILURES = {
   'chain-failed': ['cancel', 'undefined-condition', 'The chain {chain} is {outcome}: {problem}.'],
   'chain-too-large': ['cancel', 'policy-violation', 'The chain {chain} has {what}; a picture has at most {most}.'],
   'probes-late': ['cancel', 'conflict', 'The probes are of version {version}, and {newest} is known.'],
+  // Networks and routers.
+  'network-not-found': ['cancel', 'item-not-found', 'There is no network {network}.{hint}'],
+  'network-exists': ['cancel', 'conflict', 'There is a network {network} already.'],
+  'network-in-use': ['cancel', 'conflict', 'The network {network} is used by {users}: {how}.'],
+  'network-subnet': ['modify', 'not-acceptable', 'The subnet {subnet} cannot be used: {problem}.'],
+  'network-stopped': ['cancel', 'conflict', 'The network {network} is stopped.'],
+  'network-clash': [
+    'cancel',
+    'conflict',
+    'There is {what} {name} on {host}, and Skerry did not make it: it is left alone.',
+  ],
+  'network-missing': ['cancel', 'item-not-found', 'There is no link {link} on {host}: {problem}.'],
+  'network-host': ['cancel', 'internal-server-error', 'The host {host} could not do its part: {problem}.'],
+  'address-outside': ['modify', 'not-acceptable', '{address} cannot be used: {problem}.'],
+  'address-taken': ['cancel', 'conflict', '{address} is taken by {owner}.'],
+  'port-not-found': ['cancel', 'item-not-found', '{guest} has no interface {what}.'],
+  'router-not-found': ['cancel', 'item-not-found', 'There is no router {router}.{hint}'],
+  'router-exists': ['cancel', 'conflict', 'There is a router {router} already.'],
+  'router-in-use': ['cancel', 'conflict', 'The router {router} is used by {users}: {how}.'],
+  'router-entry': ['cancel', 'item-not-found', 'The router {router} has no {what}.'],
   // The way to the server.
   'server-unreachable': [
     'wait',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Guest } from './guest.ts';
 import { Host } from './host.ts';
 import { Job } from './job.ts';
+import { NetworkStanding } from './network.ts';
 
 /** How a host is, as its agent reports it. Without what the hypervisor tells, as long as it has never answered. */
 export const HostFacts = Host.omit({ name: true, guests: true, running: true, since: true, tags: true })
@@ -10,6 +11,8 @@ export const HostFacts = Host.omit({ name: true, guests: true, running: true, si
   .extend({
     /** Why it is degraded. */
     problem: z.string().optional(),
+    /** Without it, the agent realises no networks. */
+    networks: NetworkStanding.optional(),
   });
 export type HostFacts = z.infer<typeof HostFacts>;
 
