@@ -1,6 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { IPv4, IPv6, parse } from 'ipaddr.js';
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+
+const { IPv4, IPv6, parse } = ipaddr;
 
 const V4 = 'write four numbers from 0 to 255 with dots between them, as 10.99.0.12';
 const V6 = 'write an IPv6 address with no zone, as fd00:99::c';
