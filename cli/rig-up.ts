@@ -8,6 +8,7 @@ import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { bringUp } from '#provisioning/rig/up.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { bringGridUp } from './rig-chain.ts';
+import { layNetworks } from './rig-networks.ts';
 import { optionsOf, ROOT, rigFolder } from './rig-options.ts';
 import { siteText } from './rig-text.ts';
 
@@ -52,7 +53,11 @@ async function holdUp(dir: string, hypervisorUri: string | undefined, isIdle: bo
   process.channel?.unref();
   const interrupted = interruption();
   try {
-    const site = await bringUp({ dir, hypervisorUri, say, signal: interrupted.signal });
+    const site = await bringUp({
+      ...{ dir, hypervisorUri, say, signal: interrupted.signal },
+      // Another hypervisor has networks of its own.
+      ...(hypervisorUri === undefined ? { finish: ({ rig }) => layNetworks(rig, say) } : {}),
+    });
     const text = siteText(site.rig, {
       dir: relative(process.cwd(), dir) || '.',
       seconds: (performance.now() - startedMs) / 1_000,

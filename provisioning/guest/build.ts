@@ -73,7 +73,7 @@ async function readImage(folder: string): Promise<GuestImage | undefined> {
 /** A new recipe makes a new guest; a newer package does not, so that coming up needs no network. */
 async function recipeDigest(): Promise<string> {
   const files = ['build.ts', 'entries.ts', 'newc.ts', 'packages.ts', 'vmlinux.ts', 'modules.ts'];
-  const own = ['init', 'poweroff', 'profile', 'reboot', 'shutdown'].map((name) => `root/${name}`);
+  const own = ['init', 'poweroff', 'profile', 'reboot', 'shutdown', 'udhcpc'].map((name) => `root/${name}`);
   const hash = createHash('sha256');
   for (const file of [...files, ...own]) hash.update(await readFile(fileURLToPath(new URL(file, import.meta.url))));
   return hash.digest('hex').slice(0, 16);

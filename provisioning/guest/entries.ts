@@ -12,6 +12,7 @@ const MODULES = [
   'virtio_console',
   'virtio_balloon',
   'virtio-rng',
+  'af_packet',
   'button',
   'evdev',
   'ext4',
@@ -23,6 +24,7 @@ const OWN: Readonly<Record<string, string>> = {
   'sbin/poweroff': 'poweroff',
   'sbin/reboot': 'reboot',
   'etc/profile': 'profile',
+  'etc/udhcpc': 'udhcpc',
 };
 
 /** All that is in the guest's root, from the unpacked packages, this machine's libraries and the files in root/. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type Kept, keep } from './keep.ts';
 import type { Machine } from './machine.ts';
-import { CENTRAL, DOMAIN } from './plan.ts';
+import { CENTRAL, DOMAIN, UNDERLAY } from './plan.ts';
 import type { ProcessId } from './processes.ts';
 import { type Program, startProgram } from './program.ts';
 
@@ -58,6 +58,8 @@ const agentConfig = (options: AgentPartOptions): object => ({
   ca: options.ca,
   central: CENTRAL,
   driver: { kind: 'libvirt', uri: options.hypervisorUri },
+  // Beside the rig's machines nothing is made: they are namespaces, and this is not.
+  ...(options.machine ? { networks: { driver: 'linux', underlay: UNDERLAY } } : {}),
   state: join(options.stateFolder, 'agent'),
   policy: { grants: options.people.map(({ jid, role }) => ({ jid, role })) },
 });

@@ -10,10 +10,10 @@ import type { PlannedGuest } from './plan.ts';
 
 type Child = ((parent: XmlElement, made: XmlDocument) => void) | string;
 
-/** The definition of a guest of the rig, in libvirt's own format. */
+/** The definition of a guest of the rig, in libvirt's own format. Its interface comes with its address on a network. */
 export function domainXml(guest: PlannedGuest, image: GuestImage, consoleLog: string, hasKvm: boolean): string {
   const needs = guest.dial === undefined ? '' : ` skerry.dial=${guest.dial}`;
-  const own = `skerry.name=${guest.name} skerry.ip=${guest.address}/16 skerry.serve=${guest.serve}${needs}`;
+  const own = `skerry.name=${guest.name} skerry.serve=${guest.serve}${needs}`;
   const cmdline = `console=ttyS0 quiet panic=-1 ${own}`;
   const domain = document('domain', { type: hasKvm ? 'kvm' : 'qemu' }, [
     el('name', {}, guest.name),
@@ -36,23 +36,16 @@ export function domainXml(guest: PlannedGuest, image: GuestImage, consoleLog: st
     el('on_poweroff', {}, 'destroy'),
     el('on_reboot', {}, 'restart'),
     el('on_crash', {}, 'destroy'),
-    devices(guest, consoleLog),
+    devices(consoleLog),
   ]);
   return new XMLSerializer().serializeToString(domain);
 }
 
-const devices = (guest: PlannedGuest, consoleLog: string): Child =>
+const devices = (consoleLog: string): Child =>
   el(
     'devices',
     {},
     el('controller', { type: 'usb', model: 'none' }),
-    el(
-      'interface',
-      { type: 'bridge' },
-      el('mac', { address: guest.mac }),
-      el('source', { bridge: 'br0' }),
-      el('model', { type: 'virtio' }),
-    ),
     el(
       'serial',
       { type: 'pty' },

@@ -40,7 +40,7 @@ async function start(options: HostPartOptions): Promise<RunningHost> {
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const host = await startHost({ rigDir, name: plan.name, address: plan.address, stateFolder, names, hasKvm });
   try {
-    await addressHost(host.machine, plan.address, plan.guestNetAddress);
+    await addressHost(host.machine, plan.address);
     await joinSegment(await options.server(), host.machine);
     host.machine.begin();
     await host.libvirtReady();

@@ -15,9 +15,9 @@ export async function makeSegment(server: Machine, address: string): Promise<voi
   ]);
 }
 
-/** Give a host its addresses on the segment, and on the network of the guests: both on its bridge br0. */
-export async function addressHost(host: Machine, address: string, guestNetAddress: string): Promise<void> {
-  await ip(host, [`addr add ${address}/24 dev br0`, `addr add ${guestNetAddress}/16 dev br0`, 'link set br0 up']);
+/** Give a host its address on the segment. */
+export async function addressHost(host: Machine, address: string): Promise<void> {
+  await ip(host, [`addr add ${address}/24 dev br0`, 'link set br0 up']);
 }
 
 /** Join a host to the segment: its uplink is a port of its br0. */

@@ -8,17 +8,29 @@ export const ROOM = `ops@conference.${DOMAIN}`;
 export const PUBSUB = `pubsub.${DOMAIN}`;
 export const SERVER_ADDRESS = '10.77.0.1';
 
+/** The link of each host that joins it to the others: where the tunnels between hosts begin. */
+export const UNDERLAY = 'br0';
+
+/** The private network of the guests, over both hosts. */
+export const NETWORK = {
+  name: 'grid',
+  subnets: ['10.99.0.0/16', 'fd00:99::/64'],
+  domain: `grid.${DOMAIN}`,
+} as const;
+/** The segment that joins server and hosts: what is outside, for the guests. */
+export const OUTSIDE = { name: 'outside', link: UNDERLAY } as const;
+/** The way from the one to the other. */
+export const ROUTER = { name: 'gate', host: 'host1', public: '10.77.0.100/24', gateway: SERVER_ADDRESS } as const;
+
 export interface PlannedHost {
   name: string;
   address: string;
-  /** Its own address on the network of the guests, from where it looks at them. */
-  guestNetAddress: string;
   guests: readonly PlannedGuest[];
 }
 export interface PlannedGuest {
   name: string;
+  /** On the private network. */
   address: string;
-  mac: string;
   /** TCP port of its service. */
   serve: number;
   /** ADDRESS:PORT of the service that it needs: it does not answer before it has reached that. */
@@ -35,20 +47,17 @@ const guest = (name: string, last: number, serve: number, dial?: string): Planne
   ...(dial === undefined ? {} : { dial }),
   name,
   address: `10.99.0.${last}`,
-  mac: `52:54:00:63:00:${last.toString(16).padStart(2, '0')}`,
 });
 
 export const HOSTS: readonly PlannedHost[] = [
   {
     name: 'host1',
     address: '10.77.0.11',
-    guestNetAddress: '10.99.255.11',
     guests: [guest('venti', 12, VENTI), guest('fossil', 17, NINEFS, `10.99.0.12:${VENTI}`)],
   },
   {
     name: 'host2',
     address: '10.77.0.12',
-    guestNetAddress: '10.99.255.12',
     guests: [guest('cpu1', 10, CPU, `10.99.0.17:${NINEFS}`), guest('cpu2', 11, CPU, `10.99.0.17:${NINEFS}`)],
   },
 ];

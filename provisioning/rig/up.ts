@@ -15,13 +15,15 @@ export interface UpOptions {
   say: (line: string) => void;
   /** Calls it off while it is coming up. */
   signal: AbortSignal;
+  /** What is still to be done when all parts answer, before it counts as up. */
+  finish?: (site: Omit<Site, 'stop'>) => Promise<void>;
 }
 
 /**
  * Bring a rig up and keep it up, as long as this process lives.
  * @throws Failure setup-needed when one is up there already, or with what is missing; nothing of it is left then
  */
-export async function bringUp({ dir, hypervisorUri, say, signal }: UpOptions): Promise<Site> {
+export async function bringUp({ dir, hypervisorUri, say, signal, finish }: UpOptions): Promise<Site> {
   const layout = layoutOf(dir);
   await using stack = new AsyncDisposableStack();
   const unlock = await lockRig(dir);
@@ -38,7 +40,12 @@ export async function bringUp({ dir, hypervisorUri, say, signal }: UpOptions): P
   const callOff = () => calledOff.reject(signal.reason);
   signal.addEventListener('abort', callOff);
   const rise = { dir, layout, board, stack, say, hypervisorUri };
-  const site = await Promise.race([assemble(rise), calledOff.promise]);
+  const whole = async () => {
+    const site = await assemble(rise);
+    await finish?.(site);
+    return site;
+  };
+  const site = await Promise.race([whole(), calledOff.promise]);
   signal.removeEventListener('abort', callOff);
   board.set({ phase: 'up', accelerator: site.accelerator });
   const parts = stack.move();
