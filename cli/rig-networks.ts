@@ -2,11 +2,6 @@ import { HOSTS, NETWORK, OUTSIDE, ROUTER } from '#provisioning/rig/plan.ts';
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { type AskRig, asRigAdmin } from './rig-asking.ts';
 
-interface Port {
-  guest: string;
-  network: string;
-}
-
 /**
  * Lay the rig's networks, as the administrator would: the private one of the guests, what is outside, and the router between them; then give each
  * guest its address. What is there already is left as it is.
