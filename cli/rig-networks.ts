@@ -15,23 +15,24 @@ export function layNetworks(rig: RigFile, say: (line: string) => void): Promise<
 }
 
 async function makeMissing(ask: AskRig, say: (line: string) => void): Promise<void> {
-  const networks = names(await ask('network.list', {}));
-  const routers = names(await ask('router.list', {}));
+  const networks = names(await ask('network.list', {}), 'network');
+  const routers = names(await ask('router.list', {}), 'router');
   const { name, subnets, domain } = NETWORK;
   if (!networks.has(OUTSIDE.name))
-    await ask('network.create', { name: OUTSIDE.name, kind: 'outside', link: OUTSIDE.link });
+    await ask('network.create', { network: OUTSIDE.name, kind: 'outside', link: OUTSIDE.link });
   if (!networks.has(name)) {
     const host = HOSTS.map((each) => each.name);
-    await ask('network.create', { name, kind: 'nat', subnet: subnets, domain, host });
+    await ask('network.create', { network: name, kind: 'nat', subnet: subnets, domain, host });
     say(`The network ${name} (${subnets.join(', ')}) is there, on ${host.join(' and ')}`);
   }
   if (!routers.has(ROUTER.name)) {
     const { name: router, host, gateway } = ROUTER;
     await ask('router.create', {
-      ...{ name: router, host, public: [ROUTER.public], gateway: [gateway], outside: OUTSIDE.name, network: [name] },
+      ...{ router, host, public: [ROUTER.public], gateway: [gateway], outside: OUTSIDE.name, network: [name] },
     });
     say(`The router ${router} is there, on ${host}: ${name} gets out as ${ROUTER.public.split('/')[0]}`);
   }
 }
 
-const names = (listed: unknown): Set<string> => new Set((listed as { name: string }[]).map(({ name }) => name));
+const names = (listed: unknown, key: 'network' | 'router'): Set<string> =>
+  new Set((listed as Record<string, string>[]).map((each) => each[key] ?? ''));
