@@ -4,7 +4,7 @@ import { type HostPort, portLinkOf } from '#shared/model/network.ts';
 /** The table of nftables' bridge family that is ours. */
 export const GUARD_TABLE = 'skerry';
 
-/** Why a frame of a guest was dropped: the names of the counters. */
+/** Why a frame of a guest was dropped: the names of the counters, less the `bad_` that keeps them from being words of nftables. */
 export const DROPPED = ['sender', 'service', 'advert', 'tagged', 'arp', 'source4', 'source6', 'neighbour'] as const;
 
 const SETS = {
@@ -17,7 +17,7 @@ const SETS = {
   targets: 'typeof iifname . @th,64,128;',
 } as const;
 
-const drop = (counter: (typeof DROPPED)[number], match: string): string => `${match} counter name ${counter} drop`;
+const drop = (counter: (typeof DROPPED)[number], match: string): string => `${match} counter name bad_${counter} drop`;
 
 /**
  * Judged is what comes in by a guest's port, and nothing else: routers, tunnels and other bridges pass. A guest without addresses of its own,
@@ -55,7 +55,7 @@ export function guardScript(ports: readonly HostPort[]): string {
   const elements = elementsOf(ports);
   const lines = [
     `add table ${at}`,
-    ...DROPPED.map((name) => `add counter ${at} ${name}`),
+    ...DROPPED.map((name) => `add counter ${at} bad_${name}`),
     ...Object.entries(SETS).flatMap(([name, type]) => [`add set ${at} ${name} { ${type} }`, `flush set ${at} ${name}`]),
     ...Object.entries(elements)
       .filter(([, each]) => each.length > 0)
