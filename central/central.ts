@@ -21,6 +21,7 @@ import { serveEvents } from './events/events.ts';
 import { centralHandlers } from './handlers.ts';
 import { type Kept, openKept } from './kept.ts';
 import { siteMetrics } from './metrics.ts';
+import { siteNetworks } from './networks/networks.ts';
 import { maySite, offersOf } from './offers.ts';
 import { servePresences } from './presences.ts';
 import { serveRoom } from './room/room.ts';
@@ -58,9 +59,11 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     onBug,
   });
   const chains = await siteChains({ entity, kept, may, feed, log, onBug });
+  const networks = await siteNetworks(kept, { entity, macs: config.macs, log, onBug });
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
+    networks,
     perform: performNow,
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline, jobs);
@@ -83,6 +86,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     may,
     jobs,
     chains: () => chains.book.list().map(({ stored }) => stored.name),
+    networks: () => networks.state,
   });
 
   serveReports(entity, async (from, report) => {
@@ -115,6 +119,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     if (endMetrics) await endMetrics();
     schedules.stop();
     chains.stop();
+    networks.stop();
     presences.stop();
     if (room) room.stop();
     if (events) events.stop();

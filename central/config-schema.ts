@@ -9,6 +9,18 @@ const BareJid = z
   .string()
   .refine((jid) => isJid(jid) && /^[^@/]+@[^@/]+$/.test(jid), 'a bare JID is due, as ann@example.org');
 
+const MacPlan = z.strictObject({
+  prefix: z
+    .string()
+    .regex(/^[0-9a-f][26ae]:[0-9a-f]{2}$/, 'write two bytes, locally administered and of one machine, as 06:53')
+    .default('06:53')
+    .meta({ description: 'The first two bytes; another for each site whose networks meet.' }),
+  templates: z
+    .record(z.string().regex(/^[a-z][a-z0-9-]{0,63}$/), z.int().min(0).max(253))
+    .default({})
+    .meta({ description: 'Names of fourth bytes, from 0 to 253, by which a MAC says what its guest is.' }),
+});
+
 /** Central's configuration: a YAML file. Paths in it are relative to it. */
 export const CentralConfig = z.strictObject({
   jid: z
@@ -60,6 +72,10 @@ export const CentralConfig = z.strictObject({
     .meta({
       description: 'PubSub service where programs read what happens; central makes its node there. See events.md.',
     }),
+  macs: MacPlan.default({ prefix: '06:53', templates: {} }).meta({
+    description:
+      'How MAC addresses are given: prefix, level of the network, template of the guest, a number of two bytes.',
+  }),
   metrics: MetricsConfig,
   log: z
     .enum(['debug', 'info', 'warn', 'error'])

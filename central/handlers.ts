@@ -14,6 +14,7 @@ import type { Chains } from './chains/chains.ts';
 import type { Backups } from './database/backup.ts';
 import type { Enrolment } from './enrolment/enrolment.ts';
 import type { Site } from './inventory/site.ts';
+import type { Networks } from './networks/networks.ts';
 import type { PolicyStore } from './roles/policy-store.ts';
 import type { ScheduleRunner } from './schedules/runner.ts';
 import { auditHandlers } from './verbs/audit.ts';
@@ -22,8 +23,10 @@ import { chainHandlers } from './verbs/chain.ts';
 import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
+import { networkHandlers } from './verbs/network.ts';
 import { passedHandlers } from './verbs/passed.ts';
 import { roleHandlers } from './verbs/role.ts';
+import { routerHandlers } from './verbs/router.ts';
 import { scheduleHandlers } from './verbs/schedule.ts';
 import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
 import { tagHandlers } from './verbs/tag.ts';
@@ -42,6 +45,7 @@ export interface HandlerDeps {
   /** Undefined on PostgreSQL. */
   backups: Backups | undefined;
   chains: Chains;
+  networks: Networks;
   perform: Perform;
 }
 
@@ -59,6 +63,7 @@ export function centralHandlers({
   trail,
   backups,
   chains,
+  networks,
   perform,
 }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock, site });
@@ -81,5 +86,7 @@ export function centralHandlers({
     ...auditHandlers({ trail, table: centralVerbs }),
     ...backupHandlers(backups),
     ...chainHandlers({ chains, now: Date.now }),
+    ...networkHandlers({ ...deps, networks, now: Date.now }),
+    ...routerHandlers({ ...deps, networks, now: Date.now }),
   };
 }

@@ -9,6 +9,7 @@ import { didYouMean } from '#shared/verb/suggest.ts';
 import type { VerbTable } from '#shared/verb/verb.ts';
 import { localpartOf } from '#shared/xmpp/jid.ts';
 import { guestOffer } from './contacts/guest-offer.ts';
+import type { NetworkState } from './networks/state.ts';
 
 export interface OffersDeps {
   site: Site;
@@ -18,6 +19,7 @@ export interface OffersDeps {
   jobs: Pick<JobRunner, 'list'>;
   /** Their names. */
   chains(): readonly string[];
+  networks(): Pick<NetworkState, 'networks' | 'routers'>;
 }
 
 /** What central offers at its own address: the whole site; and at each guest's: that guest. @throws Failure guest-not-found */
@@ -51,10 +53,12 @@ const hinting =
     }
   };
 
-function choicesBy({ site, table, may, jobs, chains }: OffersDeps) {
+function choicesBy({ site, table, may, jobs, chains, networks }: OffersDeps) {
   return (kind: Choices, requester: Requester): readonly string[] => {
     if (kind === 'guest') return site.contacts().filter((guest) => may(requester, 'guest.info', { guest }));
     if (kind === 'chain') return chains();
+    if (kind === 'network') return [...networks().networks.keys()].sort();
+    if (kind === 'router') return [...networks().routers.keys()].sort();
     if (kind === 'verb')
       return Object.keys(table)
         .filter((verb) => may(requester, verb))

@@ -119,6 +119,8 @@ export const FAILURES = {
   'router-not-found': ['cancel', 'item-not-found', 'There is no router {router}.{hint}'],
   'router-exists': ['cancel', 'conflict', 'There is a router {router} already.'],
   'router-in-use': ['cancel', 'conflict', 'The router {router} is used by {users}: {how}.'],
+  'addresses-spent': ['cancel', 'resource-constraint', '{network} has no {what} left to give.'],
+  'network-too-large': ['cancel', 'policy-violation', 'There are {what}; a picture has at most {most}.'],
   'router-entry': ['cancel', 'item-not-found', 'The router {router} has no {what}.'],
   // The way to the server.
   'server-unreachable': [

@@ -6,6 +6,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-begin': { up: begin },
   '0002-chains': { up: chains },
   '0003-titles': { up: titles },
+  '0004-networks': { up: networks },
 };
 
 export const migrations: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
@@ -157,4 +158,19 @@ async function chains({ schema }: Kysely<unknown>): Promise<void> {
 
 async function titles({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('contacts').addColumn('title', 'text').execute();
+}
+
+async function networks({ schema }: Kysely<unknown>): Promise<void> {
+  for (const name of ['networks', 'ports', 'routers', 'forwards', 'ingress', 'looks'])
+    await schema
+      .createTable(name)
+      .addColumn('id', 'text', (column) => column.primaryKey())
+      .addColumn('record', 'text', (column) => column.notNull())
+      .execute();
+  await schema
+    .createTable('network_changes')
+    .addColumn('operation', 'text', (column) => column.primaryKey())
+    .addColumn('at', 'text', (column) => column.notNull())
+    .addColumn('change', 'text', (column) => column.notNull())
+    .execute();
 }

@@ -18,6 +18,13 @@ export interface Tables {
   runs: RunTable;
   run_nodes: RunNodeTable;
   node_times: NodeTimeTable;
+  networks: NetworkRowTable;
+  ports: NetworkRowTable;
+  routers: NetworkRowTable;
+  forwards: NetworkRowTable;
+  ingress: NetworkRowTable;
+  looks: NetworkRowTable;
+  network_changes: NetworkChangeTable;
 }
 
 export interface HostTable {
@@ -162,4 +169,18 @@ export interface NodeTimeTable {
   node: string;
   start_ms: number | null;
   stop_ms: number | null;
+}
+
+/** What the site wants of networks: central/networks/state.ts says what is in the records. */
+export interface NetworkRowTable {
+  id: string;
+  record: string;
+}
+
+/** What an operation changed, written together with it: so that one that is asked again goes on where it was cut off. */
+export interface NetworkChangeTable {
+  /** A hash of who asked and of the operation id. */
+  operation: string;
+  at: string;
+  change: string;
 }

@@ -40,6 +40,7 @@ export function placements() {
     contactAt: (host: string, uuid: string): string | undefined => byHost.get(host)?.get(uuid),
     at: (host: string): { uuid: string; contact: string }[] =>
       [...(byHost.get(host) ?? [])].map(([uuid, contact]) => ({ uuid, contact })),
+    hostsOf: (contact: string): string[] => [...new Set((byContact.get(contact) ?? []).map(({ host }) => host))].sort(),
     contacts: (): readonly string[] => {
       sorted ??= [...byContact.keys()].sort();
       return sorted;

@@ -100,6 +100,10 @@ export class Site {
   contactsAt(host: string): string[] {
     return this.#places.at(host).map(({ contact }) => contact);
   }
+  /** Where a guest is: on two hosts while it moves. Sorted. */
+  hostsOf(contact: string): string[] {
+    return this.#places.hostsOf(contact);
+  }
   contactAt(host: string, uuid: string): string | undefined {
     return this.#places.contactAt(host, uuid);
   }

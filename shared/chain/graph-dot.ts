@@ -9,10 +9,12 @@ import type { Run } from './run.ts';
  * @throws Failure chain-too-large
  * Source: https://graphviz.org/doc/info/lang.html
  */
-export function dotOf(graph: Graph, run?: Run): string {
-  const boxes = boxesOf(graph, run);
+export const dotOf = (graph: Graph, run?: Run): string => dotOfBoxes(graph.chain, boxesOf(graph, run));
+
+/** The same of any boxes. */
+export function dotOfBoxes(title: string, boxes: readonly Box[]): string {
   return [
-    `digraph ${quoted(graph.chain)} {`,
+    `digraph ${quoted(title)} {`,
     '  rankdir="LR";',
     '  node [shape="box", style="filled,rounded", fontname="sans-serif"];',
     ...boxes.map((box, at) => `  n${at} [${attributesOf(box)}];`),

@@ -1,4 +1,4 @@
-import type { Graph } from './compile.ts';
+import type { Edge, Graph } from './compile.ts';
 import { type Box, boxesOf, LOOKS } from './graph.ts';
 import { BOX_HEIGHT, type Layout, layoutOf, type Spot } from './graph-layout.ts';
 import type { Phase, Run } from './run.ts';
@@ -10,11 +10,17 @@ const LEGEND_ITEM = 150;
 const LEGEND_WIDTH_MIN = 330;
 
 /** A chain, and a run of it where one is given, as a picture. @throws Failure chain-too-large */
-export function svgOf(graph: Graph, run?: Run): string {
-  const boxes = boxesOf(graph, run);
+export const svgOf = (graph: Graph, run?: Run): string => svgOfBoxes(titleOf(graph, run), boxesOf(graph, run), WORDS);
+
+/** What lines mean. */
+export type LineWords = Readonly<Record<Edge['need'], string>>;
+const WORDS: LineWords = { hard: 'needs it', soft: 'waits, needs it not' };
+
+/** Boxes, each behind all that it has a line from. */
+export function svgOfBoxes(title: string, boxes: readonly Box[], words: LineWords): string {
   const layout = layoutOf(boxes);
   const width = Math.max(Math.ceil(layout.width), LEGEND_WIDTH_MIN);
-  const legend = legendOf(boxes, width, HEAD + layout.height);
+  const legend = legendOf(boxes, words, width, HEAD + layout.height);
   const height = HEAD + layout.height + legend.height;
   return svgText(
     el(
@@ -27,10 +33,10 @@ export function svgOf(graph: Graph, run?: Run): string {
         'font-family': 'DejaVu Sans, Verdana, sans-serif',
         'font-size': 13,
       },
-      el('title', {}, titleOf(graph, run)),
+      el('title', {}, title),
       el('defs', {}, arrowHead),
       el('rect', { width, height, fill: '#ffffff' }),
-      el('text', { x: 20, y: 24, 'font-size': 15, 'font-weight': 'bold', fill: '#1f2933' }, titleOf(graph, run)),
+      el('text', { x: 20, y: 24, 'font-size': 15, 'font-weight': 'bold', fill: '#1f2933' }, title),
       el(
         'g',
         { transform: `translate(0 ${HEAD})` },
@@ -88,7 +94,12 @@ const boxAt = ({ name, says, look, isGroup }: Box, { x, y, width }: Spot): Piece
   );
 
 /** What colours and lines mean, of those that are there. */
-function legendOf(boxes: readonly Box[], width: number, top: number): { pieces: Piece[]; height: number } {
+function legendOf(
+  boxes: readonly Box[],
+  words: LineWords,
+  width: number,
+  top: number,
+): { pieces: Piece[]; height: number } {
   const counts = new Map<Phase, number>();
   for (const { phase } of boxes) if (phase) counts.set(phase, (counts.get(phase) ?? 0) + 1);
   const phases = (Object.keys(LOOKS) as Phase[]).filter((phase) => counts.has(phase));
@@ -101,9 +112,9 @@ function legendOf(boxes: readonly Box[], width: number, top: number): { pieces: 
         el('text', { x: x + 20, y: y + 12, 'font-size': 12, fill: '#1f2933' }, `${phase} (${counts.get(phase)})`),
       ),
   );
-  if (boxes.some(({ after }) => after.some(({ need }) => need === 'hard'))) items.push(lineItem('needs it', {}));
+  if (boxes.some(({ after }) => after.some(({ need }) => need === 'hard'))) items.push(lineItem(words.hard, {}));
   if (boxes.some(({ after }) => after.some(({ need }) => need === 'soft')))
-    items.push(lineItem('waits, needs it not', { 'stroke-dasharray': '5 4' }));
+    items.push(lineItem(words.soft, { 'stroke-dasharray': '5 4' }));
   const perRow = Math.max(1, Math.floor((width - 20) / LEGEND_ITEM));
   const pieces = items.map((item, at) =>
     item(20 + (at % perRow) * LEGEND_ITEM, top + Math.floor(at / perRow) * LEGEND_ROW),

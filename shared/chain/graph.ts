@@ -13,7 +13,7 @@ export interface Look {
   border: string;
 }
 
-const PLAIN: Look = { fill: '#ffffff', ink: '#1f2933', border: '#52606d' };
+export const PLAIN: Look = { fill: '#ffffff', ink: '#1f2933', border: '#52606d' };
 
 /** The phases in the order of the legend. What they mean is written out too, for who does not tell colours apart. */
 export const LOOKS: Readonly<Record<Phase, Look>> = {

@@ -28,7 +28,7 @@ export interface Field {
   secret: boolean;
 }
 
-export type Choices = 'chain' | 'guest' | 'host' | 'job' | 'verb';
+export type Choices = 'chain' | 'guest' | 'host' | 'job' | 'network' | 'router' | 'verb';
 
 interface Property {
   type?: string;

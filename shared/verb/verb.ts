@@ -9,7 +9,7 @@ export type Risk = 'read' | 'change' | 'destroy';
  * the chat grammar, help, the permission, the CLI subcommand, docs/verbs.md, the time limit and the audit record.
  *
  * What a schema's `.meta()` may carry, and who reads it: `title`, `description`, `unit` (labels and help), `choices`
- * (`'chain' | 'guest' | 'host' | 'job' | 'verb'`: what a form offers and what a mistyped word is compared with), `multiline` (a text-multi field), `file` (the command line takes the name of a file), `secret` (a
+ * (`'chain' | 'guest' | 'host' | 'job' | 'network' | 'router' | 'verb'`: what a form offers and what a mistyped word is compared with), `multiline` (a text-multi field), `file` (the command line takes the name of a file), `secret` (a
  * text-private field; never audited), `line` (how one record reads in one line; `{field}` is filled), `columns` (of a table).
  */
 export interface Verb<Args extends z.ZodObject = z.ZodObject, Result extends z.ZodType = z.ZodType> {

@@ -6,7 +6,9 @@ import { contactVerbs } from './contact.ts';
 import { enrolmentVerbs } from './enrolment.ts';
 import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
 import { jobVerbs } from './job.ts';
+import { networkVerbs } from './network.ts';
 import { roleVerbs } from './role.ts';
+import { routerVerbs } from './router.ts';
 import { scheduleVerbs } from './schedule.ts';
 import { tagVerbs } from './tag.ts';
 
@@ -26,5 +28,7 @@ export const centralVerbs = {
   ...auditVerbs,
   ...backupVerbs,
   ...chainVerbs,
+  ...networkVerbs,
+  ...routerVerbs,
 } satisfies VerbTable;
 export type CentralVerbs = typeof centralVerbs;

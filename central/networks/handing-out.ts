@@ -1,0 +1,246 @@
+/**
+ * Responsibilities: have each host know and realise its part of the networks, and know how each stands.
+ *
+ * Theory of operation: what a host shall realise is compiled (compile.ts) whenever something of it may have changed: a change of what is
+ * wanted, a guest that is elsewhere, a host with another underlay. A host is sent its document when that is another than the one it has
+ * taken, by the digest that it answers and reports. One that could not be asked is asked again from time to time, and when it is heard
+ * anew. One at a time goes to a host: what changes meanwhile goes with the next.
+ *
+ * What can go wrong: a host is away. It keeps what it had, and gets what is due when it is back.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { isHeardAnew } from '#central/inventory/anew.ts';
+import type { Site, SiteChange } from '#central/inventory/site.ts';
+import type { Clock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
+import { HostNetworks, type NetworkStanding, type NetworkTrouble, NO_NETWORKS } from '#shared/model/network.ts';
+import { digestOf } from '#shared/verb/digest.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { sendNetworks } from '#shared/xmpp/networks.ts';
+import type { NetworkBook } from './book.ts';
+import { type Compiled, compileSite, type Underlay } from './compile.ts';
+import type { NetworkState } from './state.ts';
+
+export interface HandingOutDeps {
+  entity: Pick<Entity, 'request' | 'isOnline' | 'bareJid'>;
+  site: Site;
+  book: NetworkBook;
+  clock: Clock;
+  log: Record<'warn', (fields: object, message: string) => void>;
+  onBug(error: unknown): void;
+}
+
+/** How far a host is with what is due now. */
+export interface Stand {
+  host: string;
+  /** `away`: it is not heard. `late`: it did not answer yet. `refused`: it does not take it. */
+  how: 'taken' | 'away' | 'late' | 'refused';
+  /** Why it is not taken. */
+  problem?: string;
+  /** Of what was taken, what could not be made. */
+  troubles: readonly NetworkTrouble[];
+}
+
+const AGAIN_MS = 10_000;
+/** Making much may take a while; a host is asked again after so long. */
+const ANSWER_MS = 60_000;
+/** A verb that waits answers by then. */
+const WAIT_MS = 45_000;
+
+/** Of no answer, nobody knows yet what becomes of it; anything else that goes wrong is the host's word. */
+const NO_WORD: ReadonlySet<string> = new Set(['no-answer', 'not-connected']);
+/** What the server answers for an account that is not there at the moment. */
+const ABSENT: ReadonlySet<string> = new Set([
+  'recipient-unavailable',
+  'remote-server-not-found',
+  'service-unavailable',
+]);
+
+const digestOfNetworks = (document: HostNetworks): string => digestOf('networks', document);
+const NOTHING = digestOfNetworks(HostNetworks.parse(NO_NETWORKS));
+
+export class HandingOut {
+  readonly #deps: HandingOutDeps;
+  /** What a host answered last, and to what. */
+  readonly #answered = new Map<string, { digest: string; standing?: NetworkStanding; problem?: Failure }>();
+  readonly #underlays = new Map<string, Underlay | undefined>();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #next = new Map<string, Promise<void>>();
+  readonly #ends: (() => void)[];
+  #callOff = (): void => {};
+  #compiled: Compiled | undefined;
+  #isDue = false;
+  #isOver = false;
+
+  constructor(deps: HandingOutDeps) {
+    this.#deps = deps;
+    for (const { name, known } of deps.site.hosts()) this.#underlays.set(name, known.facts?.networks?.underlay);
+    this.#ends = [deps.site.onChange((change) => this.#onChange(change)), deps.book.onChange(() => this.#anew())];
+    this.#callOff = deps.clock.after(AGAIN_MS, () => this.#again());
+    this.#anew();
+  }
+
+  get compiled(): Compiled {
+    this.#compiled ??= this.#compile(this.#deps.book.state);
+    return this.#compiled;
+  }
+
+  /** Hosts whose part differs between two states. Sorted. */
+  concernedBy(before: NetworkState, after: NetworkState): string[] {
+    const [was, is] = [this.#compile(before), this.#compile(after)];
+    return [...new Set([...was.hosts, ...is.hosts])]
+      .filter((host) => digestOfNetworks(was.documentOf(host)) !== digestOfNetworks(is.documentOf(host)))
+      .sort();
+  }
+
+  /** Have these hosts take what is due, and wait for them, but not for ever. In the same order. */
+  async settle(hosts: readonly string[]): Promise<Stand[]> {
+    const all = Promise.all(hosts.map((host) => this.#give(host)));
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const end = this.#deps.clock.after(WAIT_MS, resolve);
+    await Promise.race([all, late]);
+    end();
+    return hosts.map((host) => this.standOf(host));
+  }
+
+  /** As far as it is known, without asking. */
+  standOf(host: string): Stand {
+    const known = this.#deps.site.findHost(host);
+    const stand = (how: Stand['how'], problem: string): Stand => ({ host, how, problem, troubles: [] });
+    if (known?.reach !== 'heard') return stand('away', 'it is not heard');
+    const standing = this.#standingOf(host);
+    if (standing || this.#isSettled(host)) return { host, how: 'taken', troubles: standing?.troubles ?? [] };
+    const last = this.#answered.get(host);
+    const problem = last?.digest === this.#dueAt(host) ? last.problem : undefined;
+    if (!problem || NO_WORD.has(problem.code)) return stand('late', 'it has not answered yet');
+    if (isAbsent(problem) && known.known.facts?.networks) return stand('away', 'it is not there');
+    return stand('refused', refusalOf(problem));
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#callOff();
+    for (const end of this.#ends) end();
+  }
+
+  #compile(state: NetworkState): Compiled {
+    const { site } = this.#deps;
+    return compileSite(state, {
+      hosts: new Set(site.hosts().map(({ name }) => name)),
+      hostsOf: (guest) => site.hostsOf(guest),
+      underlayOf: (host) => this.#underlays.get(host),
+    });
+  }
+
+  #dueAt(host: string): string {
+    return digestOfNetworks(this.compiled.documentOf(host));
+  }
+
+  #reportedBy(host: string): NetworkStanding | undefined {
+    return this.#deps.site.findHost(host)?.known.facts?.networks;
+  }
+
+  /** What a host says of what is due, where it has taken that. */
+  #standingOf(host: string): NetworkStanding | undefined {
+    const due = this.#dueAt(host);
+    const said = [this.#reportedBy(host), this.#answered.get(host)?.standing];
+    return said.find((standing) => standing?.digest === due);
+  }
+
+  /** A host that never took anything has nothing to take where nothing is due. */
+  #isSettled(host: string): boolean {
+    if (this.#standingOf(host)) return true;
+    const hadNone = (this.#reportedBy(host)?.digest ?? '') === '' && !this.#answered.has(host);
+    return hadNone && this.#dueAt(host) === NOTHING;
+  }
+
+  /** Where one is on its way, the next one takes along all that changes until then. */
+  #give(name: string): Promise<void> {
+    const waiting = this.#next.get(name);
+    if (waiting) return waiting;
+    const before = this.#running.get(name) ?? Promise.resolve();
+    const made = before
+      .catch(() => {})
+      .then(() => {
+        this.#next.delete(name);
+        const work = this.#send(name);
+        this.#running.set(name, work);
+        return work;
+      });
+    this.#next.set(name, made);
+    return made;
+  }
+
+  async #send(name: string): Promise<void> {
+    const { entity, site, log } = this.#deps;
+    const host = site.findHost(name);
+    if (this.#isOver || host?.reach !== 'heard' || !entity.isOnline || this.#isSettled(name)) return;
+    const document = this.compiled.documentOf(name);
+    const digest = digestOfNetworks(document);
+    try {
+      const way = { from: entity.bareJid, to: `${host.jid}/agent`, timeoutMs: ANSWER_MS };
+      const standing = await sendNetworks(entity, way, document);
+      this.#answered.set(name, { digest, standing });
+      this.#learn(name, standing.underlay);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#answered.set(name, { digest, problem: error });
+      log.warn({ host: name, problem: error.message }, 'networks not given');
+    }
+  }
+
+  /** Where its tunnels begin is news to the others. */
+  #learn(name: string, underlay: Underlay | undefined): void {
+    if (isDeepStrictEqual(this.#underlays.get(name), underlay)) return;
+    this.#underlays.set(name, underlay);
+    this.#anew();
+  }
+
+  #onChange(change: SiteChange): void {
+    if (isHeardAnew(change)) this.#answered.delete(change.name);
+    if (change.what === 'host' && isSaidAnew(change))
+      this.#learn(change.name, change.after?.known.facts?.networks?.underlay);
+    if (touchesNetworks(this.#deps.book.state, change)) this.#anew();
+  }
+
+  /** Something of what is compiled may be another: many changes at once are one. */
+  #anew(): void {
+    this.#compiled = undefined;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.#refresh();
+    });
+  }
+
+  #refresh(): void {
+    if (this.#isOver) return;
+    for (const { name } of this.#deps.site.hosts())
+      if (!this.#isSettled(name)) this.#give(name).catch(this.#deps.onBug);
+  }
+
+  #again(): void {
+    this.#callOff = this.#deps.clock.after(AGAIN_MS, () => this.#again());
+    this.#refresh();
+  }
+}
+
+const isAbsent = ({ code, details }: Failure): boolean =>
+  code === 'peer-refused' && ABSENT.has(String(details.condition));
+
+const refusalOf = (problem: Failure): string =>
+  isAbsent(problem) || problem.details.condition === 'feature-not-implemented'
+    ? 'its agent knows no networks'
+    : problem.message.replace(/\.$/, '');
+
+const isSaidAnew = (change: SiteChange): boolean =>
+  change.what === 'host' &&
+  !isDeepStrictEqual(change.before?.known.facts?.networks, change.after?.known.facts?.networks);
+
+/** Whether a change of the site may be one of what hosts realise, or of what they have taken. */
+function touchesNetworks({ ports }: NetworkState, change: SiteChange): boolean {
+  if (change.what === 'guest') return [...ports.values()].some(({ guest }) => guest === change.contact);
+  const cameOrWent = change.before?.name !== change.after?.name;
+  return cameOrWent || isHeardAnew(change) || isSaidAnew(change);
+}

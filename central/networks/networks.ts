@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import type { Kept } from '#central/kept.ts';
+import { type Clock, systemClock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
+import type { Call } from '#shared/verb/request.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import type { MacPlan } from './allotment.ts';
+import { type Made, NetworkBook } from './book.ts';
+import { HandingOut, type Stand } from './handing-out.ts';
+import { addLook } from './network-changes.ts';
+import type { Change, NetworkState, Rows, SiteLook } from './state.ts';
+import { type NetworkStore, networkStore } from './store.ts';
+
+export interface NetworksDeps {
+  entity: Pick<Entity, 'request' | 'isOnline' | 'bareJid'>;
+  site: Kept['site'];
+  store: NetworkStore;
+  macs: MacPlan;
+  clock: Clock;
+  log: Record<'warn', (fields: object, message: string) => void>;
+  onBug(error: unknown): void;
+}
+
+/** A change that is kept, and what is to be told of hosts that have not taken it. */
+export interface CarriedOut {
+  made: Made;
+  problems: string[];
+}
+
+type Next = (state: NetworkState) => NetworkState;
+type Asked = Pick<Call, 'requester' | 'operation'>;
+
+const KEEP_MS = 90 * 86_400_000;
+
+/** The networks of the site: what is wanted, and hosts that do their part. */
+export class Networks {
+  readonly book: NetworkBook;
+  readonly handing: HandingOut;
+  readonly macs: MacPlan;
+
+  private constructor(deps: NetworksDeps, state: NetworkState) {
+    this.book = new NetworkBook(deps.store, state);
+    this.handing = new HandingOut({ ...deps, book: this.book });
+    this.macs = deps.macs;
+  }
+
+  static async start(deps: NetworksDeps): Promise<Networks> {
+    await deps.store.prune(new Date(deps.clock.now() - KEEP_MS).toISOString());
+    return new Networks(deps, await deps.store.load());
+  }
+
+  get state(): NetworkState {
+    return this.book.state;
+  }
+
+  /**
+   * Change what is wanted, and have the hosts do it. Where one refuses a part that is new, or cannot make it, all is as before.
+   *
+   * @throws Failure network-host; whatever `next` throws; host-space
+   */
+  async make(call: Asked, next: Next): Promise<CarriedOut> {
+    const ailing = new Set(this.#troubles());
+    const made = await this.book.change(operationOf(call), next);
+    const stands = await this.#realise(made);
+    const bad = stands.flatMap((stand) => refusalsOf(stand, made.change, ailing));
+    if (bad[0]) {
+      const { host, problem } = bad[0];
+      const isUndone = await this.undo(call, made);
+      const rest = isUndone ? 'nothing is changed' : 'it is used by now, so it stays';
+      throw new Failure('network-host', { host, problem: `${problem}; ${rest}` });
+    }
+    return { made, problems: stands.flatMap(problemOf) };
+  }
+
+  /** Change what is wanted, whatever the hosts make of it: what they cannot do now is told, and they are asked again. */
+  async take(call: Asked, next: Next): Promise<CarriedOut> {
+    const made = await this.book.change(operationOf(call), next);
+    return { made, problems: (await this.#realise(made)).flatMap(problemOf) };
+  }
+
+  /** What an operation changed before, where it was cut off behind that. */
+  async earlier(call: Asked): Promise<Pick<Made, 'change'> | undefined> {
+    const change = await this.book.earlier(operationOf(call));
+    return change && { change };
+  }
+
+  /** @returns false: somebody uses it by now, so it stays */
+  async undo(call: Asked, made: Made): Promise<boolean> {
+    const isUndone = await this.book.undo(operationOf(call), made);
+    if (isUndone) await this.#realise({ before: made.after, after: made.before });
+    return isUndone;
+  }
+
+  /** A leg of a host on a network, from which probes look: made where there is none yet. @throws Failure as `make` */
+  async lookFrom(network: string, host: string, call: Asked): Promise<SiteLook> {
+    const id = `${network} ${host}`;
+    const known = this.state.looks.get(id);
+    if (known) return known;
+    await this.make(call, (state) => addLook(state, { network, host }, this.macs));
+    return this.state.looks.get(id) as SiteLook;
+  }
+
+  /** What is not as it is wanted of a network or a router, on all hosts. */
+  problemsOf(what: 'network' | 'router', name: string): string[] {
+    const { compiled } = this.handing;
+    const planned = compiled.troubles.filter((each) => each.what === what && each.name === name);
+    const hosts = what === 'network' ? compiled.realisersOf(name) : [this.state.routers.get(name)?.host ?? ''];
+    const told = hosts.flatMap((host) => {
+      const stand = this.handing.standOf(host);
+      const own = stand.troubles.filter((trouble) => isOf(this.state, trouble, what, name));
+      return [...problemOf(stand), ...own.map(({ problem }) => `${host}: ${problem}`)];
+    });
+    return [...planned.map(({ problem }) => problem), ...told];
+  }
+
+  stop(): void {
+    this.handing.stop();
+  }
+
+  #realise({ before, after }: Pick<Made, 'before' | 'after'>): Promise<Stand[]> {
+    return this.handing.settle(this.handing.concernedBy(before, after));
+  }
+
+  #troubles(): string[] {
+    return this.handing.compiled.hosts.flatMap((host) => this.handing.standOf(host).troubles.map(keyOf));
+  }
+}
+
+type Trouble = Stand['troubles'][number];
+const keyOf = ({ what, name, problem }: Trouble): string => `${what} ${name} ${problem}`;
+
+const isOf = ({ ports }: NetworkState, trouble: Trouble, what: 'network' | 'router', name: string): boolean => {
+  if (trouble.what === 'port') return what === 'network' && ports.get(trouble.name)?.network === name;
+  return trouble.what === 'look'
+    ? what === 'network' && trouble.name === name
+    : trouble.what === what && trouble.name === name;
+};
+
+const operationOf = ({ requester, operation }: Asked): string =>
+  createHash('sha256')
+    .update(JSON.stringify([requester.bareJid, operation]))
+    .digest('hex');
+
+/** What a host said of that which a change touched; what ailed before is not of this change. */
+function refusalsOf(stand: Stand, change: Change, ailing: ReadonlySet<string>): { host: string; problem: string }[] {
+  const { host, how, problem = '', troubles } = stand;
+  if (how === 'refused') return [{ host, problem }];
+  const touched = new Set(change.flatMap(namesIn));
+  return troubles
+    .filter((trouble) => !ailing.has(keyOf(trouble)) && touched.has(`${trouble.what} ${trouble.name}`))
+    .map((trouble) => ({ host, problem: trouble.problem.replace(/\.$/, '') }));
+}
+
+/** The names by which hosts tell troubles of a row. */
+function namesIn({ kind, after }: Change[number]): string[] {
+  if (after === null) return [];
+  if (kind === 'networks') return [`network ${(after as Rows['networks']).name}`];
+  if (kind === 'routers') {
+    const { name, outside, legs } = after as Rows['routers'];
+    return [`router ${name}`, ...[outside, ...legs].flatMap((leg) => (leg ? [`network ${leg.network}`] : []))];
+  }
+  if (kind === 'ports') {
+    const { mac, network } = after as Rows['ports'];
+    return [`port ${mac}`, `network ${network}`];
+  }
+  if (kind === 'looks') {
+    const { network } = after as Rows['looks'];
+    return [`look ${network}`, `network ${network}`];
+  }
+  return [`router ${(after as Rows['forwards' | 'ingress']).router}`];
+}
+
+/** Of a host that has not taken its part. */
+function problemOf({ host, how, problem }: Stand): string[] {
+  if (how === 'taken') return [];
+  const rest =
+    how === 'refused'
+      ? 'it has not done its part'
+      : `it will do its part when it ${how === 'away' ? 'is back' : 'can'}`;
+  return [`${host}: ${problem}; ${rest}`];
+}
+
+/** The same, from what central keeps. */
+export const siteNetworks = (
+  { database, writer, site }: Pick<Kept, 'database' | 'writer' | 'site'>,
+  deps: Pick<NetworksDeps, 'entity' | 'macs' | 'log' | 'onBug'>,
+): Promise<Networks> =>
+  Networks.start({ ...deps, site, store: networkStore(database, writer, systemClock.now), clock: systemClock });

@@ -1,0 +1,87 @@
+import type { AskAgent } from '#central/agents/caller.ts';
+import { localpartFor } from '#central/inventory/contacts.ts';
+import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { Made } from '#central/networks/book.ts';
+import { linkOf } from '#central/networks/compile.ts';
+import { addPort, type NewPort, portOf } from '#central/networks/network-changes.ts';
+import type { Networks } from '#central/networks/networks.ts';
+import { portRecord } from '#central/networks/records.ts';
+import { networkNamed } from '#central/networks/rules.ts';
+import { type SitePort, withoutRow } from '#central/networks/state.ts';
+import { Failure } from '#shared/errors.ts';
+import { portLinkOf } from '#shared/model/network.ts';
+import type { Nic } from '#shared/model/nic.ts';
+import type { Call } from '#shared/verb/request.ts';
+import type { PortRecord } from '#shared/verbs/network.ts';
+import { nicVerbs } from '#shared/verbs/nic.ts';
+
+export interface AttachDeps {
+  networks: Networks;
+  site: Site;
+  ask: AskAgent;
+}
+
+/**
+ * Guests' interfaces, in steps: the port is kept, the host realises the network and guards the port, and only then the guest gets its
+ * interface. Where a step fails, those before are undone in reverse. Where nobody knows whether the last one took effect, all stays: the same
+ * operation, asked again, goes on.
+ */
+export function attaching({ networks, site, ask }: AttachDeps) {
+  const askNic = async (verb: 'nic.attach' | 'nic.detach', { guest, host }: SiteGuest, args: object, call: Call) => {
+    const operation = `${call.operation} ${verb}`;
+    const ran = await ask(host, verb, nicVerbs[verb], { guest: guest.name, ...args }, { ...call, operation });
+    return ran.value as Nic[];
+  };
+
+  const attach = async (asked: NewPort, call: Call): Promise<PortRecord> => {
+    const target = reachable(site.guest(asked.guest));
+    const wanted = { ...asked, guest: target.contact };
+    const { made, problems } = await networks.make(call, (state) => addPort(state, wanted, networks.macs));
+    const port = portIn(made);
+    try {
+      const network = networkNamed(made.after, port.network);
+      const link = { bridge: linkOf(network), mac: port.mac, link: portLinkOf(port.mac), mtu: network.mtu };
+      const nics = await askNic('nic.attach', target, { network: network.name, ...link }, call);
+      return { ...portRecord(port, target, problems), holds: holdsOf(nics, port.mac) };
+    } catch (error) {
+      if (mayHaveActed(error)) throw error;
+      await networks.undo(call, made);
+      throw error;
+    }
+  };
+
+  const detach = async ({ guest, network }: { guest: string; network: string }, call: Call): Promise<PortRecord> => {
+    const target = site.find(guest) ?? site.find(localpartFor(guest));
+    const contact = target?.contact ?? localpartFor(guest);
+    const before = networks.state;
+    const gone = await networks.earlier(call);
+    const port = gone ? portIn(gone) : portOf(before, contact, network);
+    // A guest that is on no host any more has nothing to be taken from.
+    if (target && !gone) await askNic('nic.detach', reachable(target), { mac: port.mac }, call);
+    const { problems } = await networks.take(call, (state) => withoutRow(state, 'ports', port.mac));
+    return portRecord(port, target, problems);
+  };
+  return { attach, detach };
+}
+
+/** @throws Failure host-unreachable: nothing of it could be done there */
+function reachable(guest: SiteGuest): SiteGuest {
+  const { name, reach, problem = 'it is not heard' } = guest.host;
+  if (reach === 'heard') return guest;
+  throw new Failure('host-unreachable', { host: name, problem: problem.replace(/\.$/, '') });
+}
+
+/** The port that a change made, or took away. */
+function portIn({ change }: Pick<Made, 'change'>): SitePort {
+  const touched = change.find(({ kind }) => kind === 'ports');
+  const port = touched?.after ?? touched?.before;
+  if (!port) throw new Error('a change of a port holds none');
+  return port as SitePort;
+}
+
+/** Of one that does not hold now there are two of one MAC, or only the one to come. */
+const holdsOf = (nics: readonly Nic[], mac: string): 'now' | 'from the next start' =>
+  nics.some((nic) => nic.mac === mac && nic.holds === 'from the next start') ? 'from the next start' : 'now';
+
+const OPEN: ReadonlySet<string> = new Set(['operation-uncertain', 'verb-timeout', 'operation-running']);
+const mayHaveActed = (error: unknown): boolean => error instanceof Failure && OPEN.has(error.code);
