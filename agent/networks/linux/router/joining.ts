@@ -1,9 +1,10 @@
+import type { Run } from '#agent/exec/run.ts';
 import { Failure } from '#shared/errors.ts';
 import { portLinkOf } from '#shared/model/network.ts';
 import type { Link } from './ip-output.ts';
 import { isOnBridge, type LegsNow, legChanges } from './legs.ts';
-import { aliasOf, ipBatch, readLegs } from './namespace.ts';
-import { allLegs, type PlannedLeg, type RouterPlan } from './plan.ts';
+import { aliasOf, ipBatch, readHostLinks, readLegs } from './namespace.ts';
+import { allLegs, linesOf, type PlannedLeg, type RouterPlan } from './plan.ts';
 import type { Place } from './services.ts';
 
 /**
@@ -56,4 +57,17 @@ async function takeAway({ run, namespace }: Place, legs: readonly PlannedLeg[]):
       // It had not come so far; what stays none the less is found by the next call.
       if (!(error instanceof Failure)) throw error;
     }
+}
+
+/** Ends on the host whose namespace has lost its name, as when somebody deleted that by hand: nothing inside is to be found any more. */
+export async function deleteEnds(
+  run: Run,
+  { router, group }: { router: string; group: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const ends = [...(await readHostLinks(run, signal)).values()].filter(
+    (link) => link.group === String(group) && link.ifalias === aliasOf(router) && link.linkinfo.info_kind === 'veth',
+  );
+  if (ends.length === 0) return;
+  await run(ipBatch(linesOf(ends.map(({ ifname }) => `link delete dev ${ifname}`))), signal);
 }

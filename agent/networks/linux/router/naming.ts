@@ -4,20 +4,17 @@ import { type DnsmasqFiles, dnsmasqFiles, SEEN_AT } from './dnsmasq.ts';
 import { folderChanges, keepFile, keepFiles, keepFolder, namesIn, readIfThere } from './folder.ts';
 import type { RouterPlan } from './plan.ts';
 import { tell } from './processes.ts';
-import { end, keepUp, type Place, readRunning, type Service } from './services.ts';
+import { boundTo, end, keepUp, type Place, readRunning, type Service } from './services.ts';
 
 /** It stands here from before a reservation is taken away until dnsmasq has been told: it does not notice by itself. */
 const UNTOLD = 'dnsmasq-untold';
 
-/** What dnsmasq may do; it takes another user itself, and keeps three of these. */
-const CAPABILITIES = 'net_admin,net_raw,net_bind_service,setuid,setgid';
+/** What dnsmasq may do; it takes another user itself, and keeps the first three. */
+const CAPABILITIES = ['net_admin', 'net_raw', 'net_bind_service', 'setuid', 'setgid'];
 
 export const dnsmasqService = (configuration: string): Service => ({
   name: 'dnsmasq',
-  line: [
-    `exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,${CAPABILITIES.replaceAll(/\w+/g, '+$&')}`,
-    `dnsmasq --keep-in-foreground --conf-file=${SEEN_AT}/${configuration}`,
-  ].join(' '),
+  line: boundTo(CAPABILITIES, `dnsmasq --keep-in-foreground --conf-file=${SEEN_AT}/${configuration}`),
   isCurrent: (argv) => argv.includes(`--conf-file=${SEEN_AT}/${configuration}`),
 });
 

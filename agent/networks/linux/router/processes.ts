@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Run } from '#agent/exec/run.ts';
+import { Failure } from '#shared/errors.ts';
 
 /** A process in a router's namespace. */
 export interface Process {
@@ -11,19 +12,27 @@ export interface Process {
 }
 
 /**
- * The processes in a network namespace. Nobody but its router has any there, so that none is taken for another one by its number alone.
+ * The processes in a network namespace; none where there is no such namespace.
  *
  * @throws Failure host-command
  */
 export async function processesIn(run: Run, namespace: string, signal: AbortSignal): Promise<Process[]> {
-  const stdout = await run({ file: 'ip', args: ['netns', 'pids', namespace], timeoutMs: 30_000 }, signal);
-  const pids = stdout.split('\n').filter((line) => /^\d+$/.test(line));
+  const pids = (await pidsIn(run, namespace, signal)).split('\n').filter((line) => /^\d+$/.test(line));
   const found = await Promise.all(pids.map((pid) => processOf(Number(pid))));
   return found.filter((each) => each !== undefined);
 }
 
+async function pidsIn(run: Run, namespace: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await run({ file: 'ip', args: ['netns', 'pids', namespace], timeoutMs: 30_000 }, signal);
+  } catch (error) {
+    if (error instanceof Failure && /No such file or directory|Invalid argument/.test(error.message)) return '';
+    throw error;
+  }
+}
+
 /** Undefined where it has ended. */
-async function processOf(pid: number): Promise<Process | undefined> {
+export async function processOf(pid: number): Promise<Process | undefined> {
   try {
     const [cmdline, stat] = await Promise.all([
       readFile(`/proc/${pid}/cmdline`, 'utf8'),

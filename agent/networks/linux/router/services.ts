@@ -4,7 +4,7 @@ import type { Run } from '#agent/exec/run.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import { keepFile, readIfThere } from './folder.ts';
-import { type Process, processesIn, tell } from './processes.ts';
+import { type Process, processesIn, processOf, tell } from './processes.ts';
 
 /** Where a router's services run, and what they run with. */
 export interface Place {
@@ -23,6 +23,10 @@ export interface Service {
   isCurrent(argv: readonly string[]): boolean;
 }
 
+/** A line for `sh` that runs a program with no more of root's powers than these. */
+export const boundTo = (capabilities: readonly string[], program: string): string =>
+  `exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,${capabilities.map((each) => `+${each}`).join(',')} ${program}`;
+
 const LOOK_MS = 25;
 const END_MS_MAX = 5_000;
 const UP_MS_MAX = 10_000;
@@ -30,20 +34,39 @@ const UP_MS_MAX = 10_000;
 const isSupervisorOf = (name: string, argv: readonly string[]): boolean =>
   argv[0] === 'sh' && argv[1]?.endsWith('/supervise') === true && argv[3] === name;
 const isProgramOf = (name: string, argv: readonly string[]): boolean => argv[0]?.split('/').at(-1) === name;
+/** What becomes the program: `sh` with the file that says how, then setpriv. */
+const isStarting = (name: string, argv: readonly string[]): boolean =>
+  !isProgramOf(name, argv) &&
+  !isSupervisorOf(name, argv) &&
+  argv.some((word) => word === name || word.endsWith(`/run-${name}`));
 
 /** What runs of one service. */
 export interface Running {
   supervisors: readonly Process[];
+  /** A supervisor that is elsewhere: the namespace that it is in has lost its name. */
+  strays: readonly Process[];
+  starting: readonly Process[];
   /** With haproxy, the first of them and its workers. */
   programs: readonly Process[];
 }
 
-export async function readRunning({ run, namespace }: Place, name: string, signal: AbortSignal): Promise<Running> {
-  const all = await processesIn(run, namespace, signal);
+export async function readRunning(place: Place, name: string, signal: AbortSignal): Promise<Running> {
+  const all = await processesIn(place.run, place.namespace, signal);
+  const said = await saidSupervisor(place, name);
   return {
     supervisors: all.filter(({ argv }) => isSupervisorOf(name, argv)),
+    strays: said && all.every(({ pid }) => pid !== said.pid) ? [said] : [],
+    starting: all.filter(({ argv }) => isStarting(name, argv)),
     programs: all.filter(({ argv }) => isProgramOf(name, argv)),
   };
+}
+
+/** The one that its pid file names, if that process is still the one that wrote it. */
+async function saidSupervisor({ folder }: Place, name: string): Promise<Process | undefined> {
+  const [pid = '', startedAt] = ((await readIfThere(join(folder, `${name}.pid`))) ?? '').trim().split(' ');
+  if (!/^[1-9]\d*$/.test(pid)) return undefined;
+  const found = await processOf(Number(pid));
+  return found?.startedAt === startedAt && isSupervisorOf(name, found?.argv ?? []) ? found : undefined;
 }
 
 /**
@@ -54,9 +77,9 @@ export async function readRunning({ run, namespace }: Place, name: string, signa
  */
 export async function keepUp(place: Place, service: Service, signal: AbortSignal): Promise<void> {
   await keepFile(join(place.folder, `run-${service.name}`), `${service.line}\n`);
-  const { supervisors, programs } = await readRunning(place, service.name, signal);
+  const { supervisors, strays, starting, programs } = await readRunning(place, service.name, signal);
   if (supervisors.length === 0) {
-    await endAll(place, programs, service.name, signal);
+    await endAll(place, [...strays, ...starting, ...programs], service.name, signal);
     await supervise(place, service.name, signal);
   } else {
     for (const each of programs) if (!service.isCurrent(each.argv)) await tell(each, 'SIGTERM');
@@ -74,9 +97,9 @@ async function supervise(place: Place, name: string, signal: AbortSignal): Promi
 async function untilUp(place: Place, service: Service, signal: AbortSignal): Promise<void> {
   const lateMs = systemClock.now() + UP_MS_MAX;
   for (;;) {
-    const { programs } = await readRunning(place, service.name, signal);
+    const { starting, programs } = await readRunning(place, service.name, signal);
     const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
-    if (programs.length > 0 && outdated.length === 0) return;
+    if (programs.length > 0 && starting.length === 0 && outdated.length === 0) return;
     if (systemClock.now() > lateMs - END_MS_MAX) for (const each of outdated) await tell(each, 'SIGKILL');
     if (systemClock.now() > lateMs) {
       const problem = `${service.name} does not come up: ${await lastWordsOf(place, service.name)}`;
@@ -89,23 +112,24 @@ async function untilUp(place: Place, service: Service, signal: AbortSignal): Pro
 
 /** End a service, and whoever keeps it up; resolves when both are gone. */
 export async function end(place: Place, name: Service['name'], signal: AbortSignal): Promise<void> {
-  const { supervisors, programs } = await readRunning(place, name, signal);
-  await endAll(place, [...supervisors, ...programs], name, signal);
+  await endAll(place, allOf(await readRunning(place, name, signal)), name, signal);
 }
 
+const allOf = ({ supervisors, strays, starting, programs }: Running): Process[] => [
+  ...supervisors,
+  ...strays,
+  ...starting,
+  ...programs,
+];
+
 async function endAll(place: Place, some: readonly Process[], name: string, signal: AbortSignal): Promise<void> {
-  if (some.length === 0) return;
   for (const each of some) await tell(each, 'SIGTERM');
   const lateMs = systemClock.now() + END_MS_MAX;
-  const asked = new Set(some.filter(({ argv }) => isSupervisorOf(name, argv)).map(({ pid }) => pid));
-  for (;;) {
-    const { supervisors, programs } = await readRunning(place, name, signal);
-    // A supervisor that was not asked is another one's, and what it runs is too.
-    const left = [...(asked.size > 0 ? supervisors : []), ...programs];
-    if (left.length === 0) return;
-    if (systemClock.now() > lateMs) for (const each of left) await tell(each, 'SIGKILL');
+  for (let left = some; left.length > 0; ) {
     await paused(systemClock, LOOK_MS, signal);
     signal.throwIfAborted();
+    left = allOf(await readRunning(place, name, signal));
+    if (systemClock.now() > lateMs) for (const each of left) await tell(each, 'SIGKILL');
   }
 }
 

@@ -11,6 +11,8 @@ exec </dev/null >>"$folder/$service.log" 2>&1
 # Only one: the lock goes with this process, the service does not inherit it.
 exec 9>"$folder/$service.lock"
 flock --nonblock 9 || exit 0
+# With the time of its start, a pid names one process for ever.
+echo "$$ $(cut -d' ' -f22 /proc/$$/stat)" >"$folder/$service.pid"
 cd / && mount --bind "$folder" /mnt || exit 1
 
 trap 'ending=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
@@ -28,7 +30,7 @@ while [ -z "$ending" ]; do
   echo "$(date -u +%FT%TZ) $service ended with code $code"
   # What was told to end, or ran for a while, is back at once; what dies over and over is not left to eat the machine.
   if [ "$code" -eq 0 ] || [ $(($(date +%s) - began)) -ge 3 ]; then pause=0.1; fi
-  sleep "$pause" &
+  sleep "$pause" 9>&- &
   wait $!
   case $pause in 0.1) pause=0.5 ;; 0.5) pause=1 ;; 1) pause=2 ;; *) pause=5 ;; esac
 done
