@@ -1,0 +1,121 @@
+import { isV6, split } from '#shared/model/address.ts';
+import { portLinkOf } from '#shared/model/network.ts';
+import type { Link, Route } from './ip-output.ts';
+import { linesOf, type PlannedLeg } from './plan.ts';
+
+/** What is there: links in the namespace with their addresses, links on the host by name, default routes in the namespace. */
+export interface LegsNow {
+  inside: readonly Link[];
+  host: ReadonlyMap<string, Link>;
+  routes: readonly Route[];
+}
+
+/** Lines for three runs of `ip -batch`, in this order; empty where nothing is to be done. */
+export interface LegChanges {
+  /** In the namespace: links that are not wanted, or not whole. */
+  deleting: string;
+  /** On the host: new legs, and ends of legs there. */
+  joining: string;
+  /** In the namespace: sizes, addresses, routes. */
+  setting: string;
+  made: readonly PlannedLeg[];
+}
+
+export interface Marks {
+  /** The router's namespace. */
+  namespace: string;
+  /** Link group that says that Skerry made a link. */
+  group: number;
+  /** Says the same to people. */
+  alias: string;
+}
+
+/** What has to be done for these legs to be there, and no others. */
+export function legChanges(legs: readonly PlannedLeg[], now: LegsNow, marks: Marks): LegChanges {
+  const made = legs.filter((leg) => !isWhole(leg, now));
+  const kept = new Set(legs.filter((leg) => !made.includes(leg)).map(({ link }) => link));
+  const gone = now.inside.filter(({ ifname }) => ifname !== 'lo' && !kept.has(ifname));
+  return {
+    deleting: linesOf(gone.map(({ ifname }) => `link delete dev ${ifname}`)),
+    joining: linesOf(
+      legs.flatMap((leg) => (made.includes(leg) ? adding(leg, now, marks) : mendingOnHost(leg, now, marks))),
+    ),
+    setting: linesOf(
+      legs.flatMap((leg) => settingInside(leg, made.includes(leg) ? undefined : insideOf(leg, now), now.routes)),
+    ),
+    made,
+  };
+}
+
+const insideOf = ({ link }: PlannedLeg, now: LegsNow): Link | undefined =>
+  now.inside.find(({ ifname }) => ifname === link);
+
+/** On a bridge, a leg is a pair of links; on any other link it is a link of its own there. */
+export const isOnBridge = ({ on }: PlannedLeg, host: ReadonlyMap<string, Link>): boolean =>
+  host.get(on)?.linkinfo.info_kind === 'bridge';
+
+function isWhole(leg: PlannedLeg, now: LegsNow): boolean {
+  const inside = insideOf(leg, now);
+  if (!inside || inside.address !== leg.mac) return false;
+  return isOnBridge(leg, now.host)
+    ? inside.linkinfo.info_kind === 'veth' && now.host.has(portLinkOf(leg.mac))
+    : inside.linkinfo.info_kind === 'macvlan' && inside.link_index === now.host.get(leg.on)?.ifindex;
+}
+
+/** The mark is set by the kernel as it makes the link: there is no moment in which a link of ours has none. */
+function adding(leg: PlannedLeg, { host }: LegsNow, { namespace, group, alias }: Marks): string[] {
+  const { link, mac, mtu, on } = leg;
+  if (!isOnBridge(leg, host))
+    return [
+      `link add link ${on} name ${link} netns ${namespace} address ${mac} mtu ${mtu} group ${group} type macvlan mode bridge`,
+    ];
+  const end = portLinkOf(mac);
+  return [
+    // What is left of a leg whose other end is not where it should be; whether it is ours was looked at before.
+    ...(host.has(end) ? [`link delete dev ${end}`] : []),
+    `link add name ${end} mtu ${mtu} group ${group} master ${on} type veth peer name ${link} netns ${namespace} address ${mac} mtu ${mtu}`,
+    // The host itself has no address on networks of guests.
+    `link set dev ${end} addrgenmode none`,
+    `link set dev ${end} alias "${alias}"`,
+    `link set dev ${end} up`,
+  ];
+}
+
+function mendingOnHost(leg: PlannedLeg, { host }: LegsNow, { alias }: Marks): string[] {
+  const end = portLinkOf(leg.mac);
+  const link = isOnBridge(leg, host) ? host.get(end) : undefined;
+  if (!link) return [];
+  return [
+    ...(link.master === leg.on ? [] : [`link set dev ${end} master ${leg.on}`]),
+    ...(link.mtu === leg.mtu ? [] : [`link set dev ${end} mtu ${leg.mtu}`]),
+    ...(link.ifalias === alias ? [] : [`link set dev ${end} alias "${alias}"`]),
+    ...(link.flags.includes('UP') ? [] : [`link set dev ${end} up`]),
+  ];
+}
+
+/** @param link as it is; undefined where it is made by this change */
+function settingInside(leg: PlannedLeg, link: Link | undefined, routes: readonly Route[]): string[] {
+  const has = (link?.addr_info ?? [])
+    .filter(({ scope }) => scope === 'global')
+    .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+  const isUp = link?.flags.includes('UP') ?? false;
+  const hasRoute = (gateway: string): boolean =>
+    isUp && routes.some((route) => route.gateway === gateway && route.dev === leg.link);
+  return [
+    ...(link && link.mtu !== leg.mtu ? [`link set dev ${leg.link} mtu ${leg.mtu}`] : []),
+    ...has.filter((each) => !leg.addresses.includes(each)).map((each) => `addr del ${each} dev ${leg.link}`),
+    ...(isUp ? [] : [`link set dev ${leg.link} up`]),
+    // Central sees to it that an address is there once: nobody has to be asked before it is used.
+    ...leg.addresses
+      .filter((each) => !has.includes(each))
+      .map((each) => `addr replace ${each} dev ${leg.link}${isV6(each) ? ' nodad' : broadcastOf(each)}`),
+    ...routes
+      .filter(({ gateway, dev }) => dev === leg.link && gateway !== undefined && !leg.gateways.includes(gateway))
+      .map(({ gateway }) => `route del default via ${gateway} dev ${leg.link}`),
+    ...leg.gateways
+      .filter((gateway) => !hasRoute(gateway))
+      .map((gateway) => `route replace default via ${gateway} dev ${leg.link} onlink`),
+  ];
+}
+
+const broadcastOf = (address: string): string => (split(address).length < 31 ? ' broadcast +' : '');

@@ -1,0 +1,117 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Run } from '#agent/exec/run.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import { type HostNetwork, type HostRouter, type Lease, RouterName } from '#shared/model/network.ts';
+import { keepRules } from './firewall.ts';
+import { keepFolder, namesIn } from './folder.ts';
+import { keepIngress } from './ingress.ts';
+import { deleteEnds, keepLegs } from './joining.ts';
+import { deleteNamespace, keepNamespace, markedNamespaces, readNamespace } from './namespace.ts';
+import { keepNaming } from './naming.ts';
+import { namespaceOf, planRouter, type RouterPlan } from './plan.ts';
+import { end, type Place } from './services.ts';
+import { examineRouter, keepPlan, readLeases } from './standing.ts';
+
+export interface LinuxRoutersDeps {
+  run: Run;
+  /** Where routers keep their files and leases, a folder for each. */
+  folder: string;
+  /** Name of this host, for failures. */
+  host: string;
+  /** Link group that marks links as Skerry's. */
+  group: number;
+  log: Pick<Logger, 'info' | 'warn'>;
+}
+
+/** The routers' part of a NetworkDriver. */
+export interface LinuxRouters {
+  /** @throws Failure network-clash, network-missing, network-host, host-command, host-output, host-timeout */
+  makeRouter(router: HostRouter, networks: readonly HostNetwork[], signal: AbortSignal): Promise<void>;
+  removeRouter(name: string, signal: AbortSignal): Promise<void>;
+  /** Names of those that are there, whole or half. */
+  readRouters(signal: AbortSignal): Promise<string[]>;
+  examineRouter(name: string, signal: AbortSignal): Promise<string[]>;
+  readLeases(name: string, signal: AbortSignal): Promise<Lease[]>;
+}
+
+type Before = Awaited<ReturnType<typeof readNamespace>>;
+
+const UNDO_MS_MAX = 60_000;
+
+/** Routers as network namespaces, with nftables, dnsmasq and haproxy in them. */
+export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
+  const placeOf = (given: string): Place => {
+    // It becomes a path.
+    const name = RouterName.parse(given);
+    return { run: deps.run, host: deps.host, namespace: namespaceOf(name), folder: join(deps.folder, name) };
+  };
+
+  const foldersOf = async (): Promise<string[]> =>
+    (await namesIn(deps.folder)).filter((name) => RouterName.safeParse(name).success);
+
+  async function makeRouter(given: HostRouter, networks: readonly HostNetwork[], signal: AbortSignal): Promise<void> {
+    const plan = planRouter(given, networks, deps.host);
+    const { name } = plan.router;
+    const wasThere = (await foldersOf()).includes(name);
+    const { standing, links } = await readNamespace(deps.run, name, signal);
+    if (standing === 'foreign' || (standing !== 'whole' && standing !== 'none' && !wasThere))
+      throw new Failure('network-clash', { what: 'a network namespace', name: namespaceOf(name), host: deps.host });
+    try {
+      await keep(placeOf(name), { plan, networks, standing, links }, signal);
+    } catch (error) {
+      if (!wasThere && standing === 'none') await undo(name);
+      throw error;
+    }
+  }
+
+  /** What a call that failed made is taken away, also when its time is over. */
+  async function undo(name: string): Promise<void> {
+    try {
+      await removeRouter(name, AbortSignal.timeout(UNDO_MS_MAX));
+    } catch (error) {
+      deps.log.warn({ router: name, problem: messageOf(error) }, 'what was made of a router is still there');
+    }
+  }
+
+  async function keep(
+    place: Place,
+    { plan, networks, standing, links }: Before & { plan: RouterPlan; networks: readonly HostNetwork[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { group } = deps;
+    const { name } = plan.router;
+    await keepFolder(deps.folder);
+    await keepFolder(place.folder);
+    await keepPlan(place, plan, networks);
+    await keepNamespace(deps.run, { router: name, standing, group }, signal);
+    // Rules first: there is no moment in which a leg is up without them.
+    await keepRules(place, plan, signal);
+    await keepLegs(place, plan, { links, group }, signal);
+    await keepNaming(place, plan, signal);
+    await keepIngress(place, plan, signal);
+  }
+
+  async function removeRouter(name: string, signal: AbortSignal): Promise<void> {
+    const place = placeOf(name);
+    const { standing, links } = await readNamespace(deps.run, name, signal);
+    const isOurs = (await foldersOf()).includes(name);
+    if (standing === 'whole' || isOurs)
+      for (const service of ['dnsmasq', 'haproxy'] as const) await end(place, service, signal);
+    if (standing === 'whole') await keepLegs(place, undefined, { links, group: deps.group }, signal);
+    if (standing === 'whole' || (isOurs && (standing === 'bare' || standing === 'broken')))
+      await deleteNamespace(deps.run, name, signal);
+    await deleteEnds(deps.run, { router: name, group: deps.group }, signal);
+    await rm(place.folder, { recursive: true, force: true });
+  }
+
+  return {
+    makeRouter,
+    removeRouter,
+    readRouters: async (signal) =>
+      [...new Set([...(await foldersOf()), ...(await markedNamespaces(deps.run, signal))])].toSorted(),
+    examineRouter: (name, signal) => examineRouter(placeOf(name), deps.group, signal),
+    readLeases: (name) => readLeases(placeOf(name)),
+  };
+}

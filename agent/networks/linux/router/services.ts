@@ -1,0 +1,154 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Run } from '#agent/exec/run.ts';
+import { paused, systemClock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
+import { keepFile, readIfThere } from './folder.ts';
+import { type Process, processesIn, processOf, tell } from './processes.ts';
+
+/** Where a router's services run, and what they run with. */
+export interface Place {
+  run: Run;
+  /** Name of this host, for failures. */
+  host: string;
+  namespace: string;
+  folder: string;
+}
+
+export interface Service {
+  name: 'dnsmasq' | 'haproxy';
+  /** What starts it: one line for `sh`, which ends in the program itself. */
+  line: string;
+  /** Whether a process is the program, and runs with what it shall run with. */
+  isCurrent(argv: readonly string[]): boolean;
+}
+
+/** A line for `sh` that runs a program with no more of root's powers than these. */
+export const boundTo = (capabilities: readonly string[], program: string): string =>
+  `exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,${capabilities.map((each) => `+${each}`).join(',')} ${program}`;
+
+const LOOK_MS = 25;
+const END_MS_MAX = 5_000;
+const UP_MS_MAX = 10_000;
+
+const isSupervisorOf = (name: string, argv: readonly string[]): boolean =>
+  argv[0] === 'sh' && argv[1]?.endsWith('/supervise') === true && argv[3] === name;
+const isProgramOf = (name: string, argv: readonly string[]): boolean => argv[0]?.split('/').at(-1) === name;
+/** What becomes the program: `sh` with the file that says how, then setpriv. */
+const isStarting = (name: string, argv: readonly string[]): boolean =>
+  !isProgramOf(name, argv) &&
+  !isSupervisorOf(name, argv) &&
+  argv.some((word) => word === name || word.endsWith(`/run-${name}`));
+
+/** What runs of one service. */
+export interface Running {
+  supervisors: readonly Process[];
+  /** A supervisor that is elsewhere: the namespace that it is in has lost its name. */
+  strays: readonly Process[];
+  starting: readonly Process[];
+  /** With haproxy, the first of them and its workers. */
+  programs: readonly Process[];
+}
+
+export async function readRunning(place: Place, name: string, signal: AbortSignal): Promise<Running> {
+  const all = await processesIn(place.run, place.namespace, signal);
+  const said = await saidSupervisor(place, name);
+  return {
+    supervisors: all.filter(({ argv }) => isSupervisorOf(name, argv)),
+    strays: said && all.every(({ pid }) => pid !== said.pid) ? [said] : [],
+    starting: all.filter(({ argv }) => isStarting(name, argv)),
+    programs: all.filter(({ argv }) => isProgramOf(name, argv)),
+  };
+}
+
+/** The one that its pid file names, if that process is still the one that wrote it. */
+async function saidSupervisor({ folder }: Place, name: string): Promise<Process | undefined> {
+  const [pid = '', startedAt] = ((await readIfThere(join(folder, `${name}.pid`))) ?? '').trim().split(' ');
+  if (!/^[1-9]\d*$/.test(pid)) return undefined;
+  const found = await processOf(Number(pid));
+  return found?.startedAt === startedAt && isSupervisorOf(name, found?.argv ?? []) ? found : undefined;
+}
+
+/**
+ * Have a service up, with one supervisor, running with what it shall run with. One that does is left alone; one whose supervisor was
+ * killed is started anew, since nobody would start it again.
+ *
+ * @throws Failure network-host when it does not come up
+ */
+export async function keepUp(place: Place, service: Service, signal: AbortSignal): Promise<void> {
+  await keepFile(join(place.folder, `run-${service.name}`), `${service.line}\n`);
+  const { supervisors, strays, starting, programs } = await readRunning(place, service.name, signal);
+  if (supervisors.length === 0) {
+    await endAll(place, [...strays, ...starting, ...programs], service.name, signal);
+    await supervise(place, service.name, signal);
+  } else {
+    for (const each of programs) if (!service.isCurrent(each.argv)) await tell(each, 'SIGTERM');
+  }
+  await untilUp(place, service, signal);
+}
+
+async function supervise(place: Place, name: string, signal: AbortSignal): Promise<void> {
+  const script = join(place.folder, 'supervise');
+  await keepFile(script, await readFile(new URL('supervise.sh', import.meta.url), 'utf8'));
+  const args = ['netns', 'exec', place.namespace, 'setsid', '--fork', 'sh', script, place.folder, name];
+  await place.run({ file: 'ip', args, timeoutMs: 30_000 }, signal);
+}
+
+async function untilUp(place: Place, service: Service, signal: AbortSignal): Promise<void> {
+  const lateMs = systemClock.now() + UP_MS_MAX;
+  for (;;) {
+    const { starting, programs } = await readRunning(place, service.name, signal);
+    const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
+    if (programs.length > 0 && starting.length === 0 && outdated.length === 0) return;
+    if (systemClock.now() > lateMs - END_MS_MAX) for (const each of outdated) await tell(each, 'SIGKILL');
+    if (systemClock.now() > lateMs) {
+      const problem = `${service.name} does not come up: ${await lastWordsOf(place, service.name)}`;
+      throw new Failure('network-host', { host: place.host, problem });
+    }
+    await paused(systemClock, LOOK_MS, signal);
+    signal.throwIfAborted();
+  }
+}
+
+/** End a service, and whoever keeps it up; resolves when both are gone. */
+export async function end(place: Place, name: Service['name'], signal: AbortSignal): Promise<void> {
+  await endAll(place, allOf(await readRunning(place, name, signal)), name, signal);
+}
+
+const allOf = ({ supervisors, strays, starting, programs }: Running): Process[] => [
+  ...supervisors,
+  ...strays,
+  ...starting,
+  ...programs,
+];
+
+async function endAll(place: Place, some: readonly Process[], name: string, signal: AbortSignal): Promise<void> {
+  for (const each of some) await tell(each, 'SIGTERM');
+  const lateMs = systemClock.now() + END_MS_MAX;
+  for (let left = some; left.length > 0; ) {
+    await paused(systemClock, LOOK_MS, signal);
+    signal.throwIfAborted();
+    left = allOf(await readRunning(place, name, signal));
+    if (systemClock.now() > lateMs) for (const each of left) await tell(each, 'SIGKILL');
+  }
+}
+
+/** What is wrong with a service, in words. Empty where it is up. */
+export async function examine(
+  place: Place,
+  service: Pick<Service, 'name' | 'isCurrent'>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { name } = service;
+  const { supervisors, programs } = await readRunning(place, name, signal);
+  if (programs.length === 0 && supervisors.length === 0) return [`${name} does not run`];
+  if (programs.length === 0) return [`${name} does not stay up: ${await lastWordsOf(place, name)}`];
+  if (supervisors.length === 0) return [`${name} runs, and nothing would start it again`];
+  return programs.some(({ argv }) => !service.isCurrent(argv)) ? [`${name} runs with what it had before`] : [];
+}
+
+/** The end of a service's log. */
+async function lastWordsOf({ folder }: Place, name: string): Promise<string> {
+  const lines = ((await readIfThere(join(folder, `${name}.log`))) ?? '').trim().split('\n');
+  return lines.slice(-3).join('; ').slice(-500) || 'it said nothing';
+}
