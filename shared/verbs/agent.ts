@@ -4,6 +4,7 @@ import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
 import { jobVerbs } from './job.ts';
+import { hostedNetworkVerbs } from './network.ts';
 
 /** An agent's own trail: what is asked of it directly is in no other. */
 const agentAuditVerbs = { 'audit.list': auditVerbs['audit.list'] };
@@ -14,6 +15,7 @@ export const agentVerbs = {
   ...hostVerbs,
   ...guestVerbs,
   ...consoleVerbs,
+  ...hostedNetworkVerbs,
   ...jobVerbs,
   ...agentAuditVerbs,
 } satisfies VerbTable;
