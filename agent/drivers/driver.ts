@@ -1,4 +1,6 @@
+import type { Mac } from '#shared/model/address.ts';
 import type { Guest, GuestForm, GuestState, GuestStats } from '#shared/model/guest.ts';
+import type { Nic, NicWanted } from '#shared/model/nic.ts';
 
 /**
  * What a hypervisor must be able to do, whatever it is.
@@ -40,6 +42,17 @@ export interface HypervisorDriver {
 
   setGuest(id: GuestId, change: GuestChange, signal: AbortSignal): Promise<GuestChanged[]>;
   setAutostart(id: GuestId, enabled: boolean, signal: AbortSignal): Promise<void>;
+
+  /** Interfaces as they run, and as the definition has them where that differs. */
+  listNics(id: GuestId, signal: AbortSignal): Promise<DriverNic[]>;
+  /**
+   * Have a guest have this interface, from now on where it runs; others are not touched. One of the same MAC is changed in what
+   * differs. Returns all of that MAC, as it is afterwards.
+   */
+  attachNic(id: GuestId, nic: NicWanted, signal: AbortSignal): Promise<DriverNic[]>;
+  /** Have it have none of that MAC; returns what is left of it because the guest has not let go of it. */
+  detachNic(id: GuestId, mac: Mac, signal: AbortSignal): Promise<DriverNic[]>;
+
   readStats(id: GuestId, signal: AbortSignal): Promise<GuestStats>;
   /** Addresses as the guest or a lease tells them; empty where nothing is known. May take long: not part of readGuest. */
   readAddresses?(id: GuestId, signal: AbortSignal): Promise<string[]>;
@@ -71,6 +84,9 @@ export type GuestId = string;
 
 /** A guest as a driver knows it: without the host's name and without addresses, which others add. */
 export type DriverGuest = Omit<Guest, 'host' | 'addresses' | 'uuid'> & { id: GuestId };
+
+/** An interface as a driver knows it: which network of ours it is on, others tell. */
+export type DriverNic = Omit<Nic, 'network'>;
 
 export interface DriverHost {
   cpus: number;

@@ -31,6 +31,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   'guest.define': (before, now) => when(now.guest !== null && (before.guest === null || before.digest !== now.digest)),
   // These say what shall be, not what to change: again comes to the same.
   'guest.set': () => 'not-done',
+  'nic.attach': () => 'not-done',
+  'nic.detach': () => 'not-done',
   // A job that was begun has a row of its own, by which it is told; without one nothing was asked of the guest.
   'guest.shutdown': () => 'not-done',
   'job.cancel': () => 'not-done',

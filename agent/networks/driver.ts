@@ -1,13 +1,14 @@
 import type { Watch } from '#agent/drivers/driver.ts';
+import type { Failure } from '#shared/errors.ts';
 import type { HostLook, HostNetwork, HostPort, HostRouter, Lease } from '#shared/model/network.ts';
 
 /**
  * What a host's networking must be able to do, whatever realises it.
  *
  * Each `make…` makes what is not there, mends what is not right, and does nothing where all is right: it may be called again at any
- * time, also after it was cut off anywhere. When it fails, what this call made is taken away again. A driver never changes or removes what it did not make: where something
- * else has the name, it throws `network-clash`. It throws Failure only: `network-clash`, `network-missing` (an outside link that is not there),
- * `host-command`, `host-output`, `host-timeout`.
+ * time, also after it was cut off anywhere. When it fails, what this call made is taken away again. A driver never changes or removes what
+ * it did not make: where something else has the name, that is `network-clash`. It fails with Failure only: `network-clash`,
+ * `network-missing` (an outside link that is not there), `network-host` (this host cannot), `host-command`, `host-output`, `host-timeout`.
  */
 export interface NetworkDriver {
   /** `linux`, `fake`. */
@@ -16,21 +17,33 @@ export interface NetworkDriver {
   /** Of what it made, all that is there now, whole or half: what is not wanted can then be removed. */
   readRealised(signal: AbortSignal): Promise<Realised>;
 
-  makeNetwork(network: HostNetwork, signal: AbortSignal): Promise<void>;
-  /** Nothing happens where there is none. */
-  removeNetwork(name: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Make all of them at once: one that fails does not keep others from being made. Links of `ports` that are there and on no bridge, as after
+   * theirs was removed by hand, are put on theirs.
+   *
+   * @returns what failed, by the name of the network
+   */
+  makeNetworks(
+    networks: readonly HostNetwork[],
+    ports: readonly HostPort[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Failure>>;
+  /** Nothing happens for those that are not there. */
+  removeNetworks(names: readonly string[], signal: AbortSignal): Promise<void>;
 
   /** Hold every guest port to its MAC and addresses, from now on: all ports of the host, in place of those before. Links may come later. */
   guardPorts(ports: readonly HostPort[], signal: AbortSignal): Promise<void>;
   /** Ports that are on networks of ours, guests' and unknown ones. */
   readPorts(signal: AbortSignal): Promise<RealisedPort[]>;
 
-  makeLook(look: HostLook, signal: AbortSignal): Promise<void>;
+  /** @param network the one that it looks at */
+  makeLook(look: HostLook, network: HostNetwork, signal: AbortSignal): Promise<void>;
   removeLook(network: string, signal: AbortSignal): Promise<void>;
   /** What runs a program where a look has its leg. */
   enterLook(network: string, argv: readonly string[]): readonly [string, ...string[]];
 
-  makeRouter(router: HostRouter, signal: AbortSignal): Promise<void>;
+  /** @param networks all of the host: those of its legs are among them */
+  makeRouter(router: HostRouter, networks: readonly HostNetwork[], signal: AbortSignal): Promise<void>;
   removeRouter(name: string, signal: AbortSignal): Promise<void>;
   /** What is wrong with a router that was made: a service that does not stay up, in words. Empty where all is right. */
   examineRouter(name: string, signal: AbortSignal): Promise<string[]>;
@@ -57,6 +70,7 @@ export interface RealisedPort {
   link: string;
   /** Of the guest's side; undefined where it is not known. */
   mac?: string;
+  /** To the guest, and from it. */
   bytesIn?: number;
   bytesOut?: number;
 }

@@ -1,19 +1,17 @@
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { Run } from '#agent/exec/run.ts';
 import type { Clock } from '#shared/clock.ts';
 import type { ReadyTest } from '#shared/model/chain-ready.ts';
 import type { Probe, ProbeAnswer } from '#shared/model/probe.ts';
 import { type Commands, commandLook } from './command.ts';
 import { type ConsoleLookDeps, consoleLook } from './console.ts';
-import { dnsLook } from './dns.ts';
 import { gate, limited, limitOf } from './gate.ts';
 import { agentLook, type GuestLookDeps, stateLook } from './guest-looks.ts';
-import { httpLook } from './http.ts';
 import { bad, type Look, type Verdict } from './look.ts';
+import type { Lookers } from './lookers.ts';
 import { boundedLookup, type LookupAll } from './lookup.ts';
 import { type Matcher, matcher } from './matcher.ts';
+import { networkLook, trusting } from './network-look.ts';
 import { probeRunner } from './runner.ts';
-import { tcpLook } from './tcp.ts';
 import { answerTeller } from './teller.ts';
 
 export interface ProbingDeps extends GuestLookDeps, Pick<ConsoleLookDeps, 'consoles'> {
@@ -26,6 +24,8 @@ export interface ProbingDeps extends GuestLookDeps, Pick<ConsoleLookDeps, 'conso
   /** In place of this machine's own. */
   nameServers?: readonly string[];
   lookup?: LookupAll;
+  /** Look from networks; without them there are none here. */
+  lookers?: Pick<Lookers, 'lookFrom'>;
   onBug(error: unknown): void;
 }
 
@@ -91,32 +91,26 @@ export function probing(deps: ProbingDeps): Probing {
 /** The look that a test means here. */
 function looks(deps: ProbingDeps, by: Matcher) {
   const lookup = boundedLookup(LOOKUPS_AT_ONCE, deps.lookup);
+  const { host, nameServers } = deps;
   const context = trusting(deps.ca);
-  const { host } = deps;
+  const here = { lookup, matcher: by, context, ...(nameServers ? { nameServers } : {}) };
 
   return (test: ReadyTest, guest: string | undefined, everyMs: number): Look => {
-    const { network, from, tcp, http, dns, console, command } = test;
+    const { network, from, console, command } = test;
     if (from !== undefined && from !== host)
       return async () => bad(`it is to be looked at from ${from}, and this is ${host}`);
-    if (network !== undefined) return async () => bad(`the network ${network} is not known to ${host}`);
-    if (tcp !== undefined) return tcpLook(tcp, lookup);
-    if (http !== undefined) return httpLook(http, { lookup, matcher: by, context });
-    if (dns !== undefined) return dnsLook(dns, deps.nameServers);
+    const isOut = test.tcp !== undefined || test.http !== undefined || test.dns !== undefined;
+    if (network !== undefined && isOut)
+      return (
+        deps.lookers?.lookFrom(network, test) ?? (async () => bad(`the network ${network} is not known to ${host}`))
+      );
+    const out = networkLook(test, here);
+    if (out) return out;
     if (command !== undefined) return commandLook(deps, command, limitOf(everyMs));
     if (test.state) return stateLook(deps, guest);
     if (guest === undefined) return async () => bad('this test is of a guest, and none was named');
     if (console !== undefined) return consoleLook({ ...deps, matcher: by }, guest, console);
     if (test.agent) return agentLook(deps, guest);
     return async () => bad(`${host} cannot look at this: central does`);
-  };
-}
-
-/** Whom https believes: those that Node does, and the site's own authority. It is worked out once, when it is needed. */
-function trusting(ca: string | undefined): () => SecureContext | undefined {
-  if (ca === undefined) return () => undefined;
-  let context: SecureContext | undefined;
-  return () => {
-    context ??= createSecureContext({ ca: [...getCACertificates('default'), ca] });
-    return context;
   };
 }

@@ -6,6 +6,7 @@ import { type AuditDeps, auditHandlers } from './audit.ts';
 import { type ConsoleDeps, consoleHandlers } from './console.ts';
 import { type GuestDeps, guestHandlers } from './guest.ts';
 import { type HostDeps, hostHandlers } from './host.ts';
+import { nicHandlers } from './nic.ts';
 
 /** A handler for every verb of an agent. */
 export const agentHandlers = (
@@ -13,6 +14,7 @@ export const agentHandlers = (
 ): Handlers<AgentVerbs> => ({
   ...hostHandlers(deps),
   ...guestHandlers(deps),
+  ...nicHandlers(deps),
   ...consoleHandlers(deps),
   ...jobHandlers(deps),
   ...auditHandlers(deps),

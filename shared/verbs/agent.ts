@@ -4,6 +4,7 @@ import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
 import { jobVerbs } from './job.ts';
+import { nicVerbs } from './nic.ts';
 
 /** An agent's own trail: what is asked of it directly is in no other. */
 const agentAuditVerbs = { 'audit.list': auditVerbs['audit.list'] };
@@ -13,6 +14,7 @@ export type AgentAuditVerbs = typeof agentAuditVerbs;
 export const agentVerbs = {
   ...hostVerbs,
   ...guestVerbs,
+  ...nicVerbs,
   ...consoleVerbs,
   ...jobVerbs,
   ...agentAuditVerbs,

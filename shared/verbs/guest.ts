@@ -126,7 +126,7 @@ export const guestVerbs = {
       }),
       nic: z.array(z.string().min(1).max(255)).max(32).default([]).meta({
         title: 'Network interfaces',
-        description: 'One a line: bridge=NAME or network=NAME[,mac=…][,model=virtio].',
+        description: 'One a line: bridge=NAME or network=NAME[,mac=…][,model=virtio][,target=LINK][,mtu=…].',
       }),
       kernel: z
         .string()

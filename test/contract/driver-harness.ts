@@ -34,6 +34,9 @@ export interface DriverHarness {
   /** Whether a guest that has come up has an agent inside that answers. */
   hasGuestAgent: boolean;
 
+  /** Two bridges that interfaces of a running guest can be put on. Left out where there are none. */
+  bridges?: readonly [string, string];
+
   /** What belongs to the driver and is still there: processes, sessions, open files. Empty after `driver.close()`. */
   leftovers(): Promise<string[]>;
 

@@ -1,6 +1,7 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootPorts } from '#agent/drivers/libvirt/short-form.ts';
 import { documentOf, el, xmlText } from '#agent/drivers/libvirt/xml.ts';
 import { buildGuest, GUEST_MARKER } from '#provisioning/guest/build.ts';
 import type { DriverHarness, GuestWanted } from './driver-harness.ts';
@@ -56,6 +57,7 @@ export const qemuDefinition = (boot: Boot, log: (name: string) => string) => (wa
           'devices',
           {},
           el('controller', { type: 'usb', model: 'none' }),
+          ...rootPorts(4),
           el('serial', { type: 'pty' }, el('log', { file: log(name), append: 'on' }), el('target', { port: '0' })),
           el('channel', { type: 'unix' }, el('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' })),
           el('memballoon', { model: 'virtio' }, el('stats', { period: '2' })),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import { after, afterEach, before } from 'mocha';
 import type { DriverGuest, GuestEvent, HypervisorDriver } from '#agent/drivers/driver.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
@@ -20,6 +21,8 @@ export interface Scene {
   state(guest: DriverGuest): Promise<GuestState>;
   /** Wait until the guest is in that state, woken by the driver's own events. */
   comesTo(guest: DriverGuest, state: GuestState): Promise<void>;
+  /** Wait until the agent inside answers, where guests have one. */
+  hasBooted(id: string): Promise<void>;
 }
 
 export const CALL_MS_MAX = 30_000;
@@ -65,6 +68,7 @@ export function scene(makeHarness: () => Promise<DriverHarness>): Scene {
     },
     state: async (guest) => (await it().driver.readGuest(guest.id, signal())).state,
     comesTo: (guest, state) => comesTo(it(), guest, state),
+    hasBooted: (id) => hasBooted(it(), id),
   };
   return stage;
 }
@@ -77,6 +81,16 @@ async function removeGuest(driver: HypervisorDriver, id: string): Promise<void> 
   };
   await driver.poweroffGuest(id, signal).catch(unless(['guest-wrong-state', 'guest-not-found']));
   await driver.deleteGuest(id, signal).catch(unless(['guest-not-found']));
+}
+
+async function hasBooted({ driver, bootMsMax }: DriverHarness, id: string): Promise<void> {
+  const limit = AbortSignal.timeout(bootMsMax + CALL_MS_MAX);
+  while (driver.pingGuestAgent) {
+    const answer: unknown = await driver.pingGuestAgent(id, limit).catch((error: unknown) => error);
+    if (answer === undefined) return;
+    failure('guest-agent-silent')(answer);
+    await pause(20, undefined, { signal: limit });
+  }
 }
 
 async function comesTo(harness: DriverHarness, guest: DriverGuest, state: GuestState): Promise<void> {

@@ -1,13 +1,21 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { libvirtDriver } from '#agent/drivers/libvirt/driver.ts';
-import { startHost } from '#provisioning/rig/host.ts';
+import { type Host, startHost } from '#provisioning/rig/host.ts';
 import { driverContract } from '#test/contract/driver-contract.ts';
 import type { DriverHarness } from '#test/contract/driver-harness.ts';
 import { virshProcesses } from '#test/contract/libvirt-processes.ts';
 import { bootIn, GUEST_BOOT_MS_MAX, GUEST_CONSOLE, qemuDefinition } from '#test/contract/qemu-guest.ts';
+
+const BRIDGES = ['sk-a', 'sk-b'] as const;
+const inHost = (host: Host, argv: readonly string[]) => {
+  const [file, ...args] = host.machine.enter(argv);
+  return promisify(execFile)(file, args);
+};
 
 // A whole host of the rig, with the libvirtd of the system, driven from outside its namespaces.
 driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> => {
@@ -25,6 +33,7 @@ driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> =>
   });
   host.machine.begin();
   await host.libvirtReady();
+  for (const name of BRIDGES) await inHost(host, ['ip', 'link', 'add', 'name', name, 'up', 'type', 'bridge']);
   const root = `/proc/${host.machine.init.pid}/root`;
   const log = pino({ level: process.env.SKERRY_TEST_LOG ?? 'silent' });
   const driver = await libvirtDriver({ uri: host.uri, log, stateFolder, root, host: 'host1' });
@@ -40,6 +49,7 @@ driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> =>
     bootMsMax: GUEST_BOOT_MS_MAX,
     console: GUEST_CONSOLE,
     hasGuestAgent: true,
+    bridges: BRIDGES,
     leftovers: async () => [...(await virshProcesses(host.uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     close: async () => {
       await driver.close();

@@ -4,12 +4,18 @@ import { agentVerbs } from '#shared/verbs/agent.ts';
 import { DEAF, defineDeaf, type Effect, GUEST, HOST, remove, type Scene } from './effects/effect.ts';
 import { guestEffects } from './effects/guest.ts';
 import { guestPowerEffects } from './effects/guest-power.ts';
+import { nicEffects } from './effects/nic.ts';
 import { otherEffects } from './effects/others.ts';
 import { type Person, rigPerson } from './support/person.ts';
 import { type TestRig, testRig } from './support/rig.ts';
 import { type Surface, surfacesOf } from './support/surfaces.ts';
 
-const EFFECTS: Readonly<Record<string, Effect>> = { ...guestEffects, ...guestPowerEffects, ...otherEffects };
+const EFFECTS: Readonly<Record<string, Effect>> = {
+  ...guestEffects,
+  ...guestPowerEffects,
+  ...nicEffects,
+  ...otherEffects,
+};
 
 describe('every verb, on a real guest', function () {
   this.timeout(120_000);

@@ -11,8 +11,8 @@ const Disk = z
 const Nic = z
   .string()
   .regex(
-    /^(bridge|network)=[^,]+(,(mac=[0-9a-fA-F:]{17}|model=[a-z0-9-]+))*$/,
-    'write bridge=NAME or network=NAME, then [,mac=MAC][,model=virtio]',
+    /^(bridge|network)=[^,]+(,(mac=[0-9a-fA-F:]{17}|model=[a-z0-9-]+|target=[A-Za-z0-9_.-]{1,15}|mtu=\d{1,5}))*$/,
+    'write bridge=NAME or network=NAME, then [,mac=MAC][,model=virtio][,target=LINK][,mtu=BYTES]',
   );
 
 /** The fake hypervisor's own language: JSON of this shape. */

@@ -5,6 +5,7 @@ import { Failure } from '#shared/errors.ts';
 import { type GuestState, isActive } from '#shared/model/guest.ts';
 import { checkedDefinition, definitionOfForm, definitionText, parseDefinition } from './definition.ts';
 import type { FakeGuest } from './guest.ts';
+import { attachNic, detachNic, nicsOf } from './nics.ts';
 import type { FakeWorld } from './world.ts';
 
 export interface FakeDriverOptions {
@@ -81,6 +82,9 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriv
         guest.record.autostart = enabled;
         world.changed('autostart', guest, { what: 'changed', detail: 'autostart' });
       }),
+    listNics: (id, signal) => read(signal, () => nicsOf(found(id).record)),
+    attachNic: (id, nic, signal) => change(signal, () => attachNic(world, found(id), nic)),
+    detachNic: (id, mac, signal) => change(signal, () => detachNic(world, found(id), mac)),
     readStats: (id, signal) => read(signal, () => statsOf(found(id), world.clock.now())),
     readAddresses: (id, signal) =>
       read(signal, () => {

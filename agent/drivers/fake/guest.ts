@@ -122,11 +122,11 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
 }
 
 function begin(record: FakeRecord, paused: boolean, nowMs: number): void {
-  const { vcpus, memoryMiB } = record.definition;
+  const { vcpus, memoryMiB, nics } = record.definition;
   record.state = paused ? 'paused' : 'running';
   record.reason = paused ? 'user' : 'booted';
   record.startedAtMs = nowMs;
-  record.live = { vcpus, memoryMiB };
+  record.live = { vcpus, memoryMiB, nics: [...nics] };
 }
 
 function end(record: FakeRecord, state: 'shutoff' | 'crashed', reason: string): void {

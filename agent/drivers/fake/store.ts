@@ -15,7 +15,7 @@ export interface FakeRecord {
   /** It was asked to shut down, and will be off at this time. */
   stopsAtMs?: number;
   /** What it runs with, where that is not what its definition says. */
-  live?: { vcpus: number; memoryMiB: number };
+  live?: { vcpus: number; memoryMiB: number; nics?: string[] };
 }
 
 /** How often each thing was done: `start venti` to 3. */

@@ -33,13 +33,9 @@ export async function defineGuest(
   return readGuest(ground, id, signal);
 }
 
-/** By a file that only we can read: a definition may hold passwords, and a line of virsh would not hold it. */
 async function storeDefinition(ground: Ground, definition: Definition, signal: AbortSignal): Promise<void> {
-  const folder = await mkdtemp(join(ground.stateFolder, 'define-'));
   try {
-    const file = join(folder, 'domain.xml');
-    await writeFile(file, definition.toString(), { mode: 0o600 });
-    await ground.virsh.slow(['define', file], signal);
+    await withFile(ground, 'domain.xml', definition.toString(), (file) => ground.virsh.slow(['define', file], signal));
   } catch (error) {
     if (failedWith(error, 'guest-exists')) {
       throw new Failure('guest-exists', { guest: definition.name, host: ground.host }, { cause: error });
@@ -51,6 +47,21 @@ async function storeDefinition(ground: Ground, definition: Definition, signal: A
     throw failedWith(error, 'guest-definition')
       ? new Failure('guest-definition', { problem: definePart(String(error.details.problem)) }, { cause: error })
       : error;
+  }
+}
+
+/** By a file that only we can read: a definition may hold passwords, and a line of virsh would not hold it. */
+export async function withFile(
+  ground: Ground,
+  name: string,
+  text: string,
+  use: (file: string) => Promise<unknown>,
+): Promise<void> {
+  const folder = await mkdtemp(join(ground.stateFolder, 'define-'));
+  try {
+    const file = join(folder, name);
+    await writeFile(file, text, { mode: 0o600 });
+    await use(file);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -89,6 +100,25 @@ export async function setAutostart(ground: Ground, id: GuestId, enabled: boolean
 }
 
 /**
+ * Change what a guest's definition says; nothing happens where it says so already, or where there is none that outlives the guest.
+ *
+ * One after the other: who reads while another writes would take back what that one wrote.
+ */
+export async function changeDefinition(
+  ground: Ground,
+  { id, persistent }: DriverGuest,
+  edit: (definition: Definition) => Definition,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!persistent) return;
+  await ground.inTurn(id, async () => {
+    const definition = parseDefinition(await dumpxml(ground, id, ['--inactive', '--security-info'], signal));
+    const edited = edit(definition);
+    if (edited.toString() !== definition.edited(() => {}).toString()) await storeDefinition(ground, edited, signal);
+  });
+}
+
+/**
  * Change settings: in the definition, all at once; and in the guest that runs, each where it can be.
  *
  * A guest without a definition that outlives it has only what runs: what that cannot take is a failure.
@@ -102,10 +132,7 @@ export async function setGuest(
   const guest = await readGuest(ground, id, signal);
   const settings = (['vcpus', 'memoryMiB', 'title'] as const).filter((key) => change[key] !== undefined);
   if (settings.length === 0) return [];
-  if (guest.persistent) {
-    const definition = parseDefinition(await dumpxml(ground, id, ['--inactive', '--security-info'], signal));
-    await storeDefinition(ground, definition.with(change), signal);
-  }
+  await changeDefinition(ground, guest, (definition) => definition.with(change), signal);
   const changed: GuestChanged[] = [];
   for (const setting of settings) {
     const live = !isActive(guest.state) || (await setLive(ground, guest, setting, change, signal));

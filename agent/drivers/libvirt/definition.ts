@@ -10,6 +10,8 @@ export interface Definition {
   withUuid(uuid: string): Definition;
   /** The same with other settings. */
   with(change: GuestChange): Definition;
+  /** The same, changed in any other way. */
+  edited(edit: (document: Document) => void): Definition;
   toString(): string;
 }
 
@@ -43,6 +45,7 @@ export function parseDefinition(text: string): Definition {
       edited((document) => {
         applyChange(document, change);
       }),
+    edited,
     toString: () => text,
   };
 }

@@ -1,4 +1,5 @@
 import { Failure } from '#shared/errors.ts';
+import { NicWanted } from '#shared/model/nic.ts';
 import { el, type Sketch } from './xml.ts';
 
 /** `a,b=c` as its first part and its options; an option without a value is `true`. */
@@ -8,7 +9,8 @@ interface Spec {
 }
 
 const DISK_SHAPE = 'PATH[,format=qcow2|raw][,bus=virtio|scsi|sata][,readonly]';
-const NIC_SHAPE = 'bridge=NAME or network=NAME, then [,mac=MAC][,model=virtio|e1000e|rtl8139]';
+const NIC_SHAPE =
+  'bridge=NAME or network=NAME, then [,mac=MAC][,model=virtio|e1000e|rtl8139][,target=LINK][,mtu=BYTES]';
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   format: ['qcow2', 'raw'],
   bus: ['virtio', 'scsi', 'sata'],
@@ -63,7 +65,7 @@ function lettersOf(index: number): string {
  * @throws Failure guest-definition, naming the nic and what would be right
  */
 export function nicOf(spec: string): Sketch {
-  const { first, options } = parseSpec('nic', spec, NIC_SHAPE, ['mac', 'model']);
+  const { first, options } = parseSpec('nic', spec, NIC_SHAPE, ['mac', 'model', 'target', 'mtu']);
   const [, type, name] = /^(bridge|network)=(.+)$/u.exec(first) ?? [];
   if (type === undefined || name === undefined)
     throw wrong('nic', spec, 'it names no bridge and no network', NIC_SHAPE);
@@ -71,12 +73,21 @@ export function nicOf(spec: string): Sketch {
   if (mac !== undefined && !/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/.test(mac)) {
     throw wrong('nic', spec, `"${mac}" is not the MAC address of one card, such as 52:54:00:12:34:56`, NIC_SHAPE);
   }
+  const link = options.get('target');
+  const linkWanted = NicWanted.shape.link.safeParse(link);
+  if (link !== undefined && !linkWanted.success)
+    throw wrong('nic', spec, `"${link}" is no name for its link: ${linkWanted.error.issues[0]?.message}`, NIC_SHAPE);
+  const mtu = options.get('mtu');
+  if (mtu !== undefined && !(/^\d+$/.test(mtu) && NicWanted.shape.mtu.safeParse(Number(mtu)).success))
+    throw wrong('nic', spec, `mtu is a number from 576 to 65535, not "${mtu}"`, NIC_SHAPE);
   return el(
     'interface',
     { type },
     ...(mac === undefined ? [] : [el('mac', { address: mac })]),
     el('source', { [type]: name }),
+    ...(link === undefined ? [] : [el('target', { dev: link })]),
     el('model', { type: options.get('model') ?? 'virtio' }),
+    ...(mtu === undefined ? [] : [el('mtu', { size: mtu })]),
   );
 }
 

@@ -5,8 +5,9 @@ import { parseCapabilities } from './capabilities.ts';
 import { openConsole, readConsoleLog } from './console.ts';
 import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
 import { examine } from './examine.ts';
-import type { Ground } from './ground.ts';
+import { type Ground, turns } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
+import { attachNic, detachNic, listNics } from './nics.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, startGuest, suspendGuest } from './power.ts';
 import { listGuests, readAddresses, readGuest, readHost, readStats } from './reading.ts';
 import { definitionOfForm } from './short-form.ts';
@@ -54,6 +55,7 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
     root: options.root ?? '',
     host,
     capabilities: known.ask,
+    inTurn: turns(),
   };
   await known.ask(AbortSignal.timeout(CAPABILITIES_MS_MAX)).catch((error: unknown) => {
     log.warn({ uri, err: error }, 'libvirt does not answer yet');
@@ -88,6 +90,9 @@ function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']
     readDefinition: (id, signal) => readDefinition(ground, id, signal),
     setGuest: (id, change, signal) => setGuest(ground, id, change, signal),
     setAutostart: (id, enabled, signal) => setAutostart(ground, id, enabled, signal),
+    listNics: (id, signal) => listNics(ground, id, signal),
+    attachNic: (id, nic, signal) => attachNic(ground, id, nic, signal),
+    detachNic: (id, mac, signal) => detachNic(ground, id, mac, signal),
     readStats: (id, signal) => readStats(ground, id, signal),
     readAddresses: (id, signal) => readAddresses(ground, id, signal),
     watch: async (listener, onBreak, signal) => {

@@ -20,6 +20,8 @@ export interface Ground {
   host: string;
   /** What the host can do; asked once, and again as long as it did not answer. */
   capabilities(signal: AbortSignal): Promise<Capabilities>;
+  /** One change of a guest's definition after the other. */
+  inTurn(id: GuestId, change: () => Promise<void>): Promise<void>;
 }
 
 /** The id, if it can be one: no other word gets onto a line for virsh. @throws Failure guest-not-found */
@@ -31,3 +33,18 @@ export function checkedId(ground: Ground, id: GuestId): GuestId {
 /** Whether something failed in that way. */
 export const failedWith = (error: unknown, ...codes: readonly Failure['code'][]): error is Failure =>
   error instanceof Failure && codes.includes(error.code);
+
+/** What is asked for one key waits until what was asked before has ended, however it did. */
+export function turns(): Ground['inTurn'] {
+  const lines = new Map<string, Promise<void>>();
+  return (key, change) => {
+    const mine = (lines.get(key) ?? Promise.resolve()).then(change);
+    const ended = mine
+      .catch(() => {})
+      .then(() => {
+        if (lines.get(key) === ended) lines.delete(key);
+      });
+    lines.set(key, ended);
+    return mine;
+  };
+}

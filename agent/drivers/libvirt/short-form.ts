@@ -47,7 +47,7 @@ export function definitionOfForm(form: GuestForm, { hypervisor, domainTypes, con
       ...optional('cmdline', form.cmdline),
     ),
     ...(shortForm.devices ? QEMU_FEATURES : []),
-    el('devices', {}, ...devices, ...(shortForm.devices ? qemuDevices(form.name, consoleFolder) : [])),
+    el('devices', {}, ...devices, ...(shortForm.devices ? qemuDevices(form.name, consoleFolder, devices.length) : [])),
   );
   return xmlText(documentOf(domain));
 }
@@ -65,7 +65,20 @@ const QEMU_FEATURES: readonly Sketch[] = [
 
 const BALLOON_PERIOD_S = '10';
 
-const qemuDevices = (name: string, consoleFolder: string): Sketch[] => [
+/**
+ * Root ports for so many devices, and a few to spare: a machine q35 takes a device while it runs only where a port is free, and libvirt
+ * makes no more than it needs.
+ */
+export const rootPorts = (devices: number): Sketch[] => [
+  el('controller', { type: 'pci', index: '0', model: 'pcie-root' }),
+  ...Array.from({ length: devices + SPARE_PORTS }, () => el('controller', { type: 'pci', model: 'pcie-root-port' })),
+];
+const SPARE_PORTS = 4;
+/** Channel, balloon and random numbers. */
+const QEMU_PCI_DEVICES = 3;
+
+const qemuDevices = (name: string, consoleFolder: string, others: number): Sketch[] => [
+  ...rootPorts(others + QEMU_PCI_DEVICES),
   el('controller', { type: 'usb', model: 'none' }),
   el(
     'serial',

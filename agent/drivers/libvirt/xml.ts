@@ -86,9 +86,7 @@ function fill(document: Document, element: Element, { attributes, content }: Ske
     if (typeof part === 'string') {
       element.appendChild(document.createTextNode(sayable(part)));
     } else {
-      const child = document.createElement(part.name);
-      fill(document, child, part);
-      element.appendChild(child);
+      append(element, part);
     }
   }
 }
@@ -99,6 +97,16 @@ export function sayable(text: string): string {
     throw new Failure('guest-definition', { problem: `${JSON.stringify(text)} has a control character; leave it out` });
   }
   return text;
+}
+
+/** Put an element at the end of another. @throws Failure guest-definition for text that XML cannot hold */
+export function append(parent: Element, sketch: Sketch): Element {
+  const document = parent.ownerDocument;
+  if (!document) throw new TypeError('an element without a document');
+  const child = document.createElement(sketch.name);
+  fill(document, child, sketch);
+  parent.appendChild(child);
+  return child;
 }
 
 /** Give an element right below that text; it is made where there is none, and goes where the text is empty. */

@@ -236,6 +236,9 @@ describe('agent/drivers/libvirt: the short form', () => {
       [{ nics: ['bridge='] }, /names no bridge/],
       [{ nics: ['bridge=br0,mac=53:54:00:00:00:00'] }, /"53:54:00:00:00:00" is not the MAC address of one card/],
       [{ nics: ['bridge=br0,model=vmxnet3'] }, /model is one of/],
+      [{ nics: ['bridge=br0,target=vnet7'] }, /names that begin with vnet/],
+      [{ nics: ['bridge=br0,target=a b'] }, /"a b" is no name for its link/],
+      [{ nics: ['bridge=br0,mtu=575'] }, /mtu is a number from 576 to 65535, not "575"/],
     ];
     for (const [more, pattern] of bad) assert.throws(() => define(more), says(pattern), JSON.stringify(more));
   });

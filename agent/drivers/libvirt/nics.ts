@@ -1,0 +1,166 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DriverGuest, DriverNic, GuestId } from '#agent/drivers/driver.ts';
+import { messageOf } from '#shared/errors.ts';
+import type { Mac } from '#shared/model/address.ts';
+import { isActive } from '#shared/model/guest.ts';
+import type { NicWanted } from '#shared/model/nic.ts';
+import { changeDefinition, readDefinition, withFile } from './defining.ts';
+import { failedWith, type Ground } from './ground.ts';
+import {
+  dropNic,
+  interfaceIn,
+  interfaceSketch,
+  isAsWanted,
+  isOnBridge,
+  nicsIn,
+  putOnBridge,
+  setNic,
+  type XmlNic,
+} from './nic-xml.ts';
+import { readGuest, readXml } from './reading.ts';
+import { documentOf, parseXml, xmlText } from './xml.ts';
+
+export async function listNics(ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverNic[]> {
+  const guest = await readGuest(ground, id, signal);
+  const defined = guest.persistent ? nicsOf(await readDefinition(ground, id, signal)) : undefined;
+  if (!isActive(guest.state)) return (defined ?? []).map((nic) => ({ ...nic, holds: 'now' }));
+  return sideBySide(nicsOf(await readXml(ground, id, signal)), defined);
+}
+
+const nicsOf = (xml: string): XmlNic[] => nicsIn(parseXml(xml, 'domain'));
+
+/** What runs, and what the definition has otherwise; a guest without a definition has only what runs. */
+function sideBySide(live: readonly XmlNic[], defined: readonly XmlNic[] = live): DriverNic[] {
+  return [
+    ...live.map((nic): DriverNic => {
+      const holds = defined.some((other) => isRunAs(other, nic)) ? 'now' : 'until it stops';
+      return { ...nic, holds };
+    }),
+    ...defined
+      .filter((nic) => !live.some((other) => isRunAs(nic, other)))
+      .map((nic): DriverNic => ({ ...nic, holds: 'from the next start' })),
+  ];
+}
+
+/** libvirt names links and sets MTUs itself where the definition does not. */
+const isRunAs = (defined: XmlNic, live: XmlNic): boolean =>
+  (['mac', 'kind', 'source', 'model'] as const).every((key) => defined[key] === live[key]) &&
+  (['link', 'mtu'] as const).every((key) => defined[key] === undefined || defined[key] === live[key]);
+
+/** Give a guest an interface: in the definition, and in the guest that runs where that takes it. */
+export async function attachNic(
+  ground: Ground,
+  id: GuestId,
+  wanted: NicWanted,
+  signal: AbortSignal,
+): Promise<DriverNic[]> {
+  const guest = await readGuest(ground, id, signal);
+  await changeDefinition(
+    ground,
+    guest,
+    (definition) => definition.edited((document) => setNic(document, wanted)),
+    signal,
+  );
+  const problem = isActive(guest.state) ? await attachLive(ground, guest, wanted, signal) : undefined;
+  return left(ground, id, wanted.mac, problem, signal);
+}
+
+/** Returns why the running guest did not take all of it. */
+async function attachLive(
+  ground: Ground,
+  guest: DriverGuest,
+  wanted: NicWanted,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const live = parseXml(await readXml(ground, guest.id, signal), 'domain');
+  const element = interfaceIn(live, wanted.mac);
+  if (!element) {
+    const xml = xmlText(documentOf(interfaceSketch(wanted)));
+    return changeLive(ground, guest, 'attach-device', xml, signal);
+  }
+  const nic = nicsIn(live).find(({ mac }) => mac === wanted.mac);
+  if (!nic || isAsWanted(nic, wanted)) return undefined;
+  if (!isOnBridge(nic, wanted.bridge)) {
+    putOnBridge(element, wanted.bridge);
+    const problem = await changeLive(ground, guest, 'update-device', xmlText(element), signal);
+    if (problem !== undefined) return problem;
+  }
+  const isWhole = nic.link === wanted.link && nic.mtu === wanted.mtu;
+  return isWhole ? undefined : 'link and MTU of an interface are made with it, when the guest starts';
+}
+
+/** Take an interface away; a guest that runs is waited for until it has let go of it. */
+export async function detachNic(ground: Ground, id: GuestId, mac: Mac, signal: AbortSignal): Promise<DriverNic[]> {
+  const guest = await readGuest(ground, id, signal);
+  await changeDefinition(
+    ground,
+    guest,
+    (definition) => definition.edited((document) => dropNic(document, mac)),
+    signal,
+  );
+  const problem = isActive(guest.state) ? await detachLive(ground, guest, mac, signal) : undefined;
+  return left(ground, id, mac, problem, signal);
+}
+
+/** How long a guest has to let go: one whose kernel runs takes well below a second, one that boots does it later or never. */
+const LET_GO_MS_MAX = 20_000;
+/** libvirt has an event for it, and none for a guest that ends meanwhile: looking again is simpler than waiting for both. */
+const LOOK_AGAIN_MS = 200;
+
+async function detachLive(
+  ground: Ground,
+  guest: DriverGuest,
+  mac: Mac,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const element = interfaceIn(parseXml(await readXml(ground, guest.id, signal), 'domain'), mac);
+  if (!element) return undefined;
+  const problem = await changeLive(ground, guest, 'detach-device', xmlText(element), signal);
+  // it was asked before, and has not let go yet
+  if (problem !== undefined && !/already in the process of unplug/.test(problem)) return problem;
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(LET_GO_MS_MAX)]);
+  while (await isThere(ground, guest.id, mac, signal)) {
+    if (deadline.aborted) return 'the guest was asked to let go of it, and has not done so';
+    await pause(LOOK_AGAIN_MS, undefined, { signal });
+  }
+  return undefined;
+}
+
+async function isThere(ground: Ground, id: GuestId, mac: Mac, signal: AbortSignal): Promise<boolean> {
+  try {
+    return nicsOf(await readXml(ground, id, signal)).some((nic) => nic.mac === mac);
+  } catch (error) {
+    if (failedWith(error, 'guest-not-found')) return false; // it had no definition, and has ended
+    throw error;
+  }
+}
+
+/** Returns why the running guest did not take it. A guest without a definition has nothing else: then that is a failure. */
+async function changeLive(
+  ground: Ground,
+  guest: DriverGuest,
+  command: 'attach-device' | 'update-device' | 'detach-device',
+  xml: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    await withFile(ground, 'device.xml', xml, (file) => ground.virsh.slow([command, guest.id, file, '--live'], signal));
+    return undefined;
+  } catch (error) {
+    if (!guest.persistent || !failedWith(error, 'host-command', 'guest-definition', 'guest-wrong-state')) throw error;
+    ground.log.info({ guest: guest.name, command, err: error }, 'the running guest did not take the change');
+    return String(error.details.problem ?? messageOf(error));
+  }
+}
+
+/** What there is of that MAC now. */
+async function left(
+  ground: Ground,
+  id: GuestId,
+  mac: Mac,
+  problem: string | undefined,
+  signal: AbortSignal,
+): Promise<DriverNic[]> {
+  const nics = (await listNics(ground, id, signal)).filter((nic) => nic.mac === mac);
+  return nics.map((nic) => (nic.holds === 'now' || problem === undefined ? nic : { ...nic, problem }));
+}

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { Run } from '#agent/exec/run.ts';
+import type { NetworkDriver } from '#agent/networks/driver.ts';
+import { type Failpoint, failpoint as failpointOf } from '#agent/networks/failpoint.ts';
+import { readLinks } from './carry-out.ts';
+import { guards } from './guards.ts';
+import { listLinks, parseLinks } from './links.ts';
+import { looks } from './looks.ts';
+import { lookSpaceOf } from './names.ts';
+import { makeNetworks, removeNetworks } from './networks.ts';
+import { networksIn } from './plan.ts';
+import { portsIn } from './ports.ts';
+import { readUnderlay } from './underlay.ts';
+import { watchHost } from './watch.ts';
+
+/** What makes routers: they are a part of their own. */
+export type Routers = Pick<NetworkDriver, 'makeRouter' | 'removeRouter' | 'examineRouter' | 'readLeases'> & {
+  readRouters(signal: AbortSignal): Promise<string[]>;
+};
+
+export interface LinuxNetworksOptions {
+  run: Run;
+  /** Name of this host. */
+  host: string;
+  /** Where the driver keeps what is its own. */
+  folder: string;
+  routers: Routers;
+  /** The link that tunnels begin at. */
+  underlay?: string;
+  failpoint?: Failpoint;
+}
+
+/** Networks of Linux: bridges, VXLAN, nftables and network namespaces, by the tools of iproute2 and nftables. As root. */
+export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
+  const { run, host, routers, underlay } = options;
+  const tools = { run, host, failpoint: options.failpoint ?? failpointOf(undefined) };
+  const ownLooks = looks({ ...tools, folder: join(options.folder, 'looks') });
+  return {
+    kind: 'linux',
+    readRealised: async (signal) => ({
+      networks: networksIn(await readLinks(tools, signal)),
+      looks: await ownLooks.list(),
+      routers: await routers.readRouters(signal),
+    }),
+    makeNetworks: (networks, ports, signal) => makeNetworks(tools, networks, ports, signal),
+    removeNetworks: (names, signal) => removeNetworks(tools, names, signal),
+    guardPorts: guards(tools),
+    readPorts: async (signal) => portsIn(parseLinks(await run(listLinks(), signal))),
+    makeLook: ownLooks.make,
+    removeLook: ownLooks.remove,
+    enterLook: (network, argv) => ['ip', 'netns', 'exec', lookSpaceOf(network), ...argv],
+    makeRouter: routers.makeRouter,
+    removeRouter: routers.removeRouter,
+    examineRouter: routers.examineRouter,
+    readLeases: routers.readLeases,
+    readUnderlay: async (signal) => (underlay ? readUnderlay({ run, host, link: underlay }, signal) : undefined),
+    watch: watchHost,
+    close: async () => {},
+  };
+}

@@ -1,0 +1,22 @@
+import type { Mac } from '#shared/model/address.ts';
+
+/**
+ * The mark of links that Skerry makes: the group that they are in from the moment of their creation on (`ip link show group 21323`). What is
+ * not in it is never changed or removed.
+ */
+export const LINK_GROUP = 21_323;
+
+/** The tunnel's end that is a port of a network's bridge. */
+export const vxlanOf = (network: string): string => `vx-${network}`;
+
+/** The network namespace of a look; routers have `sk-NAME`. */
+export const lookSpaceOf = (network: string): string => `skl-${network}`;
+
+/** The MAC of the guest's side, of a port's link; undefined for links that are none. */
+export function macOfLink(link: string): Mac | undefined {
+  const [, digits] = /^sk([0-9a-f]{12})$/.exec(link) ?? [];
+  return digits?.match(/../g)?.join(':');
+}
+
+/** The network that a bridge or a tunnel's end of ours is for. */
+export const networkOfLink = (link: string): string | undefined => /^(?:sk|vx)-(.+)$/.exec(link)?.[1];

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '#agent/exec/run.ts';
+import { linuxNetworks } from '#agent/networks/linux/driver.ts';
+import { lookSpaceOf, vxlanOf } from '#agent/networks/linux/names.ts';
+import { type NetworkHarness, networkDriverContract } from '../network-driver-contract.ts';
+import { noRouters, sh } from './host.ts';
+
+networkDriverContract('linux', async (): Promise<NetworkHarness> => {
+  const folder = await mkdtemp(join(tmpdir(), 'skerry-networks-'));
+  await sh('ip link add name wan0 type bridge', 'ip link set wan0 up');
+  await sh('ip link add name up0 type bridge', 'ip addr add 192.0.2.1/24 dev up0', 'ip link set up0 up');
+  const driver = linuxNetworks({ run, host: 'here', folder, routers: noRouters, underlay: 'up0' });
+  return {
+    driver,
+    outside: 'wan0',
+    local: '192.0.2.1',
+    behind: {
+      makeLink: (name) => sh(`ip link add name ${name} type bridge`),
+      removeLink: (name) => sh(`ip link del ${name}`),
+      hasLink: async (name) =>
+        sh(`ip link show dev ${name}`).then(
+          () => true,
+          () => false,
+        ),
+      loseNetwork: async ({ name, link, tunnel }) => {
+        if (tunnel) await sh(`ip link del ${vxlanOf(name)}`);
+        await sh(`ip link del ${link}`);
+      },
+      loseGuards: () => sh('nft flush ruleset'),
+      loseLook: (network) => sh(`ip netns del ${lookSpaceOf(network)}`),
+    },
+    changes: shape,
+    close: () => rm(folder, { recursive: true, force: true }),
+  };
+});
+
+/** All that one can see of networks, without what is counted and numbered. */
+async function shape(): Promise<string> {
+  const seen = await sh(
+    'ip -d link show | grep -E "^[0-9]+:|vxlan|alias" | sed -e "s/^[0-9]*: //" -e "s/@if[0-9]*:/:/" | sort',
+    'bridge fdb show | grep 00:00:00:00:00:00 | sort',
+    'nft list ruleset | sed -e "s/packets [0-9]* bytes [0-9]*//"',
+    'for space in $(ip netns list | cut -d" " -f1 | sort); do echo $space; ip -n $space -br addr show; ip -n $space route; done | sed "s/@if[0-9]*//"',
+  );
+  assert.match(seen, /wan0/);
+  return seen;
+}

@@ -1,0 +1,12 @@
+import { describe, it } from 'mocha';
+import { namespaceProblem, runTestsInNamespace } from './network-namespace.ts';
+
+describe('networks of Linux, in a network namespace of its own', function () {
+  this.timeout(300_000);
+  const problem = namespaceProblem();
+  const inside = (what: string, file: string): void => {
+    if (problem) it.skip(`${what} (${problem})`);
+    else it(what, () => runTestsInNamespace(new URL(`./inside/${file}.ts`, import.meta.url)));
+  };
+  inside('hold the contract', 'linux-networks');
+});
