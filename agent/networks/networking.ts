@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { AgentConfig } from '#agent/config.ts';
 import type { Run } from '#agent/exec/run.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
@@ -18,10 +19,10 @@ export interface Networking {
 
 export function networking(
   config: AgentConfig,
-  { run, ...deps }: Omit<NetworkKeeperDeps, 'driver'> & { run: Run },
+  { run, log, ...deps }: Omit<NetworkKeeperDeps, 'driver' | 'log'> & { run: Run; log: Logger },
 ): Networking {
-  const networks = networkDriverFor(config, { run });
-  const keeper = networkKeeper({ driver: networks, ...deps });
+  const networks = networkDriverFor(config, { run, log });
+  const keeper = networkKeeper({ driver: networks, log, ...deps });
   return {
     networks,
     keeper,

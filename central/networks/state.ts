@@ -185,3 +185,6 @@ export const routersOn = (state: NetworkState, network: string): SiteRouter[] =>
     .values()
     .filter(({ outside, legs }) => outside?.network === network || legs.some((leg) => leg.network === network))
     .toArray();
+
+/** What fits through a tunnel over an IPv4 underlay of 1500 bytes; outside there is none. */
+export const mtuOf = (kind: NetworkKind): number => (kind === 'outside' ? 1500 : 1450);

@@ -5,7 +5,7 @@ import { createNetwork, deleteNetwork, wantNetwork } from '#central/networks/net
 import type { Networks } from '#central/networks/networks.ts';
 import { networkInfo, networkRecord } from '#central/networks/records.ts';
 import { networkNamed } from '#central/networks/rules.ts';
-import { routersOn } from '#central/networks/state.ts';
+import { mtuOf, routersOn } from '#central/networks/state.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Lease } from '#shared/model/network.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
@@ -46,13 +46,16 @@ export function networkHandlers(deps: NetworkVerbDeps): Handlers<typeof networkV
     'network.list': async () => [...networks.state.networks.keys()].sort().map((name) => recordOf(name)),
     'network.info': async ({ network }, { requester }) =>
       networkInfo(networks, networkNamed(networks.state, network), (guest) => may(requester, 'guest.info', { guest })),
-    'network.create': async ({ network: name, subnet, domain = null, link = null, host: hosts, ...rest }, call) => {
+    'network.create': async (
+      { network: name, subnet, kind, mtu = mtuOf(kind), domain = null, link = null, host: hosts, ...rest },
+      call,
+    ) => {
       requireAll(may, call);
       for (const host of hosts) knownHost(site, host);
       const at = new Date(now()).toISOString();
       const said = { ...{ name, domain, link, at }, hosts: [...new Set(hosts)].sort(), by: call.requester.bareJid };
       const { problems } = await networks.make(call, (state) =>
-        createNetwork(state, { ...rest, ...said, subnets: subnet }, Math.random),
+        createNetwork(state, { ...rest, ...said, kind, mtu, subnets: subnet }, Math.random),
       );
       return recordOf(name, problems);
     },

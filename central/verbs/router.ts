@@ -10,7 +10,7 @@ import type { Networks } from '#central/networks/networks.ts';
 import { routerRecord } from '#central/networks/records.ts';
 import { createRouter, deleteRouter, type NewRouter } from '#central/networks/router-changes.ts';
 import { routerNamed } from '#central/networks/rules.ts';
-import type { Destination } from '#central/networks/state.ts';
+import { type Destination, mtuOf } from '#central/networks/state.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
@@ -56,7 +56,7 @@ export function routerHandlers(deps: RouterVerbDeps): Handlers<typeof routerVerb
 }
 
 function wantedBy(args: CreateArgs, by: string, at: string): NewRouter {
-  const { router: name, subnet, kind, mtu, level, domain = null, ...rest } = args;
+  const { router: name, subnet, kind, mtu = mtuOf(kind), level, domain = null, ...rest } = args;
   const made = { name, kind, subnets: subnet, mtu, level, domain, link: null, hosts: [], by, at };
   return { ...rest, outside: rest.outside, host: rest.host, name, own: subnet.length > 0 ? made : undefined, by, at };
 }

@@ -11,7 +11,7 @@ export const HostedNetwork = z
     kind: NetworkKind.meta({ title: 'Kind' }),
     state: z.enum(['up', 'trouble']).meta({ title: 'State' }),
     link: z.string().meta({ title: 'Link', description: 'The bridge or link on the host.' }),
-    mtu: z.int().meta({ title: 'MTU', unit: 'B' }),
+    mtu: z.int().meta({ title: 'MTU' }),
     peers: z
       .array(z.string())
       .meta({ title: 'Peers', description: 'Where its tunnel goes: underlay addresses of other hosts.' }),

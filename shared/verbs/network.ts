@@ -13,12 +13,12 @@ const newNetwork = NetworkName.meta({
 });
 const guest = GuestRef;
 
-export const mtu = z
-  .int()
-  .min(576)
-  .max(65_535)
-  .default(1450)
-  .meta({ title: 'MTU', unit: 'bytes', description: '1450 fits through tunnels over an IPv4 underlay of 1500.' });
+export const mtu = z.int().min(576).max(65_535).optional().meta({
+  title: 'MTU',
+  unit: 'bytes',
+  description:
+    'Unless given, 1450, which fits through tunnels over an IPv4 underlay of 1500; outside, 1500, as its link has to have.',
+});
 export const domain = DomainName.optional().meta({
   title: 'Domain',
   description: 'Domain of the names that its routers answer, as grid.example.org.',
@@ -41,7 +41,7 @@ export const NetworkRecord = z
     network: z.string().meta({ title: 'Network' }),
     kind: NetworkKind.meta({ title: 'Kind' }),
     subnets: z.array(z.string()).meta({ title: 'Subnets' }),
-    mtu: z.int().meta({ title: 'MTU', unit: 'bytes' }),
+    mtu: z.int().meta({ title: 'MTU' }),
     domain: z.string().optional().meta({ title: 'Domain' }),
     link: z.string().optional().meta({ title: 'Link', description: 'Of the kind outside: what is there already.' }),
     wanted: z.enum(['up', 'down']).meta({ title: 'Wanted' }),
