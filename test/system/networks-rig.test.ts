@@ -149,15 +149,20 @@ describe('the private network of the grid', function () {
     await sh('cpu1', 'ip addr del 10.99.0.99/16 dev eth0');
     const spoofed = await dropped('host2');
     assert.ok(spoofed > before, 'the guard counts what it dropped');
-    // An offer, as a DHCP server sends it: from port 67 to 68.
-    await sh('cpu1', 'echo offer | nc -u -w 1 -p 67 10.99.0.12 68');
-    assert.ok((await dropped('host2')) > spoofed, 'nor does it give out addresses');
+    // A DHCP server of its own, and somebody who asks.
+    const config = 'interface eth0\\nstart 10.99.5.1\\nend 10.99.5.9\\nlease_file /tmp/leases\\n';
+    await sh('cpu1', `printf '${config}' >/tmp/udhcpd.conf; : >/tmp/leases; udhcpd /tmp/udhcpd.conf`);
+    const asked = await sh('venti', 'udhcpc -i eth0 -f -n -q -t 3 -T 1 -s /bin/true 2>&1');
+    assert.match(asked.stdout, /10\.99\.0\.12 obtained/);
+    await until('its offer was dropped', async () => (await dropped('host2')) > spoofed);
+    await sh('cpu1', 'killall udhcpd');
     assert.equal((await sh('cpu1', `ping -c 1 -W 5 ${VENTI}`)).exitCode, 0, 'its own address goes on');
   });
 
   it('is there again after its host has lost power, its router too', async () => {
     await rig.ensureOff('host1', 'venti');
     await rig.cutPower('host1');
+    await until('the host is back', () => rig.virsh('host1', ['version']).then(Boolean, () => false));
     await rig.ensureRunning('host1', 'venti');
     await until('the guest of the other host reaches it again', async () => {
       const { exitCode } = await sh('cpu1', `ping -c 1 -W 2 ${VENTI}`);
