@@ -4,6 +4,7 @@ import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
 import { jobVerbs } from './job.ts';
+import { hostedNetworkVerbs } from './network.ts';
 import { nicVerbs } from './nic.ts';
 
 /** An agent's own trail: what is asked of it directly is in no other. */
@@ -16,6 +17,7 @@ export const agentVerbs = {
   ...guestVerbs,
   ...nicVerbs,
   ...consoleVerbs,
+  ...hostedNetworkVerbs,
   ...jobVerbs,
   ...agentAuditVerbs,
 } satisfies VerbTable;
