@@ -237,17 +237,3 @@ export const networkVerbs = {
     example: 'network graph lan picture=dot',
   }),
 };
-
-/** What an agent answers of the networks of its host. */
-export const hostNetworkVerbs = {
-  'network.leases': verb({
-    summary: 'List the addresses that the routers of this host have given out.',
-    risk: 'read',
-    args: z.strictObject({}),
-    positional: [],
-    result: z.array(Lease),
-    failures: ['host-command', 'host-output', 'host-timeout'],
-    timeoutMs: 15_000,
-    example: 'network leases',
-  }),
-};
