@@ -8,6 +8,13 @@ const macBytes = (mac: string): Buffer => Buffer.from(mac.replaceAll(':', ''), '
 const u16 = (n: number): Buffer => Buffer.from([n >> 8, n & 255]);
 const named = (name: string): Buffer => Buffer.from(`#${name}#`.padEnd(32));
 
+/** RFC 1071 */
+function checksum(head: Buffer): number {
+  let sum = 0;
+  for (let at = 0; at < head.length; at += 2) sum += head.readUInt16BE(at);
+  return ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
+}
+
 const ethernet = (mac: string, type: number, payload: Buffer): Buffer =>
   Buffer.concat([Buffer.alloc(6, 0xff), macBytes(mac), u16(type), payload]);
 
@@ -16,8 +23,13 @@ function ip(mac: string, source: string, protocol: number, payload: Buffer): Buf
     const head = Buffer.concat([Buffer.from([0x60, 0, 0, 0]), u16(payload.length), Buffer.from([protocol, 255])]);
     return ethernet(mac, 0x86dd, Buffer.concat([head, bytesOf(source), bytesOf('ff02::1'), payload]));
   }
-  const head = [Buffer.from([0x45, 0]), u16(20 + payload.length), Buffer.from([0, 0, 0, 0, 64, protocol, 0, 0])];
-  return ethernet(mac, 0x0800, Buffer.concat([...head, bytesOf(source), bytesOf('255.255.255.255'), payload]));
+  const head = Buffer.concat([
+    ...[Buffer.from([0x45, 0]), u16(20 + payload.length), Buffer.from([0, 0, 0, 0, 64, protocol, 0, 0])],
+    ...[bytesOf(source), bytesOf('255.255.255.255')],
+  ]);
+  // A host that filters bridged frames as IP drops those whose head is not right, before anybody judges them.
+  head.writeUInt16BE(checksum(head), 10);
+  return ethernet(mac, 0x0800, Buffer.concat([head, payload]));
 }
 
 export const udp = (name: string, mac: string, source: string, from = 4000, to = 4000): Buffer =>

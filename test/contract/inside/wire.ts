@@ -22,6 +22,8 @@ while True:
         print(frame.hex(), flush=True)
 `;
 
+const GIVE_UP_MS = 20_000;
+
 /** A machine: a network namespace whose eth0 is the other end of a port of a bridge. */
 export async function plug(space: string, port: string, mac: string, bridge: string): Promise<void> {
   await sh(
@@ -40,6 +42,7 @@ export async function plug(space: string, port: string, mac: string, bridge: str
 export async function passed(from: string, to: string, frames: readonly Buffer[], last: string): Promise<Set<string>> {
   const sniffer = spawn('ip', ['netns', 'exec', to, 'python3', '-c', SNIFF], { stdio: ['ignore', 'pipe', 'inherit'] });
   const seen = new Set<string>();
+  const giveUp = setTimeout(() => sniffer.kill('SIGKILL'), GIVE_UP_MS);
   try {
     const all = createInterface({ input: sniffer.stdout })[Symbol.asyncIterator]();
     await all.next();
@@ -50,13 +53,14 @@ export async function passed(from: string, to: string, frames: readonly Buffer[]
     await once(sender, 'close');
     while (!seen.has(last)) {
       const { value, done } = await all.next();
-      if (done) throw new Error(`${last} did not arrive`);
+      if (done) throw new Error(`${last} did not arrive, but ${[...seen].join(', ') || 'nothing'} did`);
       for (const [, name = ''] of Buffer.from(value, 'hex')
         .toString('latin1')
         .matchAll(/#([a-z0-9 ]+)#/g))
         seen.add(name);
     }
   } finally {
+    clearTimeout(giveUp);
     sniffer.kill('SIGKILL');
   }
   return seen;
