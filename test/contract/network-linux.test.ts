@@ -9,4 +9,5 @@ describe('networks of Linux, in a network namespace of its own', function () {
     else it(what, () => runTestsInNamespace(new URL(`./inside/${file}.ts`, import.meta.url)));
   };
   inside('hold the contract', 'linux-networks');
+  inside('guard ports against frames as a guest that means ill sends them', 'linux-guards');
 });

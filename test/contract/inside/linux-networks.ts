@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +5,7 @@ import { run } from '#agent/exec/run.ts';
 import { linuxNetworks } from '#agent/networks/linux/driver.ts';
 import { lookSpaceOf, vxlanOf } from '#agent/networks/linux/names.ts';
 import { type NetworkHarness, networkDriverContract } from '../network-driver-contract.ts';
-import { noRouters, sh } from './host.ts';
+import { noRouters, sh, shape } from './host.ts';
 
 networkDriverContract('linux', async (): Promise<NetworkHarness> => {
   const folder = await mkdtemp(join(tmpdir(), 'skerry-networks-'));
@@ -36,15 +35,3 @@ networkDriverContract('linux', async (): Promise<NetworkHarness> => {
     close: () => rm(folder, { recursive: true, force: true }),
   };
 });
-
-/** All that one can see of networks, without what is counted and numbered. */
-async function shape(): Promise<string> {
-  const seen = await sh(
-    'ip -d link show | grep -E "^[0-9]+:|vxlan|alias" | sed -e "s/^[0-9]*: //" -e "s/@if[0-9]*:/:/" | sort',
-    'bridge fdb show | grep 00:00:00:00:00:00 | sort',
-    'nft list ruleset | sed -e "s/packets [0-9]* bytes [0-9]*//"',
-    'for space in $(ip netns list | cut -d" " -f1 | sort); do echo $space; ip -n $space -br addr show; ip -n $space route; done | sed "s/@if[0-9]*//"',
-  );
-  assert.match(seen, /wan0/);
-  return seen;
-}
