@@ -4,7 +4,7 @@ import { createServer, request } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
-const WAIT_MS_MAX = 5_000;
+const WAIT_MS_MAX = Number(process.env.WAIT_MS_MAX ?? 5_000);
 const say = (answer: unknown): void => void process.stdout.write(`${JSON.stringify(answer)}\n`);
 const plain = (address: string | undefined): string => (address ?? '').replace(/^::ffff:/, '');
 const end = (answer: unknown): void => {

@@ -30,6 +30,8 @@ export interface Machine {
   dhcp(): Promise<Offer | undefined>;
   /** What peer.ts answers. */
   ask(...args: string[]): Promise<Record<string, unknown>>;
+  /** Whether an HTTP server answers there; where what is sent is dropped, nobody says so, and a short wait has to do. */
+  reaches(address: string, port?: number): Promise<boolean>;
   /** Start a job of peer.ts that goes on. */
   start(...args: string[]): Promise<Talk>;
 }
@@ -110,6 +112,8 @@ export async function makeScene(): Promise<Scene> {
       await ip('-n', name, 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
     for (const gateway of gateways) await ip('-n', name, 'route', 'add', 'default', 'via', gateway);
     const argvOf = (...args: string[]): string[] => ['ip', 'netns', 'exec', name, process.execPath, PEER, ...args];
+    const ask = (args: string[], env: Record<string, string> = {}): Promise<string> =>
+      onHost({ file: 'ip', args: argvOf(...args).slice(1), env, timeoutMs: 20_000 }, NEVER);
     const runHere = (...argv: string[]): Promise<string> => ip('netns', 'exec', name, ...argv);
     return {
       name,
@@ -139,8 +143,9 @@ export async function makeScene(): Promise<Scene> {
           throw error;
         }
       },
-      ask: async (...args) =>
-        JSON.parse(await onHost({ file: 'ip', args: argvOf(...args).slice(1), timeoutMs: 20_000 }, NEVER)),
+      ask: async (...args) => JSON.parse(await ask(args)),
+      reaches: async (address, port = 80) =>
+        JSON.parse(await ask(['get', address, `${port}`], { WAIT_MS_MAX: '1000' })).by !== undefined,
       start: async (...args) => {
         const talk = talkTo(spawn('nsenter', inside(...argvOf(...args)), { stdio: ['pipe', 'pipe', 'inherit'] }));
         started.push(talk);
