@@ -15,6 +15,8 @@ export interface Scene {
   /** On this machine's disk; services of the host see it too. */
   folder: string;
   ip(...args: string[]): Promise<string>;
+  /** Start a job of peer.ts that goes on, in a namespace of the host. */
+  start(namespace: string, ...args: string[]): Promise<Talk>;
   /** A machine with one leg on a bridge of the host; its link there is called as a guest's is. */
   machine(
     name: string,
@@ -82,6 +84,21 @@ export async function makeScene(): Promise<Scene> {
   const ip = (...args: string[]): Promise<string> => onHost({ file: 'ip', args, timeoutMs: 10_000 }, NEVER);
   const started: Talk[] = [];
 
+  const inPeer = (namespace: string, args: readonly string[]): string[] => [
+    'ip',
+    'netns',
+    'exec',
+    namespace,
+    process.execPath,
+    PEER,
+    ...args,
+  ];
+  const start = async (namespace: string, ...args: string[]): Promise<Talk> => {
+    const talk = talkTo(spawn('nsenter', inside(...inPeer(namespace, args)), { stdio: ['pipe', 'pipe', 'inherit'] }));
+    started.push(talk);
+    return talk;
+  };
+
   async function machine(
     name: string,
     { bridge, mac, addresses = [], gateways = [] }: Parameters<Scene['machine']>[1],
@@ -111,7 +128,7 @@ export async function makeScene(): Promise<Scene> {
     for (const address of addresses)
       await ip('-n', name, 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
     for (const gateway of gateways) await ip('-n', name, 'route', 'add', 'default', 'via', gateway);
-    const argvOf = (...args: string[]): string[] => ['ip', 'netns', 'exec', name, process.execPath, PEER, ...args];
+    const argvOf = (...args: string[]): string[] => inPeer(name, args);
     const ask = (args: string[], env: Record<string, string> = {}): Promise<string> =>
       onHost({ file: 'ip', args: argvOf(...args).slice(1), env, timeoutMs: 20_000 }, NEVER);
     const runHere = (...argv: string[]): Promise<string> => ip('netns', 'exec', name, ...argv);
@@ -146,11 +163,7 @@ export async function makeScene(): Promise<Scene> {
       ask: async (...args) => JSON.parse(await ask(args)),
       reaches: async (address, port = 80) =>
         JSON.parse(await ask(['get', address, `${port}`], { WAIT_MS_MAX: '1000' })).by !== undefined,
-      start: async (...args) => {
-        const talk = talkTo(spawn('nsenter', inside(...argvOf(...args)), { stdio: ['pipe', 'pipe', 'inherit'] }));
-        started.push(talk);
-        return talk;
-      },
+      start: (...args) => start(name, ...args),
     };
   }
 
@@ -158,6 +171,7 @@ export async function makeScene(): Promise<Scene> {
     run: onHost,
     folder,
     ip,
+    start,
     machine,
     close: async () => {
       for (const each of started) await each.end();

@@ -70,13 +70,14 @@ export async function makeBridges({ ip }: Scene): Promise<void> {
   }
 }
 
-export const routersOn = (scene: Scene, run: Run = scene.run): LinuxRouters =>
+export const routersOn = (scene: Scene, run: Run = scene.run, upMsMax?: number): LinuxRouters =>
   linuxRouters({
     run,
     folder: join(scene.folder, 'routers'),
     host: 'host1',
     group: GROUP,
-    log: { info: () => {}, warn: (...said: unknown[]) => assert.fail(JSON.stringify(said)) },
+    ...(upMsMax === undefined ? {} : { upMsMax }),
+    log: { warn: (...said: unknown[]) => assert.fail(JSON.stringify(said)) },
   });
 
 /** Processes of a router by name: those of the service, and its supervisor as `sh`. */

@@ -13,6 +13,8 @@ export interface Place {
   host: string;
   namespace: string;
   folder: string;
+  /** How long a service may take to come up. */
+  upMsMax: number;
 }
 
 export interface Service {
@@ -31,7 +33,6 @@ export const boundTo = (capabilities: readonly string[], program: string): strin
 
 const LOOK_MS = 25;
 const END_MS_MAX = 5_000;
-const UP_MS_MAX = 10_000;
 
 const isSupervisorOf = (name: string, argv: readonly string[]): boolean =>
   argv[0] === 'sh' && argv[1]?.endsWith('/supervise') === true && argv[3] === name;
@@ -101,13 +102,13 @@ async function supervise(place: Place, name: string, signal: AbortSignal): Promi
 }
 
 async function untilUp(place: Place, service: Service, signal: AbortSignal): Promise<void> {
-  const lateMs = systemClock.now() + UP_MS_MAX;
+  const lateMs = systemClock.now() + place.upMsMax;
   for (;;) {
     const { starting, programs } = await readRunning(place, service.name, signal);
     const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
     const isUp = programs.length > 0 && starting.length === 0 && outdated.length === 0;
     if (isUp && !(await isStartDue(place, service))) return;
-    if (systemClock.now() > lateMs - END_MS_MAX) for (const each of outdated) await tell(each, 'SIGKILL');
+    if (systemClock.now() > lateMs - place.upMsMax / 2) for (const each of outdated) await tell(each, 'SIGKILL');
     if (systemClock.now() > lateMs) {
       const problem = `${service.name} does not come up: ${await lastWordsOf(place, service.name)}`;
       throw new Failure('network-host', { host: place.host, problem });
