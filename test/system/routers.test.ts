@@ -109,7 +109,7 @@ describe('routers on Linux: what passes', function () {
   });
 
   it('forwards a port, from outside and from inside', async () => {
-    const from = async (machine: Machine) => machine.ask('get', PUBLIC.v4, '8080');
+    const from = (machine: Machine) => machine.ask('get', PUBLIC.v4, '8080');
     assert.deepEqual(await from(world), { by: 'web1', from: WORLD.v4, host: `${PUBLIC.v4}:8080` });
     assert.equal((await from(guests.web2)).by, 'web1', 'a neighbour of the guest');
     assert.equal((await from(guests.web1)).by, 'web1', 'the guest itself');
@@ -220,6 +220,20 @@ describe('routers on Linux: what passes', function () {
     await make(ROUTER);
     await echoes('an ingress');
     await held.end();
+  });
+
+  it('asks its name servers about other names, and gives from a pool', async () => {
+    const upstream = await world.startProgram(
+      ...['dnsmasq', '--keep-in-foreground', '--no-hosts', '--no-resolv', '--conf-file=/dev/null', '--pid-file='],
+      ...['--address=/example.com/192.0.2.7', '--address=/grid.example.org/192.0.2.8'],
+    );
+    await make({ ...ROUTER, dns: [WORLD.v4], pools: [{ network: 'grid', first: '10.99.1.1', last: '10.99.1.9' }] });
+    assert.match((await guests.stranger.dhcp())?.ip ?? '', /^10\.99\.1\.[1-9]$/);
+    const ask = async (name: string) => (await guests.web2.ask('resolve', '10.99.0.1', name, 'A')).found;
+    assert.deepEqual(await ask('www.example.com'), ['192.0.2.7']);
+    assert.deepEqual(await ask('web1.grid.example.org'), ['10.99.0.11']);
+    assert.equal(await ask('web9.grid.example.org'), undefined, 'names of ours are not asked for elsewhere');
+    await upstream.end();
   });
 
   it('runs its services with little power', async () => {

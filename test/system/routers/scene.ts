@@ -36,6 +36,7 @@ export interface Machine {
   reaches(address: string, port?: number): Promise<boolean>;
   /** Start a job of peer.ts that goes on. */
   start(...args: string[]): Promise<Talk>;
+  startProgram(...argv: string[]): Promise<Talk>;
 }
 
 /** What DHCP gave. */
@@ -93,11 +94,13 @@ export async function makeScene(): Promise<Scene> {
     PEER,
     ...args,
   ];
-  const start = async (namespace: string, ...args: string[]): Promise<Talk> => {
-    const talk = talkTo(spawn('nsenter', inside(...inPeer(namespace, args)), { stdio: ['pipe', 'pipe', 'inherit'] }));
+  const startIn = async (namespace: string, argv: readonly string[]): Promise<Talk> => {
+    const args = inside('ip', 'netns', 'exec', namespace, ...argv);
+    const talk = talkTo(spawn('nsenter', args, { stdio: ['pipe', 'pipe', 'inherit'] }));
     started.push(talk);
     return talk;
   };
+  const start = (namespace: string, ...args: string[]): Promise<Talk> => startIn(namespace, peerOf(args));
 
   async function machine(
     name: string,
@@ -128,9 +131,8 @@ export async function makeScene(): Promise<Scene> {
     for (const address of addresses)
       await ip('-n', name, 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
     for (const gateway of gateways) await ip('-n', name, 'route', 'add', 'default', 'via', gateway);
-    const argvOf = (...args: string[]): string[] => inPeer(name, args);
     const ask = (args: string[], env: Record<string, string> = {}): Promise<string> =>
-      onHost({ file: 'ip', args: argvOf(...args).slice(1), env, timeoutMs: 20_000 }, NEVER);
+      onHost({ file: 'ip', args: ['netns', 'exec', name, ...peerOf(args)], env, timeoutMs: 20_000 }, NEVER);
     const runHere = (...argv: string[]): Promise<string> => ip('netns', 'exec', name, ...argv);
     return {
       name,
@@ -164,6 +166,7 @@ export async function makeScene(): Promise<Scene> {
       reaches: async (address, port = 80) =>
         JSON.parse(await ask(['get', address, `${port}`], { WAIT_MS_MAX: '1000' })).by !== undefined,
       start: (...args) => start(name, ...args),
+      startProgram: (...argv) => startIn(name, argv),
     };
   }
 
