@@ -14,6 +14,7 @@ const USAGE = `provisioning/install-agent: put the agent of this clone onto this
   --direct-tls          TLS from the first byte (port 5223), in place of STARTTLS
   --ca FILE             the site's certificate authority, where Debian does not know it
   --admin JID           who may do everything here; may be given more than once
+  --networks            let it make networks and routers, for which it runs as root, with some of root's powers
   --check               change nothing; say what would be changed, and exit with 1 if that is anything
   --uninstall           take it off again
   --root FOLDER         into a tree that shall become a machine, in place of this one
@@ -28,6 +29,7 @@ const FLAGS = {
   'direct-tls': { type: 'boolean' },
   ca: { type: 'string' },
   admin: { type: 'string', multiple: true },
+  networks: { type: 'boolean' },
 } as const;
 
 await asProgram(async () => {
@@ -47,6 +49,7 @@ await asProgram(async () => {
         ...(options.ca === undefined ? {} : { ca: options.ca }),
         directTls: options['direct-tls'] ?? false,
         admins: options.admin ?? [],
+        networks: options.networks ?? false,
       });
   const made = await bringAbout(changes, options.check, console.log);
   if (options.check) return made.length === 0 ? 0 : 1;

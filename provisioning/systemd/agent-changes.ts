@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Credentials } from '#shared/ejabberd/accounts.ts';
@@ -10,6 +10,8 @@ import { disabled, enabled, packages, running, stopped, user } from './system-ch
 
 export const AGENT_UNIT = 'skerry-agent.service';
 const UNIT_FILE = `/etc/systemd/system/${AGENT_UNIT}`;
+/** What it may do besides, where it makes networks. */
+const NETWORKS_FILE = `${UNIT_FILE}.d/networks.conf`;
 const USER_FILE = '/etc/sysusers.d/skerry.conf';
 const USER_TEXT = 'u skerry - "Skerry agent" /var/lib/skerry\nm skerry libvirt\n';
 const CONFIG = '/etc/skerry/agent.yaml';
@@ -17,6 +19,7 @@ const PACKAGES = [
   ...['libvirt-daemon-system', 'libvirt-clients', 'qemu-utils'],
   process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
 ];
+const NETWORK_PACKAGES = ['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'iputils-ping', 'procps'];
 /** What stays when the agent is taken off: it is the administrator's. */
 export const LEFT = '/etc/skerry, /var/lib/skerry and the user skerry';
 
@@ -29,6 +32,8 @@ export interface Beginning {
   directTls?: boolean;
   ca?: string;
   admins: readonly string[];
+  /** It is to make networks and routers; an agent that may already goes on to. */
+  networks?: boolean;
 }
 
 /** @throws Failure config-invalid where a file that was named cannot be used; bad-argument where one is needed */
@@ -38,8 +43,9 @@ export async function agentChanges(ground: Ground, beginning: Beginning): Promis
   const known = await readFile(ground.at(CONFIG), 'utf8').catch(() => undefined);
   const config = known ?? skeleton(account, beginning, ca !== undefined);
   const unit = await readFile(new URL('skerry-agent.service', import.meta.url), 'utf8');
+  const isForNetworks = beginning.networks || (await isThere(ground.at(NETWORKS_FILE)));
   return [
-    packages(ground, PACKAGES),
+    packages(ground, isForNetworks ? [...PACKAGES, ...NETWORK_PACKAGES] : PACKAGES),
     file(ground, USER_FILE, USER_TEXT, { mode: 0o644 }),
     user(ground, 'skerry', ['libvirt']),
     folder(ground, '/etc/skerry', { mode: 0o755 }),
@@ -49,15 +55,28 @@ export async function agentChanges(ground: Ground, beginning: Beginning): Promis
       : [file(ground, '/etc/skerry/credentials.json', jsonOf(account), { mode: 0o600, owner: 'skerry' })]),
     file(ground, CONFIG, config, { mode: 0o644 }, 'keep'),
     file(ground, UNIT_FILE, unit.replaceAll('@CLONE@', CLONE), { mode: 0o644 }),
+    ...(isForNetworks ? await networkChanges(ground) : []),
     enabled(ground, AGENT_UNIT),
     running(ground, AGENT_UNIT),
   ];
 }
 
+async function networkChanges(ground: Ground): Promise<Change[]> {
+  const more = await readFile(new URL('skerry-agent-networks.conf', import.meta.url), 'utf8');
+  return [folder(ground, `${UNIT_FILE}.d`, { mode: 0o755 }), file(ground, NETWORKS_FILE, more, { mode: 0o644 })];
+}
+
+const isThere = async (path: string): Promise<boolean> =>
+  await access(path).then(
+    () => true,
+    () => false,
+  );
+
 export const agentRemoval = (ground: Ground): Change[] => [
   stopped(ground, AGENT_UNIT),
   disabled(ground, AGENT_UNIT),
   absent(ground, UNIT_FILE),
+  absent(ground, NETWORKS_FILE),
   absent(ground, USER_FILE),
 ];
 

@@ -88,6 +88,17 @@ describe('installers, in a tree', () => {
       assert.deepEqual([exitCode, stderr], [0, '']);
     });
 
+    it('lets the agent make networks where that is asked for, and from then on', async () => {
+      const { lines } = await installer('install-agent', [...args, '--networks']);
+      const more = '/etc/systemd/system/skerry-agent.service.d/networks.conf';
+      assert.ok(lines.includes(`write ${more}`), lines.join('\n'));
+      const unit = join(root, 'etc/systemd/system/skerry-agent.service');
+      const { exitCode, stderr } = await execa('systemd-analyze', ['verify', unit], { reject: false });
+      assert.deepEqual([exitCode, stderr], [0, '']);
+      await writeFile(join(root, more), '[Service]\n');
+      assert.deepEqual((await installer('install-agent', ['--root', root])).lines, [`change ${more}`]);
+    });
+
     it('gives the password to the agent alone', async () => {
       await installer('install-agent', args);
       const row = (await readFile(join(root, 'etc/passwd'), 'utf8'))

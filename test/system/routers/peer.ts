@@ -1,10 +1,11 @@
 /** What runs in the namespaces of a test: servers that say who asked, and clients. Each answer is a line of JSON. */
+import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { createServer, request } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
-const WAIT_MS_MAX = 5_000;
+const WAIT_MS_MAX = Number(process.env.WAIT_MS_MAX ?? 5_000);
 const say = (answer: unknown): void => void process.stdout.write(`${JSON.stringify(answer)}\n`);
 const plain = (address: string | undefined): string => (address ?? '').replace(/^::ffff:/, '');
 const end = (answer: unknown): void => {
@@ -30,6 +31,8 @@ const jobs: Record<string, () => unknown> = {
       socket.write(`${plain(socket.remoteAddress)}\n`);
       socket.pipe(socket);
     }).listen(Number(first), '::', () => say({ serving: true })),
+  /** take PORT: UDP; nobody else can have it. */
+  take: () => createSocket('udp4').bind(Number(first), () => say({ taken: true })),
   /** hold HOST PORT: a TCP connection; what is said on stdin goes there, what comes from there is said. */
   hold: () => {
     const socket = connect(Number(second), first);

@@ -15,6 +15,8 @@ export interface Scene {
   /** On this machine's disk; services of the host see it too. */
   folder: string;
   ip(...args: string[]): Promise<string>;
+  /** Start a job of peer.ts that goes on, in a namespace of the host. */
+  start(namespace: string, ...args: string[]): Promise<Talk>;
   /** A machine with one leg on a bridge of the host; its link there is called as a guest's is. */
   machine(
     name: string,
@@ -30,8 +32,11 @@ export interface Machine {
   dhcp(): Promise<Offer | undefined>;
   /** What peer.ts answers. */
   ask(...args: string[]): Promise<Record<string, unknown>>;
+  /** Whether an HTTP server answers there; where what is sent is dropped, nobody says so, and a short wait has to do. */
+  reaches(address: string, port?: number): Promise<boolean>;
   /** Start a job of peer.ts that goes on. */
   start(...args: string[]): Promise<Talk>;
+  startProgram(...argv: string[]): Promise<Talk>;
 }
 
 /** What DHCP gave. */
@@ -80,6 +85,23 @@ export async function makeScene(): Promise<Scene> {
   const ip = (...args: string[]): Promise<string> => onHost({ file: 'ip', args, timeoutMs: 10_000 }, NEVER);
   const started: Talk[] = [];
 
+  const inPeer = (namespace: string, args: readonly string[]): string[] => [
+    'ip',
+    'netns',
+    'exec',
+    namespace,
+    process.execPath,
+    PEER,
+    ...args,
+  ];
+  const startIn = async (namespace: string, argv: readonly string[]): Promise<Talk> => {
+    const args = inside('ip', 'netns', 'exec', namespace, ...argv);
+    const talk = talkTo(spawn('nsenter', args, { stdio: ['pipe', 'pipe', 'inherit'] }));
+    started.push(talk);
+    return talk;
+  };
+  const start = (namespace: string, ...args: string[]): Promise<Talk> => startIn(namespace, peerOf(args));
+
   async function machine(
     name: string,
     { bridge, mac, addresses = [], gateways = [] }: Parameters<Scene['machine']>[1],
@@ -109,7 +131,8 @@ export async function makeScene(): Promise<Scene> {
     for (const address of addresses)
       await ip('-n', name, 'addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
     for (const gateway of gateways) await ip('-n', name, 'route', 'add', 'default', 'via', gateway);
-    const argvOf = (...args: string[]): string[] => ['ip', 'netns', 'exec', name, process.execPath, PEER, ...args];
+    const ask = (args: string[], env: Record<string, string> = {}): Promise<string> =>
+      onHost({ file: 'ip', args: ['netns', 'exec', name, ...peerOf(args)], env, timeoutMs: 20_000 }, NEVER);
     const runHere = (...argv: string[]): Promise<string> => ip('netns', 'exec', name, ...argv);
     return {
       name,
@@ -139,13 +162,11 @@ export async function makeScene(): Promise<Scene> {
           throw error;
         }
       },
-      ask: async (...args) =>
-        JSON.parse(await onHost({ file: 'ip', args: argvOf(...args).slice(1), timeoutMs: 20_000 }, NEVER)),
-      start: async (...args) => {
-        const talk = talkTo(spawn('nsenter', inside(...argvOf(...args)), { stdio: ['pipe', 'pipe', 'inherit'] }));
-        started.push(talk);
-        return talk;
-      },
+      ask: async (...args) => JSON.parse(await ask(args)),
+      reaches: async (address, port = 80) =>
+        JSON.parse(await ask(['get', address, `${port}`], { WAIT_MS_MAX: '1000' })).by !== undefined,
+      start: (...args) => start(name, ...args),
+      startProgram: (...argv) => startIn(name, argv),
     };
   }
 
@@ -153,6 +174,7 @@ export async function makeScene(): Promise<Scene> {
     run: onHost,
     folder,
     ip,
+    start,
     machine,
     close: async () => {
       for (const each of started) await each.end();

@@ -16,7 +16,7 @@ const CAPABILITIES = ['net_bind_service', 'setuid', 'setgid', 'sys_chroot', 'kil
 
 export const HAPROXY: Service = {
   name: 'haproxy',
-  line: boundTo(CAPABILITIES, `haproxy -W -db -f ${SEEN_AT}/haproxy.cfg`),
+  script: [boundTo(CAPABILITIES, `haproxy -W -db -f ${SEEN_AT}/haproxy.cfg`)],
   isCurrent: () => true,
 };
 

@@ -1,5 +1,6 @@
 import { Failure } from '#shared/errors.ts';
-import { isV6 } from '#shared/model/address.ts';
+import { isV6, numberOf } from '#shared/model/address.ts';
+import type { RouterPlan } from './plan.ts';
 
 /** A line of dnsmasq's lease file. */
 export interface LeaseLine {
@@ -18,10 +19,12 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
  *
  * A line each: `expiry mac address name client-id`, expiry in s since 1970 and 0 for ever, `*` for what is not known. After a line
  * `duid HEX` they are of DHCPv6: `expiry iaid address name duid`; a DUID of the types 1 and 3 ends with the client's MAC (RFC 8415 11).
+ * dnsmasq writes it anew in its place: a last line without an end is not read.
  * @throws Failure host-output
  */
 export function parseLeases(text: string): LeaseLine[] {
   return text
+    .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('duid '))
     .map(leaseOf);
@@ -46,3 +49,17 @@ const macIn = (duid: string): string | undefined =>
     .exec(duid)
     ?.slice(1)
     .find((mac) => mac !== undefined);
+
+/**
+ * Addresses that somebody has a lease of, and that are not to be had by him any more: dnsmasq would give them to nobody else for hours,
+ * and go on telling their names.
+ */
+export function staleLeases(leases: readonly LeaseLine[], { router: { hosts, pools } }: RouterPlan): string[] {
+  const isDue = ({ address, mac }: LeaseLine): boolean =>
+    hosts.some((host) => host.addresses.includes(address) && (mac === undefined || host.mac === mac)) ||
+    pools.some(({ first, last }) => isV6(first) === isV6(address) && isBetween(address, first, last));
+  return leases.filter((lease) => !isDue(lease)).map(({ address }) => address);
+}
+
+const isBetween = (address: string, first: string, last: string): boolean =>
+  numberOf(first) <= numberOf(address) && numberOf(address) <= numberOf(last);

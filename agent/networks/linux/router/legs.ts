@@ -99,19 +99,21 @@ function settingInside(leg: PlannedLeg, link: Link | undefined, routes: readonly
     .filter(({ scope }) => scope === 'global')
     .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
   const isUp = link?.flags.includes('UP') ?? false;
+  const gone = has.filter((each) => !leg.addresses.includes(each));
+  // Routes go with the address that they are used from, and with the link when that is down.
   const hasRoute = (gateway: string): boolean =>
-    isUp && routes.some((route) => route.gateway === gateway && route.dev === leg.link);
+    isUp && gone.length === 0 && routes.some((route) => route.gateway === gateway && route.dev === leg.link);
   return [
     ...(link && link.mtu !== leg.mtu ? [`link set dev ${leg.link} mtu ${leg.mtu}`] : []),
-    ...has.filter((each) => !leg.addresses.includes(each)).map((each) => `addr del ${each} dev ${leg.link}`),
+    ...routes
+      .filter(({ gateway, dev }) => dev === leg.link && gateway !== undefined && !leg.gateways.includes(gateway))
+      .map(({ gateway }) => `route del default via ${gateway} dev ${leg.link}`),
+    ...gone.map((each) => `addr del ${each} dev ${leg.link}`),
     ...(isUp ? [] : [`link set dev ${leg.link} up`]),
     // Central sees to it that an address is there once: nobody has to be asked before it is used.
     ...leg.addresses
       .filter((each) => !has.includes(each))
       .map((each) => `addr replace ${each} dev ${leg.link}${isV6(each) ? ' nodad' : broadcastOf(each)}`),
-    ...routes
-      .filter(({ gateway, dev }) => dev === leg.link && gateway !== undefined && !leg.gateways.includes(gateway))
-      .map(({ gateway }) => `route del default via ${gateway} dev ${leg.link}`),
     ...leg.gateways
       .filter((gateway) => !hasRoute(gateway))
       .map((gateway) => `route replace default via ${gateway} dev ${leg.link} onlink`),

@@ -2,27 +2,40 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DnsmasqFiles, dnsmasqFiles, SEEN_AT } from './dnsmasq.ts';
 import { folderChanges, keepFile, keepFiles, keepFolder, namesIn, readIfThere } from './folder.ts';
-import type { RouterPlan } from './plan.ts';
+import { parseLeases, staleLeases } from './leases.ts';
+import { linesOf, type RouterPlan } from './plan.ts';
 import { tell } from './processes.ts';
 import { boundTo, end, keepUp, type Place, readRunning, type Service } from './services.ts';
 
 /** It stands here from before a reservation is taken away until dnsmasq has been told: it does not notice by itself. */
 const UNTOLD = 'dnsmasq-untold';
 
+/** What the lease file shall lose before dnsmasq is started; whoever starts it takes this away when that is done. */
+const DROPPED = 'leases-dropped';
+const STARTING = [
+  // It reads all hosts as it starts.
+  `rm -f ${SEEN_AT}/${UNTOLD}`,
+  `if [ -e ${SEEN_AT}/${DROPPED} ]; then`,
+  `  { grep -v -F -f ${SEEN_AT}/${DROPPED} ${SEEN_AT}/leases >${SEEN_AT}/.leases.new || [ $? -eq 1 ]; } &&`,
+  `    mv ${SEEN_AT}/.leases.new ${SEEN_AT}/leases && rm ${SEEN_AT}/${DROPPED}`,
+  'fi',
+];
+
 /** What dnsmasq may do; it takes another user itself, and keeps the first three. */
 const CAPABILITIES = ['net_admin', 'net_raw', 'net_bind_service', 'setuid', 'setgid'];
 
 export const dnsmasqService = (configuration: string): Service => ({
   name: 'dnsmasq',
-  line: boundTo(CAPABILITIES, `dnsmasq --keep-in-foreground --conf-file=${SEEN_AT}/${configuration}`),
+  script: [...STARTING, boundTo(CAPABILITIES, `dnsmasq --keep-in-foreground --conf-file=${SEEN_AT}/${configuration}`)],
+  startDue: DROPPED,
   isCurrent: (argv) => argv.includes(`--conf-file=${SEEN_AT}/${configuration}`),
 });
 
 /**
  * Have addresses and names served as planned.
  *
- * New and changed hosts are taken by dnsmasq as it runs; when one loses its reservation it is told to read them anew; a change of legs,
- * domains, pools or servers starts it anew, with the leases that it gave.
+ * New hosts are taken by dnsmasq as it runs; when a reservation changes or goes, it is told to read them anew. It is started anew, with the
+ * leases that it gave, when legs, domains, pools or servers change, and when an address that somebody has a lease of is not his any more.
  * @throws Failure host-command, network-host
  */
 export async function keepNaming(place: Place, plan: RouterPlan, signal: AbortSignal): Promise<void> {
@@ -34,6 +47,7 @@ export async function keepNaming(place: Place, plan: RouterPlan, signal: AbortSi
   }
   await keepHosts(folder, files);
   await keepFile(join(folder, files.configuration.name), files.configuration.text);
+  await dropLeases(place, plan);
   await keepUp(place, dnsmasqService(files.configuration.name), signal);
   await tellOfHosts(place, signal);
   for (const name of await namesIn(folder))
@@ -44,9 +58,17 @@ export async function keepNaming(place: Place, plan: RouterPlan, signal: AbortSi
 async function keepHosts(folder: string, { names, reservations }: DnsmasqFiles): Promise<void> {
   for (const each of ['names', 'reservations']) await keepFolder(join(folder, each));
   const { gone, changed } = await folderChanges(join(folder, 'reservations'), reservations);
-  if (gone.length > 0 || changed.length > 0) await keepFile(join(folder, UNTOLD), '');
+  const isLost = gone.length > 0 || changed.length > 0;
+  if (isLost) await keepFile(join(folder, UNTOLD), '');
   await keepFiles(join(folder, 'names'), names);
   await keepFiles(join(folder, 'reservations'), reservations);
+  // One that was started in between has read what was there then.
+  if (isLost) await keepFile(join(folder, UNTOLD), '');
+}
+
+async function dropLeases({ folder }: Place, plan: RouterPlan): Promise<void> {
+  const stale = staleLeases(parseLeases((await readIfThere(join(folder, 'leases'))) ?? ''), plan);
+  if (stale.length > 0) await keepFile(join(folder, DROPPED), linesOf(stale.map((address) => ` ${address} `)));
 }
 
 async function tellOfHosts(place: Place, signal: AbortSignal): Promise<void> {

@@ -22,7 +22,9 @@ export interface LinuxRoutersDeps {
   host: string;
   /** Link group that marks links as Skerry's. */
   group: number;
-  log: Pick<Logger, 'info' | 'warn'>;
+  log: Pick<Logger, 'warn'>;
+  /** How long a service may take to come up. */
+  upMsMax?: number;
 }
 
 /** The routers' part of a NetworkDriver. */
@@ -38,6 +40,7 @@ export interface LinuxRouters {
 
 type Before = Awaited<ReturnType<typeof readNamespace>>;
 
+const UP_MS_MAX = 10_000;
 const UNDO_MS_MAX = 60_000;
 
 /** Routers as network namespaces, with nftables, dnsmasq and haproxy in them. */
@@ -45,7 +48,8 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
   const placeOf = (given: string): Place => {
     // It becomes a path.
     const name = RouterName.parse(given);
-    return { run: deps.run, host: deps.host, namespace: namespaceOf(name), folder: join(deps.folder, name) };
+    const { run, host, upMsMax = UP_MS_MAX } = deps;
+    return { run, host, upMsMax, namespace: namespaceOf(name), folder: join(deps.folder, name) };
   };
 
   const foldersOf = async (): Promise<string[]> =>

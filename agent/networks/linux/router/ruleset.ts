@@ -27,8 +27,11 @@ const RULES = `
     ct state established,related accept
     ct state invalid drop
     iifname "lo" accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    iifname "${OUTSIDE}" ip daddr != @public4 counter drop
+    iifname "${OUTSIDE}" ip6 daddr != @public6 counter drop
     icmp type echo-request accept
-    icmpv6 type { echo-request, nd-neighbor-solicit, nd-neighbor-advert } accept
+    icmpv6 type echo-request accept
     tcp dport @ingress_ports accept
     iifname @inside udp dport { 53, 67, 547 } accept
     iifname @inside tcp dport 53 accept

@@ -13,12 +13,16 @@ export interface Place {
   host: string;
   namespace: string;
   folder: string;
+  /** How long a service may take to come up. */
+  upMsMax: number;
 }
 
 export interface Service {
   name: 'dnsmasq' | 'haproxy';
-  /** What starts it: one line for `sh`, which ends in the program itself. */
-  line: string;
+  /** What starts it: lines for `sh`, the last of which becomes the program itself. */
+  script: readonly string[];
+  /** A file in the router's folder: while it is there, the service has to be started anew, which takes it away. */
+  startDue?: string;
   /** Whether a process is the program, and runs with what it shall run with. */
   isCurrent(argv: readonly string[]): boolean;
 }
@@ -29,7 +33,6 @@ export const boundTo = (capabilities: readonly string[], program: string): strin
 
 const LOOK_MS = 25;
 const END_MS_MAX = 5_000;
-const UP_MS_MAX = 10_000;
 
 const isSupervisorOf = (name: string, argv: readonly string[]): boolean =>
   argv[0] === 'sh' && argv[1]?.endsWith('/supervise') === true && argv[3] === name;
@@ -76,16 +79,20 @@ async function saidSupervisor({ folder }: Place, name: string): Promise<Process 
  * @throws Failure network-host when it does not come up
  */
 export async function keepUp(place: Place, service: Service, signal: AbortSignal): Promise<void> {
-  await keepFile(join(place.folder, `run-${service.name}`), `${service.line}\n`);
+  await keepFile(join(place.folder, `run-${service.name}`), service.script.map((line) => `${line}\n`).join(''));
   const { supervisors, strays, starting, programs } = await readRunning(place, service.name, signal);
   if (supervisors.length === 0) {
     await endAll(place, [...strays, ...starting, ...programs], service.name, signal);
     await supervise(place, service.name, signal);
   } else {
-    for (const each of programs) if (!service.isCurrent(each.argv)) await tell(each, 'SIGTERM');
+    const isDue = await isStartDue(place, service);
+    for (const each of programs) if (isDue || !service.isCurrent(each.argv)) await tell(each, 'SIGTERM');
   }
   await untilUp(place, service, signal);
 }
+
+const isStartDue = async ({ folder }: Place, { startDue }: Service): Promise<boolean> =>
+  startDue !== undefined && (await readIfThere(join(folder, startDue))) !== undefined;
 
 async function supervise(place: Place, name: string, signal: AbortSignal): Promise<void> {
   const script = join(place.folder, 'supervise');
@@ -95,12 +102,13 @@ async function supervise(place: Place, name: string, signal: AbortSignal): Promi
 }
 
 async function untilUp(place: Place, service: Service, signal: AbortSignal): Promise<void> {
-  const lateMs = systemClock.now() + UP_MS_MAX;
+  const lateMs = systemClock.now() + place.upMsMax;
   for (;;) {
     const { starting, programs } = await readRunning(place, service.name, signal);
     const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
-    if (programs.length > 0 && starting.length === 0 && outdated.length === 0) return;
-    if (systemClock.now() > lateMs - END_MS_MAX) for (const each of outdated) await tell(each, 'SIGKILL');
+    const isUp = programs.length > 0 && starting.length === 0 && outdated.length === 0;
+    if (isUp && !(await isStartDue(place, service))) return;
+    if (systemClock.now() > lateMs - place.upMsMax / 2) for (const each of outdated) await tell(each, 'SIGKILL');
     if (systemClock.now() > lateMs) {
       const problem = `${service.name} does not come up: ${await lastWordsOf(place, service.name)}`;
       throw new Failure('network-host', { host: place.host, problem });
