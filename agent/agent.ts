@@ -36,6 +36,7 @@ import { agentJournal } from './journal/journal.ts';
 import { recover } from './journal/recover.ts';
 import { nextEpoch, settings } from './journal/settings.ts';
 import { hostMetrics } from './metrics.ts';
+import { networking } from './networks/networking.ts';
 import { agentOffer } from './offer.ts';
 import { servePresence } from './presence.ts';
 import { type Probing, type ProbingDeps, probing } from './probes/probing.ts';
@@ -78,18 +79,19 @@ export async function startAgent(
   const kept = settings(database);
   const epoch = nextEpoch(kept, now());
   const entity = entityOf(config, log, onBug);
+  const nets = networking(config, { run, settings: kept, clock: systemClock, log, onBug });
   const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
-  const keepBytes = config.consoleBytes;
+  const { host, central, limits, consoleBytes: keepBytes } = config;
   const send = consoleDelivery(entity);
   const marks = consoleMarks(kept);
   const consoles = consoleKeeper({ driver, inventory, marks, keepBytes, clock: systemClock, log, send });
-  const { host, central, limits } = config;
   const probes = probesOf(config, { driver, inventory, consoles, onBug });
   const handlers = agentHandlers({
     ...{ config, driver, inventory, consoles, health, jobs, journal, may, version, now, host, log, probing: probes },
+    ...nets,
     serverTimeMs: () => serverTimeMs(entity),
   });
-  const supports = supportedBy(driver);
+  const supports = supportedBy(driver, nets.networks);
   const { registry, measured } = programMetrics(agentVerbs, () => entity.isOnline, jobs);
   hostMetrics(registry, inventory);
   const perform = measured(
@@ -111,9 +113,13 @@ export async function startAgent(
   const thisHost = (): Host => hostNow({ config, driver, inventory, version });
   if (central) serveProbes({ entity, central, probing: probes, log });
   if (central) serveColdStarts({ entity, central, settings: kept });
-  const reports = central && serveReports({ entity, central, epoch, inventory, jobs, hostNow: thisHost, onBug });
+  if (central) nets.serve(entity, central);
+  const told = { hostNow: thisHost, ...nets.reported };
+  const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, ...told });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
+  // Before anything can start a guest: its port is guarded, and its network there.
+  await nets.keeper.start();
   await inventory.start();
   consoles.start();
   let endColdStart = (): void => {};
@@ -145,6 +151,7 @@ export async function startAgent(
     probes.stop();
     await consoles.stop();
     await inventory.stop();
+    await nets.stop();
     health.stop();
     await driver.close();
     journal.flush();

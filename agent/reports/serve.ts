@@ -3,6 +3,7 @@ import type { Inventory } from '#agent/inventory/inventory.ts';
 import { systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Host } from '#shared/model/host.ts';
+import type { NetworkStanding } from '#shared/model/network.ts';
 import type { HostFacts } from '#shared/model/report.ts';
 import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
@@ -18,6 +19,8 @@ export interface ReportsDeps {
   inventory: Inventory;
   jobs: Pick<JobRunner, 'list' | 'onJob'>;
   hostNow(): Host;
+  /** Without it, this host realises no networks. */
+  networks?: { readonly standing: NetworkStanding; onStanding(listener: () => void): () => void };
   onBug(error: unknown): void;
 }
 
@@ -29,7 +32,7 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   const reports = reporter({
     epoch: deps.epoch,
     guests: () => (inventory.host === undefined ? undefined : inventory.guests()),
-    facts: () => factsOf(deps.hostNow(), inventory.problem),
+    facts: () => factsOf(deps.hostNow(), inventory.problem, deps.networks?.standing),
     jobs: () => jobs.list({ limit: JOBS_IN_SNAPSHOT }),
     send: (report, signal) => sendReport(entity, central, report, signal),
     clock: systemClock,
@@ -49,6 +52,7 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
     inventory.onChange(reports.changed),
     inventory.onState(reports.report),
     jobs.onJob(reports.jobChanged),
+    ...(deps.networks ? [deps.networks.onStanding(reports.report)] : []),
     entity.onStatus(({ status }) => {
       if (status === 'offline') return;
       if (status === 'online') greet();
@@ -63,7 +67,7 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   };
 }
 
-function factsOf(host: Host, problem: string | undefined): HostFacts {
+function factsOf(host: Host, problem?: string, networks?: NetworkStanding): HostFacts {
   const { name: _, guests: __, running: ___, since: ____, tags: _____, ...facts } = host;
-  return { ...facts, ...(problem === undefined ? {} : { problem }) };
+  return { ...facts, ...(problem === undefined ? {} : { problem }), ...(networks ? { networks } : {}) };
 }

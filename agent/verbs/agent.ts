@@ -6,16 +6,18 @@ import { type AuditDeps, auditHandlers } from './audit.ts';
 import { type ConsoleDeps, consoleHandlers } from './console.ts';
 import { type GuestDeps, guestHandlers } from './guest.ts';
 import { type HostDeps, hostHandlers } from './host.ts';
+import { type NetworkDeps, networkHandlers } from './network.ts';
 import { nicHandlers } from './nic.ts';
 
 /** A handler for every verb of an agent. */
 export const agentHandlers = (
-  deps: GuestDeps & HostDeps & ConsoleDeps & AuditDeps & { jobs: JobRunner },
+  deps: GuestDeps & HostDeps & ConsoleDeps & NetworkDeps & AuditDeps & { jobs: JobRunner },
 ): Handlers<AgentVerbs> => ({
   ...hostHandlers(deps),
   ...guestHandlers(deps),
   ...nicHandlers(deps),
   ...consoleHandlers(deps),
+  ...networkHandlers(deps),
   ...jobHandlers(deps),
   ...auditHandlers(deps),
 });

@@ -1,4 +1,5 @@
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { NetworkDriver } from '#agent/networks/driver.ts';
 
 /** Verbs that need something of the driver that it may leave out. */
 const NEEDS: Readonly<Record<string, keyof HypervisorDriver>> = {
@@ -10,10 +11,11 @@ const NEEDS: Readonly<Record<string, keyof HypervisorDriver>> = {
   'console.send': 'openConsole',
 };
 
-/** Whether this driver can do it: what it cannot is not listed. */
+/** Whether these drivers can do it: what they cannot is not listed. */
 export const supportedBy =
-  (driver: HypervisorDriver) =>
+  (driver: HypervisorDriver, networks: Pick<NetworkDriver, 'kind'>) =>
   (verb: string): boolean => {
+    if (networks.kind === 'none' && /^(network|router)\./.test(verb)) return false;
     const need = Object.hasOwn(NEEDS, verb) ? NEEDS[verb] : undefined;
     return need === undefined || driver[need] !== undefined;
   };

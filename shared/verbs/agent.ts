@@ -3,6 +3,7 @@ import { auditVerbs } from './audit.ts';
 import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
+import { hostedNetworkVerbs } from './hosted-network.ts';
 import { jobVerbs } from './job.ts';
 import { nicVerbs } from './nic.ts';
 
@@ -16,6 +17,7 @@ export const agentVerbs = {
   ...guestVerbs,
   ...nicVerbs,
   ...consoleVerbs,
+  ...hostedNetworkVerbs,
   ...jobVerbs,
   ...agentAuditVerbs,
 } satisfies VerbTable;

@@ -1,0 +1,46 @@
+import type { NetworkDriver } from '#agent/networks/driver.ts';
+import type { NetworkKeeper } from '#agent/networks/keeper.ts';
+import { Failure } from '#shared/errors.ts';
+import type { NetworkTrouble } from '#shared/model/network.ts';
+import type { Handlers } from '#shared/verb/handlers.ts';
+import type { hostedNetworkVerbs } from '#shared/verbs/hosted-network.ts';
+
+export interface NetworkDeps {
+  networks: NetworkDriver;
+  keeper: Pick<NetworkKeeper, 'wanted' | 'standing'>;
+}
+
+/** What this host shall realise, and how it stands. */
+export function networkHandlers({ networks: driver, keeper }: NetworkDeps): Handlers<typeof hostedNetworkVerbs> {
+  const standingOf = (what: NetworkTrouble['what'], name: string) => {
+    const problems = keeper.standing.troubles.filter((each) => each.what === what && each.name === name);
+    return problems.length === 0
+      ? { state: 'up' as const }
+      : { state: 'trouble' as const, problem: problems.map(({ problem }) => problem).join(' ') };
+  };
+  return {
+    'network.list': async () =>
+      keeper.wanted.networks.map(({ name, kind, link, mtu, tunnel }) => ({
+        ...{ name, kind, link, mtu, peers: tunnel?.peers ?? [] },
+        ports: keeper.wanted.ports.filter(({ network }) => network === name).length,
+        ...standingOf('network', name),
+      })),
+    'network.leases': async ({ network }, { signal }) => {
+      const { networks, routers } = keeper.wanted;
+      if (network !== undefined && !networks.some(({ name }) => name === network))
+        throw new Failure('network-not-found', { network, hint: '' });
+      const serving = routers.filter(
+        ({ legs }) => network === undefined || legs.some((leg) => leg.network === network),
+      );
+      const leases = await Promise.all(serving.map(({ name }) => driver.readLeases(name, signal)));
+      return leases.flat().filter((lease) => network === undefined || lease.network === network);
+    },
+    'router.list': async () =>
+      keeper.wanted.routers.map(({ name, legs, outside }) => ({
+        name,
+        networks: legs.map(({ network }) => network),
+        addresses: outside?.addresses ?? [],
+        ...standingOf('router', name),
+      })),
+  };
+}
