@@ -73,7 +73,7 @@ export function centralHandlers({
     ...(passedHandlers({ site, ask, feed, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
       typeof passedGuestVerbs
     >),
-    ...siteHostHandlers(deps),
+    ...siteHostHandlers({ ...deps, lookFrom: networks.lookFrom.bind(networks) }),
     ...siteGuestHandlers(deps),
     ...tagHandlers(site),
     ...placedHandlers(deps),
