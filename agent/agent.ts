@@ -131,7 +131,7 @@ export async function startAgent(
     jobs.resume(agentVerbs, handlers);
     if (central)
       endColdStart = coldStart({
-        ...{ entity, central, settings: kept, host, inventory, perform, log, onBug, probing: probes },
+        ...{ entity, central, settings: kept, host, inventory, perform, log, onBug, probing: probes, ...nets },
         ...{ bootMark: bootMark(), clock: systemClock, onJob: jobs.onJob },
       });
   });
