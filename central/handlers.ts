@@ -17,6 +17,7 @@ import type { Site } from './inventory/site.ts';
 import type { Networks } from './networks/networks.ts';
 import type { PolicyStore } from './roles/policy-store.ts';
 import type { ScheduleRunner } from './schedules/runner.ts';
+import { addressHandlers } from './verbs/address.ts';
 import { auditHandlers } from './verbs/audit.ts';
 import { backupHandlers } from './verbs/backup.ts';
 import { chainHandlers } from './verbs/chain.ts';
@@ -28,7 +29,7 @@ import { passedHandlers } from './verbs/passed.ts';
 import { roleHandlers } from './verbs/role.ts';
 import { routerHandlers } from './verbs/router.ts';
 import { scheduleHandlers } from './verbs/schedule.ts';
-import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
+import { siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
 import { tagHandlers } from './verbs/tag.ts';
 
 export interface HandlerDeps {
@@ -68,15 +69,16 @@ export function centralHandlers({
 }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock, site });
   const deps = { site, ask, may };
+  // The agent's answer is held to its row, which perform checks: no type is lost that was there.
+  const passed = passedHandlers({ site, ask, feed, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
+    typeof passedGuestVerbs
+  >;
   return {
-    // The agent's answer is held to its row, which perform checks: no type is lost that was there.
-    ...(passedHandlers({ site, ask, feed, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
-      typeof passedGuestVerbs
-    >),
+    ...passed,
+    ...addressHandlers({ ...deps, networks }, passed['guest.delete']),
     ...siteHostHandlers({ ...deps, lookFrom: networks.lookFrom.bind(networks) }),
     ...siteGuestHandlers(deps),
     ...tagHandlers(site),
-    ...placedHandlers(deps),
     ...enrolmentHandlers(hosts),
     ...contactHandlers(contactDeps),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),

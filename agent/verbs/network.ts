@@ -3,7 +3,7 @@ import type { NetworkKeeper } from '#agent/networks/keeper.ts';
 import { Failure } from '#shared/errors.ts';
 import type { NetworkTrouble } from '#shared/model/network.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
-import type { hostedNetworkVerbs } from '#shared/verbs/hosted-network.ts';
+import type { hostedNetworkVerbs } from '#shared/verbs/network.ts';
 
 export interface NetworkDeps {
   networks: NetworkDriver;

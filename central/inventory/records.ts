@@ -19,6 +19,8 @@ export function guestRecord({ contact, guest, host, tags, title, notes }: SiteGu
 
 export function hostRecord(host: SiteHost): SiteHostRecord {
   const { facts, guests } = host.known;
+  // How its networks stand is told with those.
+  const { networks: _, ...told } = facts ?? {};
   const states = [...guests.values()].map(({ state }) => state);
   return {
     cpus: 0,
@@ -27,7 +29,7 @@ export function hostRecord(host: SiteHost): SiteHostRecord {
     hypervisor: 'not known yet',
     uri: '',
     version: '',
-    ...facts,
+    ...told,
     name: host.name,
     state: hostState(host),
     guests: states.length,

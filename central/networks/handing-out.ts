@@ -64,8 +64,8 @@ export class HandingOut {
   /** What a host answered last, and to what. */
   readonly #answered = new Map<string, { digest: string; standing?: NetworkStanding; problem?: Failure }>();
   readonly #underlays = new Map<string, Underlay | undefined>();
-  readonly #running = new Map<string, Promise<void>>();
-  readonly #next = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, Promise<Stand>>();
+  readonly #next = new Map<string, Promise<Stand>>();
   readonly #listeners = new Set<() => void>();
   readonly #ends: (() => void)[];
   #callOff = (): void => {};
@@ -96,12 +96,11 @@ export class HandingOut {
 
   /** Have these hosts take what is due, and wait for them, but not for ever. In the same order. */
   async settle(hosts: readonly string[]): Promise<Stand[]> {
-    const all = Promise.all(hosts.map((host) => this.#give(host)));
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const end = this.#deps.clock.after(WAIT_MS, resolve);
-    await Promise.race([all, late]);
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    const end = this.#deps.clock.after(WAIT_MS, () => resolve(undefined));
+    const stands = await Promise.all(hosts.map((host) => Promise.race([this.#give(host), late])));
     end();
-    return hosts.map((host) => this.standOf(host));
+    return hosts.map((host, at) => stands[at] ?? this.standOf(host));
   }
 
   /** As far as it is known, without asking. */
@@ -162,26 +161,25 @@ export class HandingOut {
   }
 
   /** Where one is on its way, the next one takes along all that changes until then. */
-  #give(name: string): Promise<void> {
+  #give(name: string): Promise<Stand> {
     const waiting = this.#next.get(name);
     if (waiting) return waiting;
-    const before = this.#running.get(name) ?? Promise.resolve();
-    const made = before
-      .catch(() => {})
-      .then(() => {
-        this.#next.delete(name);
-        const work = this.#send(name);
-        this.#running.set(name, work);
-        return work;
-      });
+    const turn = async (): Promise<Stand> => {
+      await this.#running.get(name)?.catch(() => {});
+      this.#next.delete(name);
+      const work = this.#send(name);
+      this.#running.set(name, work);
+      return work;
+    };
+    const made = turn();
     this.#next.set(name, made);
     return made;
   }
 
-  async #send(name: string): Promise<void> {
+  async #send(name: string): Promise<Stand> {
     const { entity, site, log } = this.#deps;
     const host = site.findHost(name);
-    if (this.#isOver || host?.reach !== 'heard' || !entity.isOnline || this.#isSettled(name)) return;
+    if (this.#isOver || host?.reach !== 'heard' || !entity.isOnline || this.#isSettled(name)) return this.standOf(name);
     const document = this.compiled.documentOf(name);
     const digest = digestOfNetworks(document);
     try {
@@ -189,12 +187,15 @@ export class HandingOut {
       const standing = await sendNetworks(entity, way, document);
       this.#answered.set(name, { digest, standing });
       this.#learn(name, standing.underlay);
+      // A report of when it was still at it may say less.
+      if (standing.digest === digest) return { host: name, how: 'taken', troubles: standing.troubles };
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.#answered.set(name, { digest, problem: error });
       log.warn({ host: name, problem: error.message }, 'networks not given');
     }
     this.#tell();
+    return this.standOf(name);
   }
 
   #tell(): void {

@@ -99,6 +99,22 @@ export function addPort(state: NetworkState, { guest, ip, ...asked }: NewPort, p
   return withRow(state, 'ports', { mac, network: network.name, guest, addresses });
 }
 
+/** The addresses of a guest on the network that has them: of a port that it has there, or of a new one. @throws Failure as addPort */
+export function setAddress(
+  state: NetworkState,
+  { guest, ip }: Pick<NewPort, 'guest' | 'ip'>,
+  plan: MacPlan,
+): NetworkState {
+  const network = networkOf(state, ip);
+  const there = portsOn(state, network.name).find((port) => port.guest === guest);
+  if (!there) return addPort(state, { guest, ip }, plan);
+  const without = withoutRow(state, 'ports', there.mac);
+  for (const address of ip) requireFree(without, network, address);
+  const kept = there.addresses.filter((address) => !ip.some((each) => isV6(each) === isV6(address)));
+  const addresses = allotAddresses(without, network, there.mac, [...new Set([...ip, ...kept])]);
+  return withRow(state, 'ports', { ...there, addresses });
+}
+
 /** @throws Failure bad-argument */
 function templateOf({ templates }: MacPlan, word = '0'): number {
   const named = Object.hasOwn(templates, word) ? templates[word] : undefined;

@@ -153,8 +153,13 @@ function refusalsOf(stand: Stand, change: Change, ailing: ReadonlySet<string>): 
   const touched = new Set(change.flatMap(namesIn));
   return troubles
     .filter((trouble) => !ailing.has(keyOf(trouble)) && touched.has(`${trouble.what} ${trouble.name}`))
-    .map((trouble) => ({ host, problem: trouble.problem.replace(/\.$/, '') }));
+    .map((trouble) => ({
+      host,
+      problem: bare(trouble.problem.replace(`The host ${host} could not do its part: `, '')),
+    }));
 }
+
+const bare = (sentence: string): string => sentence.replace(/\.$/, '');
 
 /** The names by which hosts tell troubles of a row. */
 function namesIn({ kind, after }: Change[number]): string[] {

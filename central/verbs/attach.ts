@@ -1,13 +1,14 @@
 import type { AskAgent } from '#central/agents/caller.ts';
 import { localpartFor } from '#central/inventory/contacts.ts';
 import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { MacPlan } from '#central/networks/allotment.ts';
 import type { Made } from '#central/networks/book.ts';
 import { linkOf } from '#central/networks/compile.ts';
 import { addPort, type NewPort, portOf } from '#central/networks/network-changes.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { portRecord } from '#central/networks/records.ts';
-import { networkNamed } from '#central/networks/rules.ts';
-import { type SitePort, withoutRow } from '#central/networks/state.ts';
+import { networkNamed, networkOf } from '#central/networks/rules.ts';
+import { type NetworkState, type SitePort, withoutRow } from '#central/networks/state.ts';
 import { Failure } from '#shared/errors.ts';
 import { portLinkOf } from '#shared/model/network.ts';
 import type { Nic } from '#shared/model/nic.ts';
@@ -33,11 +34,13 @@ export function attaching({ networks, site, ask }: AttachDeps) {
     return ran.value as Nic[];
   };
 
-  const attach = async (asked: NewPort, call: Call): Promise<PortRecord> => {
+  const attach = async (asked: NewPort, call: Call, next: Next = addPort): Promise<PortRecord> => {
     const target = reachable(site.guest(asked.guest));
     const wanted = { ...asked, guest: target.contact };
-    const { made, problems } = await networks.make(call, (state) => addPort(state, wanted, networks.macs));
-    const port = portIn(made);
+    const { made, problems } = await networks.make(call, (state) => next(state, wanted, networks.macs));
+    // An address that it has already is no change.
+    const port =
+      made.change.length > 0 ? portIn(made) : portOf(made.after, target.contact, networkOf(made.after, asked.ip).name);
     try {
       const network = networkNamed(made.after, port.network);
       const link = { bridge: linkOf(network), mac: port.mac, link: portLinkOf(port.mac), mtu: network.mtu };
@@ -64,6 +67,10 @@ export function attaching({ networks, site, ask }: AttachDeps) {
   return { attach, detach };
 }
 
+/** How a port comes to be as it is asked for. */
+type Next = (state: NetworkState, wanted: NewPort, plan: MacPlan) => NetworkState;
+export type Attaching = ReturnType<typeof attaching>;
+
 /** @throws Failure host-unreachable: nothing of it could be done there */
 function reachable(guest: SiteGuest): SiteGuest {
   const { name, reach, problem = 'it is not heard' } = guest.host;
@@ -84,4 +91,5 @@ const holdsOf = (nics: readonly Nic[], mac: string): 'now' | 'from the next star
   nics.some((nic) => nic.mac === mac && nic.holds === 'from the next start') ? 'from the next start' : 'now';
 
 const OPEN: ReadonlySet<string> = new Set(['operation-uncertain', 'verb-timeout', 'operation-running']);
-const mayHaveActed = (error: unknown): boolean => error instanceof Failure && OPEN.has(error.code);
+/** Whether nobody knows what became of it: the same operation, asked again, goes on. */
+export const mayHaveActed = (error: unknown): boolean => error instanceof Failure && OPEN.has(error.code);

@@ -11,7 +11,7 @@ import type { Lease } from '#shared/model/network.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
-import { hostNetworkVerbs, type networkVerbs } from '#shared/verbs/network.ts';
+import { hostedNetworkVerbs, type networkVerbs } from '#shared/verbs/network.ts';
 import { attaching } from './attach.ts';
 import { knownHost } from './site.ts';
 
@@ -87,7 +87,7 @@ async function leasesOf(
   const hosts = [...new Set(routers.map(({ host }) => host))];
   const told = await Promise.allSettled(
     hosts.map(async (host) => {
-      const row = hostNetworkVerbs['network.leases'];
+      const row = hostedNetworkVerbs['network.leases'];
       return (await ask(knownHost(site, host), 'network.leases', row, {}, call)).value as Lease[];
     }),
   );

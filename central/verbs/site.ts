@@ -5,15 +5,14 @@ import { guestSelector, hostSelector } from '#central/inventory/selector.ts';
 import type { Site } from '#central/inventory/site.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { Failure } from '#shared/errors.ts';
-import { type Guest, isInState } from '#shared/model/guest.ts';
+import { isInState } from '#shared/model/guest.ts';
 import type { Finding, HostHealth } from '#shared/model/host.ts';
 import { type ProbeLook, sightOf } from '#shared/model/probe.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Requester } from '#shared/verb/request.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
-import type { placedVerbs, siteGuestVerbs, siteHostVerbs } from '#shared/verbs/fleet.ts';
-import { guestVerbs } from '#shared/verbs/guest.ts';
+import type { siteGuestVerbs, siteHostVerbs } from '#shared/verbs/fleet.ts';
 import { hostVerbs } from '#shared/verbs/host.ts';
 
 export interface SiteHandlerDeps {
@@ -88,12 +87,5 @@ export function siteGuestHandlers({ site, may }: SiteHandlerDeps): Handlers<type
         .map(guestRecord)
         .toArray(),
     'guest.info': async ({ guest }) => guestRecord(site.guest(guest)),
-  };
-}
-
-export function placedHandlers({ site, ask }: SiteHandlerDeps): Handlers<typeof placedVerbs> {
-  return {
-    'guest.define': async ({ host, ...args }, call) =>
-      (await ask(knownHost(site, host), 'guest.define', guestVerbs['guest.define'], args, call)).value as Guest,
   };
 }

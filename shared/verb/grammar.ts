@@ -33,6 +33,7 @@ function codeIn(rest: readonly string[]): string {
 const ALONE: ReadonlyMap<string, string> = new Map([
   ['list', 'guest.list'],
   ['info', 'guest.info'],
+  ['start', 'guest.start'],
 ]);
 
 /** `guest start`, `guest.start`, or `start` where one noun alone has it. */

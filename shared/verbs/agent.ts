@@ -3,8 +3,8 @@ import { auditVerbs } from './audit.ts';
 import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
-import { hostedNetworkVerbs } from './hosted-network.ts';
 import { jobVerbs } from './job.ts';
+import { hostedNetworkVerbs } from './network.ts';
 import { nicVerbs } from './nic.ts';
 
 /** An agent's own trail: what is asked of it directly is in no other. */

@@ -4,7 +4,7 @@ import { backupVerbs } from './backup.ts';
 import { chainVerbs } from './chain.ts';
 import { contactVerbs } from './contact.ts';
 import { enrolmentVerbs } from './enrolment.ts';
-import { fleetVerbs, passedGuestVerbs, placedVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
+import { fleetVerbs, passedGuestVerbs, placedVerbs, settingVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
 import { jobVerbs } from './job.ts';
 import { networkVerbs } from './network.ts';
 import { roleVerbs } from './role.ts';
@@ -18,6 +18,7 @@ export const centralVerbs = {
   ...siteGuestVerbs,
   ...tagVerbs,
   ...passedGuestVerbs,
+  ...settingVerbs,
   ...placedVerbs,
   ...fleetVerbs,
   ...enrolmentVerbs,

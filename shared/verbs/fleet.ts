@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { FailureCode } from '#shared/errors.ts';
+import { Address } from '#shared/model/address.ts';
 import { GuestName, GuestRef } from '#shared/model/guest.ts';
 import { Finding, HostHealth, HostName } from '#shared/model/host.ts';
 import { SiteGuestRecord, SiteHostRecord, TargetOutcome } from '#shared/model/site.ts';
@@ -98,20 +100,46 @@ export const siteGuestVerbs = {
   }),
 };
 
-const { 'guest.list': _, 'guest.info': __, 'guest.define': define, ...passedOn } = guestVerbs;
+const { 'guest.list': _, 'guest.info': __, 'guest.define': define, 'guest.set': set, ...passedOn } = guestVerbs;
 const { 'console.read': read, 'console.send': send } = consoleVerbs;
 
 /** Verbs that central passes on to the agent of the host where the guest is. */
 export const passedGuestVerbs = { ...passedOn, 'console.read': read, 'console.send': send };
+
+const ip = z.array(Address).max(2).default([]).meta({
+  title: 'Addresses',
+  description: 'On a network, which is found by it: one of IPv4, or one of IPv6, or both.',
+});
+const networkFailures: readonly FailureCode[] = [
+  'network-stopped',
+  'address-outside',
+  'address-taken',
+  'addresses-spent',
+  'network-host',
+  'host-space',
+];
+
+/** What is changed of a guest at its host, and its addresses on networks, which central gives. */
+export const settingVerbs = {
+  'guest.set': verb({
+    ...set,
+    summary: 'Change the vCPUs, the memory, the title or the address of a guest, at once where it can be.',
+    details: `${set.details} An address gives it an interface on the network that has it; where it has one, that address.`,
+    args: set.args.extend({ ip }),
+    failures: [...set.failures, ...networkFailures],
+    example: 'guest set venti memoryMiB=128 ip=10.99.0.12',
+  }),
+};
 
 /** Verbs that central passes on to the agent of a host that is named. */
 export const placedVerbs = {
   'guest.define': verb({
     ...define,
     summary: 'Define a guest on a host, from XML or from a few facts.',
-    args: define.args.extend({ host, name: GuestName.optional() }),
+    details: `${define.details} With an address it has an interface on the network that has it.`,
+    args: define.args.extend({ host, name: GuestName.optional(), ip }),
     positional: ['name', 'host'],
-    failures: [...define.failures, 'host-not-found'],
+    failures: [...define.failures, 'host-not-found', ...networkFailures],
     example: 'guest define web1 host=host1 vcpus=2 memoryMiB=512 disk=/srv/web1.qcow2 nic=bridge=br0',
     hostArg: 'host',
   }),

@@ -238,16 +238,73 @@ export const networkVerbs = {
   }),
 };
 
-/** What an agent answers of the networks of its host. */
-export const hostNetworkVerbs = {
-  'network.leases': verb({
-    summary: 'List the addresses that the routers of this host have given out.',
+const noArgs = z.strictObject({});
+
+/** A network as a host shall realise it, and how that stands. */
+export const HostedNetwork = z
+  .strictObject({
+    name: z.string().meta({ title: 'Name' }),
+    kind: NetworkKind.meta({ title: 'Kind' }),
+    state: z.enum(['up', 'trouble']).meta({ title: 'State' }),
+    link: z.string().meta({ title: 'Link', description: 'The bridge or link on the host.' }),
+    mtu: z.int().meta({ title: 'MTU', unit: 'B' }),
+    peers: z
+      .array(z.string())
+      .meta({ title: 'Peers', description: 'Where its tunnel goes: underlay addresses of other hosts.' }),
+    ports: z
+      .int()
+      .nonnegative()
+      .meta({ title: 'Ports', description: 'Interfaces of guests that are held to their addresses.' }),
+    problem: z.string().optional().meta({ title: 'Problem' }),
+  })
+  .meta({
+    line: '{name} · {kind} · {state} · {link} · MTU {mtu} · {ports} ports {problem}',
+    columns: ['name', 'kind', 'state', 'link', 'mtu', 'ports'],
+  });
+export type HostedNetwork = z.infer<typeof HostedNetwork>;
+
+/** A router as a host shall realise it, and how that stands. */
+export const HostedRouter = z
+  .strictObject({
+    name: z.string().meta({ title: 'Name' }),
+    state: z.enum(['up', 'trouble']).meta({ title: 'State' }),
+    networks: z.array(z.string()).meta({ title: 'Networks' }),
+    addresses: z.array(z.string()).meta({ title: 'Addresses', description: 'Outside.' }),
+    problem: z.string().optional().meta({ title: 'Problem' }),
+  })
+  .meta({ line: '{name} · {state} · {networks} · {addresses} {problem}' });
+export type HostedRouter = z.infer<typeof HostedRouter>;
+
+/** What an agent itself answers of the networks and routers on its host. */
+export const hostedNetworkVerbs = {
+  'network.list': verb({
+    summary: 'List the networks that this host shall realise, and how they stand.',
     risk: 'read',
-    args: z.strictObject({}),
+    args: noArgs,
     positional: [],
+    result: z.array(HostedNetwork),
+    failures: [],
+    timeoutMs: 10_000,
+    example: 'network list',
+  }),
+  'network.leases': verb({
+    summary: 'List the addresses that routers on this host gave.',
+    risk: 'read',
+    args: z.strictObject({ network: NetworkName.optional() }),
+    positional: ['network'],
     result: z.array(Lease),
-    failures: ['host-command', 'host-output', 'host-timeout'],
-    timeoutMs: 15_000,
-    example: 'network leases',
+    failures: ['network-not-found', 'network-host', 'host-command', 'host-output', 'host-timeout'],
+    timeoutMs: 30_000,
+    example: 'network leases grid',
+  }),
+  'router.list': verb({
+    summary: 'List the routers that this host shall realise, and how they stand.',
+    risk: 'read',
+    args: noArgs,
+    positional: [],
+    result: z.array(HostedRouter),
+    failures: [],
+    timeoutMs: 10_000,
+    example: 'router list',
   }),
 };

@@ -7,6 +7,8 @@ import { Site } from '#central/inventory/site.ts';
 import { inventoryStore, loadInventory } from '#central/inventory/store.ts';
 import { centralJobTable } from '#central/journal/job-table.ts';
 import { centralJournal } from '#central/journal/journal.ts';
+import { changeOf, NO_STATE, type SiteNetwork, withRow } from '#central/networks/state.ts';
+import { networkStore } from '#central/networks/store.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import type { Job } from '#shared/model/job.ts';
@@ -261,6 +263,42 @@ export function storesContract(name: string, open: () => Promise<DatabaseHarness
       assert.deepEqual([...later.of('venti')], ['ann@skerry.test']);
       assert.ok(later.has('fossil', 'ann@skerry.test'));
       assert.deepEqual([...later.of('none')], []);
+    });
+
+    it('know networks again, what each operation changed of them, and nothing of what was undone', async () => {
+      const store = networkStore(database, writer, now);
+      const network = (name: string): SiteNetwork => ({
+        ...{
+          name,
+          kind: 'nat',
+          subnets: ['10.99.0.0/16', 'fd00:99::/64'],
+          mtu: 1450,
+          domain: null,
+          level: 7,
+          link: null,
+        },
+        ...{ vni: 16_777_215, wanted: 'up', hosts: ['host1'], by: 'ann@skerry.test', at: '2026-05-04T03:02:01.000Z' },
+      });
+      const port = { mac: '06:53:07:00:00:01', network: 'lan', guest: "w'eb\\20é", addresses: ['10.99.0.2'] };
+      let state = withRow(withRow(NO_STATE, 'networks', network('lan')), 'ports', port);
+      const first = changeOf(NO_STATE, state);
+      await store.write(first, 'first');
+      const stopped = withRow(state, 'networks', { ...network('lan'), wanted: 'down' });
+      await store.write(changeOf(state, stopped), 'second');
+      state = stopped;
+      const more = withRow(state, 'networks', network('more'));
+      await store.write(changeOf(state, more), 'third');
+      await store.unwrite(changeOf(more, state), 'third');
+      await assert.rejects(store.write(changeOf(state, NO_STATE), 'first'));
+      await again();
+      const later = networkStore(database, writer, now);
+      assert.deepEqual(await later.load(), state);
+      assert.deepEqual(await later.find('first'), first);
+      assert.equal(await later.find('third'), undefined);
+      await later.write(changeOf(state, NO_STATE), 'fourth');
+      assert.deepEqual(await later.load(), NO_STATE);
+      await later.prune(new Date(NOW + 1).toISOString());
+      assert.equal(await later.find('first'), undefined);
     });
 
     it('are one central’s alone, and the next one’s when it has ended', async () => {

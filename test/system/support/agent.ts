@@ -27,7 +27,14 @@ export interface TestAgent extends TestProgram {
 
 export async function testAgent(
   server: TestServer,
-  options: { name: string; policy: object; driver?: object; central?: string; metrics?: object },
+  options: {
+    name: string;
+    policy: object;
+    driver?: object;
+    central?: string;
+    metrics?: object;
+    networks?: object;
+  },
 ): Promise<TestAgent> {
   const folder = await mkdtemp(join(tmpdir(), 'skerry-agent-'));
   const account = server.account(options.name);
@@ -45,6 +52,7 @@ export async function testAgent(
     policy: options.policy,
     ...(options.central ? { central: options.central } : {}),
     ...(options.metrics ? { metrics: options.metrics } : {}),
+    ...(options.networks ? { networks: options.networks } : {}),
   };
   await writeFile(configFile, stringify(config));
   const program = testProgram('agent', [process.execPath, MAIN, '--config', configFile]);
