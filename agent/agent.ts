@@ -25,6 +25,7 @@ import { consoleKeeper } from './consoles/keeper.ts';
 import { consoleMarks } from './consoles/marks.ts';
 import type { HypervisorDriver } from './drivers/driver.ts';
 import { run } from './exec/run.ts';
+import { startSession } from './exec/session.ts';
 import { factsBy } from './facts.ts';
 import { serverTimeMs } from './host/clock.ts';
 import { healthKeeper } from './host/health.ts';
@@ -36,9 +37,10 @@ import { agentJournal } from './journal/journal.ts';
 import { recover } from './journal/recover.ts';
 import { nextEpoch, settings } from './journal/settings.ts';
 import { hostMetrics } from './metrics.ts';
-import { networking } from './networks/networking.ts';
+import { type Networking, networking } from './networks/networking.ts';
 import { agentOffer } from './offer.ts';
 import { servePresence } from './presence.ts';
+import { lookers } from './probes/lookers.ts';
 import { type Probing, type ProbingDeps, probing } from './probes/probing.ts';
 import { serveProbes } from './probes/serve.ts';
 import { serveReports } from './reports/serve.ts';
@@ -85,7 +87,7 @@ export async function startAgent(
   const send = consoleDelivery(entity);
   const marks = consoleMarks(kept);
   const consoles = consoleKeeper({ driver, inventory, marks, keepBytes, clock: systemClock, log, send });
-  const probes = probesOf(config, { driver, inventory, consoles, onBug });
+  const probes = probesOf(config, nets, { driver, inventory, consoles, onBug });
   const handlers = agentHandlers({
     ...{ config, driver, inventory, consoles, health, jobs, journal, may, version, now, host, log, probing: probes },
     ...nets,
@@ -129,7 +131,7 @@ export async function startAgent(
     jobs.resume(agentVerbs, handlers);
     if (central)
       endColdStart = coldStart({
-        ...{ entity, central, settings: kept, host, inventory, perform, log, onBug, probing: probes },
+        ...{ entity, central, settings: kept, host, inventory, perform, log, onBug, probing: probes, ...nets },
         ...{ bootMark: bootMark(), clock: systemClock, onJob: jobs.onJob },
       });
   });
@@ -159,14 +161,19 @@ export async function startAgent(
   };
 }
 
-const probesOf = (
+function probesOf(
   { host, ca, probes }: AgentConfig,
+  { networks, keeper }: Pick<Networking, 'networks' | 'keeper'>,
   deps: Pick<ProbingDeps, 'driver' | 'inventory' | 'consoles' | 'onBug'>,
-): Probing =>
-  probing({
-    ...{ ...deps, host, run, commands: probes.commands, clock: steadyClock },
-    ...(ca ? { ca: textOf(ca) } : {}),
+): Probing {
+  const trust = ca ? { ca: textOf(ca) } : {};
+  const from = lookers({
+    ...{ host, startSession, clock: steadyClock, ...trust },
+    legOn: (network) => keeper.wanted.looks.find((look) => look.network === network),
+    enterLook: networks.enterLook,
   });
+  return probing({ ...{ ...deps, host, run, commands: probes.commands, clock: steadyClock, lookers: from }, ...trust });
+}
 
 const entityOf = (config: AgentConfig, log: Logger, onBug: (error: unknown) => void): Entity =>
   xmppClient({

@@ -58,8 +58,8 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     clock: systemClock,
     onBug,
   });
-  const chains = await siteChains({ entity, kept, may, feed, log, onBug });
   const networks = await siteNetworks(kept, { entity, macs: config.macs, log, onBug });
+  const chains = await siteChains({ entity, kept, may, feed, networks, log, onBug });
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },

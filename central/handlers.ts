@@ -76,7 +76,7 @@ export function centralHandlers({
   return {
     ...passed,
     ...addressHandlers({ ...deps, networks }, passed['guest.delete']),
-    ...siteHostHandlers(deps),
+    ...siteHostHandlers({ ...deps, lookFrom: networks.lookFrom.bind(networks) }),
     ...siteGuestHandlers(deps),
     ...tagHandlers(site),
     ...enrolmentHandlers(hosts),

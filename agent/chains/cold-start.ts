@@ -12,11 +12,12 @@
 import type { Settings } from '#agent/journal/settings.ts';
 import { readChain } from '#shared/chain/chain-file.ts';
 import { compile } from '#shared/chain/compile.ts';
-import { hostPart } from '#shared/chain/host-part.ts';
+import { type HostHas, hostPart } from '#shared/chain/host-part.ts';
 import { begin } from '#shared/chain/orders.ts';
 import { fits, hasEnded, type Run } from '#shared/chain/run.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { ColdStart } from '#shared/model/cold-start.ts';
+import type { HostNetworks } from '#shared/model/network.ts';
 import { serveColdStart } from '#shared/xmpp/cold-start.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { type HostRunDeps, startHostRun } from './host-run.ts';
@@ -58,7 +59,7 @@ export function coldStart(deps: ColdStartDeps): () => void {
   const ends: (() => void)[] = [];
   for (const { text, by } of keptIn(settings)?.chains ?? []) {
     try {
-      const part = hostPart(readChain(text), host);
+      const part = hostPart(readChain(text), host, hasOf(deps.keeper.wanted));
       if (!part) continue;
       const graph = compile(part);
       const key = runKey(part.chain);
@@ -84,6 +85,12 @@ export function coldStart(deps: ColdStartDeps): () => void {
     for (const end of ends) end();
   };
 }
+
+const hasOf = ({ networks, routers, looks }: HostNetworks): HostHas => ({
+  network: (name) => networks.some((each) => each.name === name),
+  router: (name) => routers.some((each) => each.name === name),
+  leg: (name) => looks.some(({ network }) => network === name),
+});
 
 /** What cannot be read any more is as if there was nothing: central gives it anew. */
 function keptIn(settings: Settings): ColdStart | undefined {

@@ -1,4 +1,5 @@
 import type { Inventory } from '#agent/inventory/inventory.ts';
+import type { NetworkKeeper } from '#agent/networks/keeper.ts';
 import type { Probing } from '#agent/probes/probing.ts';
 import type { Graph, GraphNode } from '#shared/chain/compile.ts';
 import { type Action, type Fact, hasEnded, type Run, watched } from '#shared/chain/run.ts';
@@ -15,6 +16,8 @@ import type { Perform } from '#shared/verb/request.ts';
 
 export interface HostRunDeps {
   inventory: Inventory;
+  /** Networks and routers are its matter: they are realised before anything is started here. */
+  keeper: Pick<NetworkKeeper, 'wanted' | 'standing' | 'onStanding'>;
   probing: Pick<Probing, 'start'>;
   perform: Perform;
   onJob(listener: JobListener): () => void;
@@ -40,7 +43,7 @@ export function startHostRun(deps: HostRunDeps, graph: Graph, run: Run, behalfOf
   const conducted = conductor({
     ...{ graph, run, clock, onBug, keep: deps.keep },
     facts: (now) =>
-      new Map(graph.nodes.flatMap((node) => factOf(inventory, node, seen.get(node.name), sinceOf(now, node.name)))),
+      new Map(graph.nodes.flatMap((node) => factOf(deps, node, seen.get(node.name), sinceOf(now, node.name)))),
     carryOut: (action) => carryOut(deps, graph, action, behalfOf),
     stepped: (_before, { run: now }) => {
       looks.replace(watched(graph, now).flatMap((node) => probeOf(node, sinceOf(now, node.name))));
@@ -49,9 +52,9 @@ export function startHostRun(deps: HostRunDeps, graph: Graph, run: Run, behalfOf
       end();
     },
   });
-  const off = inventory.onChange(conducted.nudge);
+  const offs = [inventory.onChange(conducted.nudge), deps.keeper.onStanding(conducted.nudge)];
   const end = (): void => {
-    off();
+    for (const off of offs) off();
     looks.stop();
     conducted.stop();
   };
@@ -60,16 +63,29 @@ export function startHostRun(deps: HostRunDeps, graph: Graph, run: Run, behalfOf
   return end;
 }
 
-function factOf(inventory: Inventory, node: GraphNode, sight: Sight | undefined, since: number): [string, Fact][] {
+function factOf(
+  { inventory, keeper }: Pick<HostRunDeps, 'inventory' | 'keeper'>,
+  node: GraphNode,
+  sight: Sight | undefined,
+  since: number,
+): [string, Fact][] {
   const { kind, guest = node.name } = node.spec;
   if (kind === 'group') return [];
   const probe = sight?.since === since ? { probe: sight.placed, ...(sight.why ? { why: sight.why } : {}) } : {};
+  if (kind === 'network' || kind === 'router')
+    return [[node.name, { ...networkFact(keeper, kind, node.name), ...probe }]];
   if (kind !== 'guest') return [[node.name, { state: 'unknown', ...probe }]];
   if (inventory.state !== 'up')
     return [[node.name, { state: 'unknown', why: 'the hypervisor does not answer', ...probe }]];
   const state = inventory.guests().find(({ name }) => name === guest)?.state;
   if (state === undefined) return [[node.name, { state: 'down', why: 'there is no such guest' }]];
   return [[node.name, { state: isActive(state) ? 'up' : 'down', ...probe }]];
+}
+
+/** Of what it was told to have, the host has all that it has no trouble with. */
+function networkFact({ standing }: HostRunDeps['keeper'], kind: 'network' | 'router', name: string): Fact {
+  const trouble = standing.troubles.find((each) => each.what === kind && each.name === name);
+  return trouble ? { state: 'down', why: trouble.problem } : { state: 'up' };
 }
 
 function probeOf({ name, spec }: GraphNode, since: number): Probe[] {
@@ -82,13 +98,18 @@ function probeOf({ name, spec }: GraphNode, since: number): Probe[] {
 
 /** Once, by the journal: the id is the same when a run that was cut off goes on. */
 async function carryOut(
-  { perform, onJob, central }: HostRunDeps,
+  { perform, onJob, central, keeper }: HostRunDeps,
   graph: Graph,
   { node: name, operation }: Action,
   behalfOf: string,
 ): Promise<Ended> {
   const spec = graph.nodes[graph.places.get(name) ?? -1]?.spec;
   if (!spec) throw new Error(`${operation.id} is of no node of its chain`);
+  if (spec.kind === 'network' || spec.kind === 'router') {
+    const { state, why = '' } = networkFact(keeper, spec.kind, name);
+    // The host mends what ails it by itself; what is wanted is central's to say.
+    return state === 'up' ? { ok: true } : { ok: false, problem: why };
+  }
   const { verb, args } = guestVerbOf(operation, spec);
   const ended = Promise.withResolvers<Job>();
   let jobId: string | undefined;

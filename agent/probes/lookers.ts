@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { lines, type Session, type SessionOptions } from '#agent/exec/session.ts';
 import type { Clock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
 import type { ReadyTest } from '#shared/model/chain-ready.ts';
 import type { HostLook } from '#shared/model/network.ts';
 import { bad, GOOD, type Look, type Verdict } from './look.ts';
@@ -63,7 +64,12 @@ export function lookers(deps: LookersDeps): Lookers {
   return {
     lookFrom: (network, test) => async (signal) => {
       const leg = deps.legOn(network);
-      if (leg) return lookerOf(network, leg).ask(test, signal);
+      try {
+        if (leg) return await lookerOf(network, leg).ask(test, signal);
+      } catch (error) {
+        if (error instanceof Failure) return bad(error.message);
+        throw error;
+      }
       const known = byNetwork.get(network);
       if (known) letGo(network, known);
       return bad(`${deps.host} has no leg on the network ${network}`);

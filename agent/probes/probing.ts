@@ -25,7 +25,7 @@ export interface ProbingDeps extends GuestLookDeps, Pick<ConsoleLookDeps, 'conso
   nameServers?: readonly string[];
   lookup?: LookupAll;
   /** Look from networks; without them there are none here. */
-  lookers?: Pick<Lookers, 'lookFrom'>;
+  lookers?: Pick<Lookers, 'lookFrom' | 'stop'>;
   onBug(error: unknown): void;
 }
 
@@ -84,6 +84,8 @@ export function probing(deps: ProbingDeps): Probing {
     stop: () => {
       for (const { stop } of running) stop();
       by.stop();
+      // What is under way there ends with us, at the latest.
+      deps.lookers?.stop().catch(onBug);
     },
   };
 }

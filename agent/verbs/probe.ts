@@ -41,7 +41,7 @@ export function probeHandler({ probing, may }: { probing: Pick<Probing, 'once'>;
 
 /** @throws Failure bad-argument */
 function testOf(args: Args): ReadyTest {
-  const { kind, status, pattern, insecure } = args;
+  const { kind, status, pattern, insecure, network } = args;
   const refuse = (field: string, problem: string): never => {
     throw new Failure('bad-argument', { field, problem });
   };
@@ -49,7 +49,8 @@ function testOf(args: Args): ReadyTest {
   if (kind !== 'http' && insecure) refuse('insecure', 'only http has certificates');
   if (kind !== 'http' && kind !== 'console' && pattern !== undefined) refuse('pattern', 'it is for http and console');
   if (kind === 'console' && pattern === undefined) refuse('pattern', 'say what a line has to match');
-  const parsed = ReadyTest.safeParse({ [kind]: lookedFor(args) });
+  if (network !== undefined && !['tcp', 'http', 'dns'].includes(kind)) refuse('network', 'it is for tcp, http and dns');
+  const parsed = ReadyTest.safeParse({ [kind]: lookedFor(args), ...(network === undefined ? {} : { network }) });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   return refuse(

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { agentCaller } from '#central/agents/caller.ts';
 import type { JobFeed } from '#central/agents/job-feed.ts';
 import type { Site, SiteChange } from '#central/inventory/site.ts';
 import type { Kept } from '#central/kept.ts';
+import type { Networks } from '#central/networks/networks.ts';
 import { passedHandlers } from '#central/verbs/passed.ts';
 import { type Clock, systemClock } from '#shared/clock.ts';
 import type { May } from '#shared/verb/policy.ts';
@@ -10,6 +12,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { ChainBook, type KnownChain } from './book.ts';
 import { carrier } from './carry.ts';
 import { handOut } from './handing-out.ts';
+import { type NetworkNodes, networkNodes } from './network-nodes.ts';
 import { type Probing, probing } from './probing.ts';
 import { ChainRuns } from './runs.ts';
 import { type ChainStore, chainStore } from './store.ts';
@@ -18,6 +21,7 @@ export interface ChainsDeps {
   site: Site;
   store: ChainStore;
   carry: ReturnType<typeof carrier>;
+  networks: NetworkNodes;
   probing(answered: () => void): Probing;
   handOut(book: ChainBook): ReturnType<typeof handOut>;
   clock: Clock;
@@ -38,7 +42,12 @@ export interface Chains {
 export async function startChains({ site, store, clock, onBug, ...deps }: ChainsDeps): Promise<Chains> {
   const book = new ChainBook(store);
   const looks = deps.probing(() => runs.nudge());
-  const runs: ChainRuns = new ChainRuns({ ...{ book, site, store, clock, onBug }, probing: looks, carry: deps.carry });
+  const runs: ChainRuns = new ChainRuns({
+    ...{ book, site, store, clock, onBug },
+    probing: looks,
+    carry: deps.carry,
+    networks: deps.networks,
+  });
   const autostart = (isMeant: (chain: KnownChain) => boolean): void => {
     for (const chain of book.list()) {
       const { name, wanted, by } = chain.stored;
@@ -53,6 +62,7 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
     if (change.what === 'guest' || change.before?.reach !== change.after?.reach) runs.nudge();
     if (isBack(change)) autostart(({ graph }) => graph.nodes.some(({ spec }) => spec.host === change.name));
   });
+  const offNetworks = deps.networks.onChange(() => runs.nudge());
   autostart(() => true);
   const coldStarts = deps.handOut(book);
   const offBook = book.onChange(coldStarts.refresh);
@@ -60,6 +70,7 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
     ...{ book, runs, store },
     stop: () => {
       offChange();
+      offNetworks();
       offBook();
       coldStarts.stop();
       runs.stop();
@@ -77,20 +88,26 @@ export interface SiteChainsDeps {
   kept: Kept;
   may: May;
   feed: JobFeed;
+  networks: Networks;
   log: Record<'warn', (fields: object, message: string) => void>;
   onBug(error: unknown): void;
 }
 
 /** The same with what central has. */
-export function siteChains({ entity, kept, may, feed, log, onBug }: SiteChainsDeps): Promise<Chains> {
+export function siteChains({ entity, kept, may, feed, networks, log, onBug }: SiteChainsDeps): Promise<Chains> {
   const { site, database, writer, trail } = kept;
   const clock = systemClock;
+  const own = { bareJid: entity.bareJid, fullJid: entity.bareJid };
   const passed = passedHandlers({ site, ask: agentCaller({ entity, clock, site }), feed, clock }, passedGuestVerbs);
+  const nodes = networkNodes({ networks, may, trail, clock });
+  const lookFrom = (network: string, host: string) =>
+    networks.lookFrom(network, host, { requester: own, operation: randomUUID() });
   return startChains({
-    ...{ site, clock, onBug },
+    ...{ site, clock, onBug, networks: nodes },
     store: chainStore(database, writer),
     carry: carrier({ site, passed, may, trail, clock }),
     handOut: (book) => handOut({ entity, site, book, clock, log }),
-    probing: (answered) => probing({ entity, site, clock, log, answered }),
+    probing: (answered) =>
+      probing({ entity, site, clock, log, answered, onBug, networks: { hostOf: nodes.hostOf, lookFrom } }),
   });
 }

@@ -19,12 +19,17 @@ import { type Probe, type ProbeAnswer, placedAt } from '#shared/model/probe.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendProbes, serveAnswers } from '#shared/xmpp/probe.ts';
 import { guestAt, hostAt } from './facts.ts';
+import { type Leg, type LegsDeps, legsOf } from './legs.ts';
+import type { NetworkNodes } from './network-nodes.ts';
 
 export interface ProbingDeps {
   entity: Entity;
   site: Site;
   clock: Clock;
   log: Record<'warn', (fields: object, message: string) => void>;
+  /** Where networks and routers are, and legs of hosts on networks. */
+  networks: Pick<NetworkNodes, 'hostOf'> & Pick<LegsDeps, 'lookFrom'>;
+  onBug(error: unknown): void;
   /** Something was answered. */
   answered(): void;
 }
@@ -50,7 +55,7 @@ interface Seen extends ProbeAnswer {
 
 const AGAIN_MS = 5_000;
 
-export function probing({ entity, site, clock, log, answered }: ProbingDeps): Probing {
+export function probing({ entity, site, clock, log, answered, networks, onBug }: ProbingDeps): Probing {
   const wanted = new Map<string, readonly Watched[]>();
   /** By host, then by probe. */
   let sets = new Map<string, Map<string, Probe>>();
@@ -58,6 +63,9 @@ export function probing({ entity, site, clock, log, answered }: ProbingDeps): Pr
   let version = clock.now();
   let isDue = false;
   const callOffs = new Map<string, () => void>();
+
+  const legs = legsOf({ lookFrom: networks.lookFrom, clock, onBug, changed: answered });
+  const testsOf = (node: GraphNode) => testsByHost(site, networks.hostOf, node);
 
   const send = async (name: string): Promise<void> => {
     callOffs.get(name)?.();
@@ -83,11 +91,12 @@ export function probing({ entity, site, clock, log, answered }: ProbingDeps): Pr
     for (const [run, nodes] of wanted) for (const watched of nodes) add(run, watched);
     for (const name of new Set([...before.keys(), ...sets.keys()]))
       if (!sameSet(before.get(name), sets.get(name))) void send(name);
+    legs.want([...wanted.values()].flat().flatMap(({ node }) => legsIn(testsOf(node))));
     const ids = new Set([...sets.values()].flatMap((set) => [...set.keys()]));
     for (const key of [...seen.keys()]) if (!ids.has(key.slice(key.indexOf(' ') + 1))) seen.delete(key);
   };
   const add = (run: string, { node, since }: Watched): void => {
-    for (const [host, tests] of testsByHost(site, node)) {
+    for (const [host, tests] of testsOf(node)) {
       const ready = node.spec.ready;
       if (!ready || tests.length === 0) continue;
       const set = sets.get(host) ?? new Map<string, Probe>();
@@ -134,14 +143,18 @@ export function probing({ entity, site, clock, log, answered }: ProbingDeps): Pr
     },
     sightOf: (run, node) => {
       const id = probeId(run, node.name);
-      const sights = [...testsByHost(site, node).keys()].map((host) => {
+      const tests = testsOf(node);
+      const sights = [...tests.keys()].map((host) => {
         const sight = seen.get(`${host} ${id}`);
         return sight?.since === sets.get(host)?.get(id)?.since ? sight : undefined;
       });
-      return combined(sights, node.spec.ready?.mode ?? 'all');
+      const sight = combined(sights, node.spec.ready?.mode ?? 'all');
+      const why = legsIn(tests).flatMap((leg) => legs.problemOf(leg) ?? [])[0];
+      return why === undefined ? sight : { ...sight, why };
     },
     stop: () => {
       for (const off of offs) off();
+      legs.stop();
       for (const callOff of callOffs.values()) callOff();
     },
   };
@@ -150,17 +163,23 @@ export function probing({ entity, site, clock, log, answered }: ProbingDeps): Pr
 const probeId = (run: string, node: string): string => `${run}/${node}`;
 
 /** What is looked at from where. What nobody says a host for is looked at nowhere, and so never good. */
-function testsByHost(site: Site, node: GraphNode): Map<string, ReadyTest[]> {
+function testsByHost(site: Site, hostOf: NetworkNodes['hostOf'], node: GraphNode): Map<string, ReadyTest[]> {
   const tests = new Map<string, ReadyTest[]>();
   const { ready } = node.spec;
   if (!ready || isStateOnly(ready)) return tests;
-  const own = hostAt(site, node);
+  const { kind, host: said } = node.spec;
+  const own = said ?? hostOf(kind, node.name) ?? hostAt(site, node);
   for (const { from, ...test } of ready.tests) {
-    const host = from ?? own;
+    const host = from ?? own ?? (test.network === undefined ? undefined : hostOf('network', test.network));
     if (host !== undefined) tests.set(host, [...(tests.get(host) ?? []), test]);
   }
   return tests;
 }
+
+const legsIn = (tests: ReadonlyMap<string, readonly ReadyTest[]>): Leg[] =>
+  [...tests].flatMap(([host, each]) =>
+    each.flatMap(({ network }) => (network === undefined ? [] : [{ network, host }])),
+  );
 
 /** One sight of several hosts' looks. `all`: as good as the worst of them; `any`: as the best. */
 function combined(sights: readonly (Seen | undefined)[], mode: 'all' | 'any'): Pick<Fact, 'probe' | 'why'> | undefined {

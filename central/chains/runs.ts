@@ -20,6 +20,7 @@ import { Failure } from '#shared/errors.ts';
 import type { ChainBook, KnownChain } from './book.ts';
 import type { carrier } from './carry.ts';
 import { stateFacts } from './facts.ts';
+import type { NetworkNodes } from './network-nodes.ts';
 import type { Probing } from './probing.ts';
 import type { ChainStore, StoredRun } from './store.ts';
 import { timesBetween } from './times.ts';
@@ -30,6 +31,7 @@ export interface RunsDeps {
   store: ChainStore;
   probing: Probing;
   carry: ReturnType<typeof carrier>;
+  networks: Pick<NetworkNodes, 'factOf' | 'carry'>;
   clock: Clock;
   onBug(error: unknown): void;
 }
@@ -125,7 +127,7 @@ export class ChainRuns {
   }
   /** What is known of the nodes now, whatever the last run made of them. @throws Failure chain-not-found */
   now(name: string): ReadonlyMap<string, Fact> {
-    return stateFacts(this.#deps.site, this.#deps.book.find(name).graph);
+    return this.#known(this.#deps.book.find(name).graph, undefined);
   }
   /** A run as it is, or was in the end. */
   async find(id: string): Promise<Run | undefined> {
@@ -171,7 +173,7 @@ export class ChainRuns {
     return going;
   }
   #conducting(chain: KnownChain, run: Run): ConductorDeps {
-    const { store, carry, clock, onBug } = this.#deps;
+    const { store, carry, networks, clock, onBug } = this.#deps;
     const { graph } = chain;
     let before = run;
     return {
@@ -187,7 +189,7 @@ export class ChainRuns {
         const node = graph.nodes[graph.places.get(action.node) ?? -1];
         const requester = this.#going.get(graph.chain)?.requester;
         if (!node || requester === undefined) throw new Error(`nobody asks for ${action.operation.id}`);
-        return carry(node, action, requester, signal);
+        return networks.carry(node, action, requester, signal) ?? carry(node, action, requester, signal);
       },
       stepped: (old, step) => this.#stepped(chain, old, step),
     };
@@ -208,8 +210,17 @@ export class ChainRuns {
     const nodes = watched(graph, run).map((node) => ({ node, since: sinceOf(node.name) }));
     this.#deps.probing.watch(run.id, nodes);
   }
-  #facts(graph: Graph, run: Run | undefined): Map<string, Fact> {
+  /** Without what probes tell. */
+  #known(graph: Graph, run: Run | undefined): Map<string, Fact> {
     const facts = stateFacts(this.#deps.site, graph);
+    for (const [at, node] of graph.nodes.entries()) {
+      const fact = this.#deps.networks.factOf(node, run?.nodes[at]?.want === 'down');
+      if (fact) facts.set(node.name, fact);
+    }
+    return facts;
+  }
+  #facts(graph: Graph, run: Run | undefined): Map<string, Fact> {
+    const facts = this.#known(graph, run);
     if (!run) return facts;
     for (const node of graph.nodes) {
       const sight = node.spec.ready && this.#deps.probing.sightOf(run.id, node);

@@ -102,7 +102,8 @@ function sharesOf(state: NetworkState, world: World, troubles: PlanTrouble[]): M
       at(look.host).networks.add(look.network);
     }
   for (const router of state.routers.values()) {
-    const { name, host, outside, legs } = router;
+    const { name, host, outside, legs, wanted } = router;
+    if (wanted === 'down') continue;
     if (!world.hosts.has(host)) {
       troubles.push({ what: 'router', name, problem: `${host} is no host of the site any more` });
       continue;
@@ -177,6 +178,7 @@ function tunnelTroubles(network: SiteNetwork, hosts: readonly string[], world: W
 function lookFor(state: NetworkState, { network, mac, addresses }: SiteLook) {
   const routers = state.routers
     .values()
+    .filter(({ wanted }) => wanted === 'up')
     .flatMap(({ legs }) => legs)
     .filter((leg) => leg.network === network)
     .flatMap((leg) => leg.addresses.map((address) => address.slice(0, address.indexOf('/'))))

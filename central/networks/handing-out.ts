@@ -66,6 +66,7 @@ export class HandingOut {
   readonly #underlays = new Map<string, Underlay | undefined>();
   readonly #running = new Map<string, Promise<Stand>>();
   readonly #next = new Map<string, Promise<Stand>>();
+  readonly #listeners = new Set<() => void>();
   readonly #ends: (() => void)[];
   #callOff = (): void => {};
   #compiled: Compiled | undefined;
@@ -114,6 +115,12 @@ export class HandingOut {
     if (!problem || NO_WORD.has(problem.code)) return stand('late', 'it has not answered yet');
     if (isAbsent(problem) && known.known.facts?.networks) return stand('away', 'it is not there');
     return stand('refused', refusalOf(problem));
+  }
+
+  /** How a host stands may be something else. */
+  onStand(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   stop(): void {
@@ -187,7 +194,12 @@ export class HandingOut {
       this.#answered.set(name, { digest, problem: error });
       log.warn({ host: name, problem: error.message }, 'networks not given');
     }
+    this.#tell();
     return this.standOf(name);
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
   }
 
   /** Where its tunnels begin is news to the others. */
@@ -201,6 +213,7 @@ export class HandingOut {
     if (isHeardAnew(change)) this.#answered.delete(change.name);
     if (change.what === 'host' && isSaidAnew(change))
       this.#learn(change.name, change.after?.known.facts?.networks?.underlay);
+    if (change.what === 'host') this.#tell();
     if (touchesNetworks(this.#deps.book.state, change)) this.#anew();
   }
 
@@ -212,6 +225,7 @@ export class HandingOut {
     setImmediate(() => {
       this.#isDue = false;
       this.#refresh();
+      this.#tell();
     });
   }
 

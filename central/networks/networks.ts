@@ -113,6 +113,11 @@ export class Networks {
     return [...planned.map(({ problem }) => problem), ...told];
   }
 
+  /** How a host stands may be something else, or what is wanted of it. */
+  onStand(listener: () => void): () => void {
+    return this.handing.onStand(listener);
+  }
+
   stop(): void {
     this.handing.stop();
   }

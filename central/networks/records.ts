@@ -38,11 +38,11 @@ export const portRecord = (port: SitePort, guest: SiteGuest | undefined, problem
 });
 
 export function routerRecord(networks: Networks, router: SiteRouter): RouterRecord {
-  const { name, host, outside, legs, dns, pools } = router;
+  const { name, host, outside, legs, dns, pools, wanted } = router;
   const { forwards, ingress } = networks.state;
   const isOwn = (entry: { router: string }): boolean => entry.router === name;
   return {
-    ...{ router: name, host, dns: [...dns] },
+    ...{ router: name, host, wanted, dns: [...dns] },
     public: outside === null ? [] : outside.addresses.length === 0 ? ['dhcp'] : [...outside.addresses],
     ...(outside ? { outside: outside.network } : {}),
     gateways: [...(outside?.gateways ?? [])],

@@ -59,13 +59,18 @@ export function createRouter(state: NetworkState, wanted: NewRouter, means: Rout
   }
   const host = hostFor(made, wanted, outside, means.hosts);
   const pools = wanted.pool.map((text) => poolOf(made, legs, text));
-  const router: SiteRouter = { name, host, outside, legs, pools, dns: [...wanted.dns], own: own?.name ?? null, by, at };
+  const router: SiteRouter = {
+    ...{ name, host, outside, legs, pools, dns: [...wanted.dns], own: own?.name ?? null, wanted: 'up', by, at },
+  };
   return withRow(made, 'routers', router);
 }
 
+export const wantRouter = (state: NetworkState, name: string, wanted: 'up' | 'down'): NetworkState =>
+  withRow(state, 'routers', { ...routerNamed(state, name), wanted });
+
 /** As far as it is known: so that what one leg got is not given to the next. */
 const bare = ({ name, by, at }: NewRouter, legs: readonly SiteLeg[], outside: SiteRouter['outside']): SiteRouter => ({
-  ...{ name, host: '', outside, legs: [...legs], pools: [], dns: [], own: null, by, at },
+  ...{ name, host: '', outside, legs: [...legs], pools: [], dns: [], own: null, wanted: 'up', by, at },
 });
 
 /** On a network it has the first address of each subnet, or where that is another's, the lowest free one. */

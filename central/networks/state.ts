@@ -57,6 +57,7 @@ export interface SiteRouter {
   dns: readonly string[];
   /** The network that was made with it. */
   own: string | null;
+  wanted: 'up' | 'down';
   by: string;
   at: string;
 }

@@ -8,7 +8,7 @@ import {
 } from '#central/networks/entry-changes.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { routerRecord } from '#central/networks/records.ts';
-import { createRouter, deleteRouter, type NewRouter } from '#central/networks/router-changes.ts';
+import { createRouter, deleteRouter, type NewRouter, wantRouter } from '#central/networks/router-changes.ts';
 import { routerNamed } from '#central/networks/rules.ts';
 import { type Destination, mtuOf } from '#central/networks/state.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
@@ -33,6 +33,13 @@ export function routerHandlers(deps: RouterVerbDeps): Handlers<typeof routerVerb
     const record = routerRecord(networks, routerNamed(networks.state, name));
     return { ...record, problems: [...new Set([...record.problems, ...problems])] };
   };
+  const want =
+    (wanted: 'up' | 'down') =>
+    async ({ router }: { router: string }, call: Call): Promise<RouterRecord> => {
+      requireAll(may, call);
+      const { problems } = await networks.take(call, (state) => wantRouter(state, router, wanted));
+      return recordOf(router, problems);
+    };
   return {
     ...entryHandlers(deps, recordOf),
     'router.list': async () => [...networks.state.routers.keys()].sort().map((name) => recordOf(name)),
@@ -45,6 +52,8 @@ export function routerHandlers(deps: RouterVerbDeps): Handlers<typeof routerVerb
       const { problems } = await networks.make(call, (state) => createRouter(state, wanted, means));
       return recordOf(args.router, problems);
     },
+    'router.start': want('up'),
+    'router.stop': want('down'),
     'router.delete': async ({ router: name }, call) => {
       requireAll(may, call);
       const { made, problems } = await networks.take(call, (state) => deleteRouter(state, name));

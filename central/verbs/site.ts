@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { AskAgent } from '#central/agents/caller.ts';
 import { guestRecord, hostRecord } from '#central/inventory/records.ts';
 import { guestSelector, hostSelector } from '#central/inventory/selector.ts';
 import type { Site } from '#central/inventory/site.ts';
+import type { Networks } from '#central/networks/networks.ts';
 import { Failure } from '#shared/errors.ts';
 import { isInState } from '#shared/model/guest.ts';
 import type { Finding, HostHealth } from '#shared/model/host.ts';
@@ -19,7 +21,11 @@ export interface SiteHandlerDeps {
   may: May;
 }
 
-export function siteHostHandlers({ site, ask, may }: SiteHandlerDeps): Handlers<typeof siteHostVerbs> {
+export interface SiteHostDeps extends SiteHandlerDeps {
+  lookFrom: Networks['lookFrom'];
+}
+
+export function siteHostHandlers({ site, ask, may, lookFrom }: SiteHostDeps): Handlers<typeof siteHostVerbs> {
   const at = (name: string) => knownHost(site, name);
   return {
     'host.list': async ({ where }, { requester }) =>
@@ -35,6 +41,7 @@ export function siteHostHandlers({ site, ask, may }: SiteHandlerDeps): Handlers<
       (await ask(at(host), 'host.doctor', hostVerbs['host.doctor'], {}, call)).value as Finding[],
     'host.probe': async ({ host, ...args }, call) => {
       requireSight({ site, may }, host, args, call.requester);
+      if (args.network !== undefined) await lookFrom(args.network, at(host).name, { ...call, operation: randomUUID() });
       return (await ask(at(host), 'host.probe', hostVerbs['host.probe'], args, call)).value as ProbeLook;
     },
   };

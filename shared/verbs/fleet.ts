@@ -69,8 +69,8 @@ export const siteHostVerbs = {
     args: hostVerbs['host.probe'].args.extend({ host }),
     positional: ['host', 'kind', 'target'],
     hostArg: 'host',
-    failures: hostFailures,
-    timeoutMs: 20_000,
+    failures: [...hostFailures, 'network-not-found', 'network-host', 'addresses-spent'],
+    timeoutMs: 60_000,
     example: 'host probe host1 tcp venti:17034',
   }),
 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Finding, Host, HostHealth } from '#shared/model/host.ts';
+import { NetworkName } from '#shared/model/network.ts';
 import { ProbeKind, ProbeLook } from '#shared/model/probe.ts';
 import { verb } from '#shared/verb/verb.ts';
 
@@ -67,6 +68,10 @@ export const hostVerbs = {
         description: 'A regular expression, for the body of http, and for a line of a console.',
       }),
       insecure: z.boolean().default(false).meta({ title: 'Insecure', description: 'Take any certificate.' }),
+      network: NetworkName.optional().meta({
+        title: 'Network',
+        description: 'Of tcp, http and dns: look from this network, and not from the host itself.',
+      }),
     }),
     positional: ['kind', 'target'],
     result: ProbeLook,

@@ -19,6 +19,7 @@ export const RouterRecord = z
   .strictObject({
     router: z.string().meta({ title: 'Router' }),
     host: z.string().meta({ title: 'Host' }),
+    wanted: z.enum(['up', 'down']).meta({ title: 'Wanted' }),
     public: z.array(z.string()).meta({ title: 'Public', description: 'Its addresses outside; dhcp: as it is given.' }),
     outside: z.string().optional().meta({ title: 'Outside', description: 'The network that it goes out by.' }),
     gateways: z.array(z.string()).meta({ title: 'Gateways' }),
@@ -30,8 +31,8 @@ export const RouterRecord = z
     problems: z.array(z.string()).meta({ title: 'Problems' }),
   })
   .meta({
-    line: '{router} · {host} · {public} · {networks} · {forwards} · {ingress} · {problems}',
-    columns: ['router', 'host', 'public', 'networks', 'forwards', 'ingress', 'problems'],
+    line: '{router} · {host} · {wanted} · {public} · {networks} · {forwards} · {ingress} · {problems}',
+    columns: ['router', 'host', 'wanted', 'public', 'networks', 'forwards', 'ingress', 'problems'],
   });
 export type RouterRecord = z.infer<typeof RouterRecord>;
 
@@ -131,6 +132,24 @@ export const routerVerbs = {
     positional: ['router'],
     failures: ['router-not-found', 'router-in-use', 'host-space'],
     example: 'router delete lan',
+  }),
+  'router.start': verb({
+    ...changed,
+    summary: 'Have a router again that was stopped.',
+    args: z.strictObject({ router }),
+    positional: ['router'],
+    failures: ['router-not-found', 'host-space'],
+    example: 'router start lan',
+  }),
+  'router.stop': verb({
+    ...changed,
+    summary: 'Take a router away from its host until it is started again; what it is is kept.',
+    details: 'Its networks have no way out meanwhile, and guests get no address and no name from it.',
+    risk: 'destroy',
+    args: z.strictObject({ router }),
+    positional: ['router'],
+    failures: ['router-not-found', 'host-space'],
+    example: 'router stop lan',
   }),
   'router.forward-add': verb({
     ...changed,

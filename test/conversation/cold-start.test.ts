@@ -4,6 +4,7 @@ import xml, { type Element } from '@xmpp/xml';
 import { coldStart, serveColdStarts } from '#agent/chains/cold-start.ts';
 import { settings as settingsIn } from '#agent/journal/settings.ts';
 import { systemClock } from '#shared/clock.ts';
+import { type HostNetworks, NO_NETWORKS } from '#shared/model/network.ts';
 import type { Request } from '#shared/verb/request.ts';
 import { COLD_START_NS, coldStartElement } from '#shared/xmpp/cold-start.ts';
 import { guestOf } from '#test/unit/support/guest.ts';
@@ -34,8 +35,13 @@ function scene() {
   const listeners = new Set<() => void>();
   let told = Promise.withResolvers<void>();
   serveColdStarts({ entity, central: CENTRAL, settings });
-  const boot = (bootMark: string, isStuck = false): (() => void) =>
+  const boot = (bootMark: string, isStuck = false, networks: HostNetworks = NO_NETWORKS, trouble = ''): (() => void) =>
     coldStart({
+      keeper: {
+        wanted: networks,
+        standing: { digest: '', troubles: trouble ? [{ what: 'network', name: 'lan', problem: trouble }] : [] },
+        onStanding: () => () => {},
+      },
       ...{ entity, central: CENTRAL, settings, host: 'host1', bootMark, clock: systemClock },
       inventory: {
         state: 'up',
@@ -103,6 +109,37 @@ describe('what a host brings up at boot by itself', () => {
     end();
     boot('b00t 1')();
     assert.equal((await asksFor(2)).length, 2, 'an agent that is restarted starts nothing');
+  });
+
+  it('waits for networks that the host has by itself, and is nothing of what waits for others', async () => {
+    const LAN = `
+chain: lan
+autostart: true
+nodes:
+  lan: { kind: network }
+  dmz: { kind: network }
+  venti: { host: host1, after: [lan] }
+  fossil: { host: host1, after: [dmz] }
+`;
+    const has = { ...NO_NETWORKS, networks: [{ name: 'lan', kind: 'isolated' as const, link: 'sk-lan', mtu: 1450 }] };
+    const there = scene();
+    await there.entity.receives(iq(given(1, LAN)));
+    const end = there.boot('b00t 1', false, has);
+    assert.deepEqual(
+      (await there.asksFor(1)).map(([verb, guest]) => [verb, guest]),
+      [['guest.start', 'venti']],
+    );
+    end();
+    const ailing = scene();
+    await ailing.entity.receives(iq(given(1, LAN)));
+    const endAiling = ailing.boot('b00t 1', false, has, 'its bridge is not there');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(ailing.asked, [], 'not while the network has a trouble');
+    endAiling();
+    const none = scene();
+    await none.entity.receives(iq(given(1, LAN)));
+    none.boot('b00t 1')();
+    assert.deepEqual(none.asked, []);
   });
 
   it('goes on under the same ids where the agent was cut off in the middle', async () => {

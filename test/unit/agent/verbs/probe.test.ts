@@ -63,6 +63,10 @@ describe('host probe', () => {
         { http: { url: 'https://a/', status: 503, body: 'x', insecure: true } },
       ],
       [{ kind: 'dns', target: 'venti.test' }, { dns: 'venti.test' }],
+      [
+        { kind: 'dns', target: 'venti.test', network: 'grid' },
+        { dns: 'venti.test', network: 'grid' },
+      ],
       [{ kind: 'command', target: 'raid' }, { command: 'raid' }],
       [{ kind: 'state', target: 'venti' }, { state: true }, 'venti'],
       [{ kind: 'agent', target: 'venti' }, { agent: true }, 'venti'],
@@ -95,6 +99,7 @@ describe('host probe', () => {
       [{ kind: 'tcp', target: 'venti:1', pattern: 'x' }, 'pattern'],
       [{ kind: 'tcp', target: 'venti:1', status: '200' }, 'status'],
       [{ kind: 'tcp', target: 'venti:1', insecure: 'yes' }, 'insecure'],
+      [{ kind: 'agent', target: 'web1', network: 'grid' }, 'network'],
       [{ kind: 'presence', target: 'a@b' }, 'kind'],
     ];
     for (const [args, field] of wrong)

@@ -76,9 +76,16 @@ describe('host.probe of a site', () => {
         asked.push([host.name, verb, args]);
         return { value: { verdict: 'good', kind: 'tcp', target: 'x', tookMs: 1 } } as never;
       },
+      lookFrom: async (network, host) => void asked.push(['leg', network, host]) as never,
     })['host.probe'];
   const look = { host: 'host1', insecure: false, status: undefined, pattern: undefined };
   afterEach(() => void asked.splice(0));
+
+  it('has a leg made first, where it is to be looked from a network', async () => {
+    await stage(() => true)({ ...look, kind: 'tcp', target: 'venti:1', network: 'grid' }, call);
+    assert.deepEqual(asked[0], ['leg', 'grid', 'host1']);
+    assert.equal(asked.length, 2);
+  });
 
   it('is asked of the agent, without the host', async () => {
     await stage(() => true)({ ...look, kind: 'tcp', target: 'venti:1' }, call);

@@ -39,6 +39,24 @@ describe('the part of a chain that a host can bring up by itself', () => {
     assert.deepEqual(partOf(nodes), { b: [], c: ['b'], nas: [], d: ['nas'] });
   });
 
+  it('has networks and routers that the host has, and what is looked at from its legs', () => {
+    const nodes = {
+      lan: { kind: 'network' },
+      core: { kind: 'router', after: ['lan'] },
+      venti: { host: 'host1', after: ['core'], ready: { tcp: 'venti:1', network: 'lan' } },
+      other: { kind: 'network', host: 'host1' },
+      fossil: { host: 'host1', after: ['other'] },
+    };
+    const chain = chainOf(nodes);
+    const named = (name: string) => (each: string) => each === name;
+    const namesOf = (has: Parameters<typeof hostPart>[2]) => Object.keys(hostPart(chain, 'host1', has)?.nodes ?? {});
+    assert.deepEqual(namesOf(undefined), []);
+    const all = { network: named('lan'), router: named('core'), leg: named('lan') };
+    assert.deepEqual(namesOf(all), ['lan', 'core', 'venti']);
+    assert.deepEqual(namesOf({ ...all, leg: () => false }), [], 'it cannot look from there');
+    assert.deepEqual(namesOf({ ...all, router: () => false }), [], 'the router is elsewhere');
+  });
+
   it('keeps what members wait for by their groups, also where the group is left out', () => {
     const nodes = {
       base: { host: 'host1' },
