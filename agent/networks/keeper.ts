@@ -54,8 +54,9 @@ export function networkKeeper({ driver, settings, clock, log, onBug }: NetworkKe
   const waits = patience(clock);
   const kept = keptNetworks(settings);
   let wanted = kept.document;
-  let standing: NetworkStanding = { digest: kept.isKept ? digestOf('networks', wanted) : '', troubles: [] };
-  let realisedDigest: string | undefined;
+  let { isKept } = kept;
+  // Nothing is said of what is kept before it was looked at.
+  let standing: NetworkStanding = { digest: '', troubles: [] };
   let passing: Promise<void> | undefined;
   let isDue = false;
   let callOff = (): void => {};
@@ -69,11 +70,10 @@ export function networkKeeper({ driver, settings, clock, log, onBug }: NetworkKe
   };
   const once = async (): Promise<void> => {
     const document = wanted;
-    const digest = standing.digest;
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(PASS_MS_MAX)]);
     const { troubles, underlay } = await realise({ driver, waits }, document, signal);
     if (document !== wanted) return;
-    realisedDigest = digest;
+    const digest = isKept ? digestOf('networks', document) : '';
     tell({ digest, troubles: troubles.slice(0, 1_000), ...(underlay ? { underlay } : {}) });
   };
   const passes = async (): Promise<void> => {
@@ -124,11 +124,10 @@ export function networkKeeper({ driver, settings, clock, log, onBug }: NetworkKe
       await watching.start();
     },
     take: async (document) => {
-      const digest = digestOf('networks', document);
-      if (digest === standing.digest && realisedDigest === digest) return standing;
+      if (digestOf('networks', document) === standing.digest && !passing) return standing;
       keepNetworks(settings, document);
       wanted = document;
-      standing = { ...standing, digest };
+      isKept = true;
       waits.forget();
       await pass();
       return standing;

@@ -149,8 +149,11 @@ export class HandingOut {
   /** What a host says of what is due, where it has taken that. */
   #standingOf(host: string): NetworkStanding | undefined {
     const due = this.#dueAt(host);
-    const said = [this.#reportedBy(host), this.#answered.get(host)?.standing];
-    return said.find((standing) => standing?.digest === due);
+    const answer = this.#answered.get(host)?.standing;
+    // Reports of before that answer may still be on their way, and be of what was due once and is due again.
+    if (answer && answer.digest !== due) return undefined;
+    const reported = this.#reportedBy(host);
+    return reported?.digest === due ? reported : answer;
   }
 
   /** A host that never took anything has nothing to take where nothing is due. */

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import { addPort, createNetwork, deleteNetwork, type NewNetwork } from '#central/networks/network-changes.ts';
+import {
+  addPort,
+  createNetwork,
+  deleteNetwork,
+  type NewNetwork,
+  withoutGuest,
+} from '#central/networks/network-changes.ts';
 import type { NetworkState } from '#central/networks/state.ts';
 import { Failure } from '#shared/errors.ts';
 import { callOf, fakeHost, guestOf, isFailure, PLAN, type Scene, sceneOf, settled } from './scene.ts';
@@ -139,6 +145,19 @@ describe('networks that hosts are told of', () => {
     await scene.heard('host1', 2);
     await settled();
     assert.equal(scene.last('host1').networks.length, 1);
+  });
+
+  it('are given again where what is due is what was due before', async () => {
+    scene = await sceneOf(TWO);
+    await scene.networks.make(callOf('1'), create());
+    await scene.heard('host1');
+    const ports = () => scene.last('host1').ports.length;
+    for (const round of [2, 3]) {
+      await scene.networks.make(callOf(`on ${round}`), attach('web1'));
+      assert.equal(ports(), 1);
+      await scene.networks.take(callOf(`off ${round}`), (state) => withoutGuest(state, 'web1'));
+      assert.equal(ports(), 0, 'also where its last report was of when it had none');
+    }
   });
 
   it('are not sent to a host that is to have none and never had', async () => {
