@@ -163,6 +163,9 @@ describe('the private network of the grid', function () {
     await rig.ensureOff('host1', 'venti');
     await rig.cutPower('host1');
     await until('the host is back', () => rig.virsh('host1', ['version']).then(Boolean, () => false));
+    // Nobody told it anew: its agent knows.
+    const bridge = ['ip', 'link', 'show', `sk-${NETWORK.name}`];
+    await until('its network is back', async () => (await machine('host1', bridge)).exitCode === 0);
     await rig.ensureRunning('host1', 'venti');
     await until('the guest of the other host reaches it again', async () => {
       const { exitCode } = await sh('cpu1', `ping -c 1 -W 2 ${VENTI}`);
