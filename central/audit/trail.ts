@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Database } from '#central/database/open.ts';
 import type { Tables } from '#central/database/schema.ts';
 import type { Writer } from '#central/database/writer.ts';
+import type { Clock } from '#shared/clock.ts';
 import type { AuditRecord } from '#shared/verb/request.ts';
 import { appendAll, entryHash, ROOT } from './chain.ts';
 
@@ -55,10 +56,15 @@ const GATHER_MS = 100;
  *
  * Records of changes are written together with what they tell of. The others, of reads and refusals, are gathered.
  */
-export function auditTrail(database: Database, writer: Writer, onBug: (error: unknown) => void): AuditTrail {
+export function auditTrail(
+  database: Database,
+  writer: Writer,
+  onBug: (error: unknown) => void,
+  after: Clock['after'] = unheld,
+): AuditTrail {
   let waiting: AuditRecord[] = [];
   let flushing: Promise<void> | undefined;
-  let pause: NodeJS.Timeout | undefined;
+  let callOff: (() => void) | undefined;
 
   /** What waits by now. */
   const write = async (): Promise<void> => {
@@ -70,15 +76,15 @@ export function auditTrail(database: Database, writer: Writer, onBug: (error: un
   };
   const goOnAfter = (ms: number): void => {
     flushing = undefined;
-    pause = setTimeout(() => {
-      pause = undefined;
+    callOff = after(ms, () => {
+      callOff = undefined;
       if (waiting.length > 0) begin();
-    }, ms).unref();
+    });
   };
   const begin = (): void => {
     if (flushing) return;
-    clearTimeout(pause);
-    pause = undefined;
+    callOff?.();
+    callOff = undefined;
     flushing = write().then(
       () => goOnAfter(GATHER_MS),
       (error) => {
@@ -98,7 +104,7 @@ export function auditTrail(database: Database, writer: Writer, onBug: (error: un
     add: (record) => {
       if (waiting.length < WAITING_MAX) waiting.push(record);
       else onBug(new Error('an audit record was lost: there was no room to write it'));
-      if (pause === undefined) begin();
+      if (callOff === undefined) begin();
     },
     flush,
     // What was added stands in what is read.
@@ -121,6 +127,12 @@ export function auditTrail(database: Database, writer: Writer, onBug: (error: un
       return verifyTrail(database);
     },
   };
+}
+
+/** A timer that does not hold up the end of the process: that writes what waits (`flush`). */
+function unheld(ms: number, call: () => void): () => void {
+  const timer = setTimeout(call, ms).unref();
+  return () => clearTimeout(timer);
 }
 
 const entryOf = ({ record, ...row }: Tables['audit']): TrailEntry => ({ ...row, record: JSON.parse(record) });
