@@ -49,7 +49,7 @@ const RETRY_MS = 1_000;
 const WAITING_MAX = 10_000;
 const PAGE = 1_000;
 /** After a write so long is waited for more: with many requests a sync of the disk for each few would be most of the work. */
-const GATHER_MS = 100;
+const GATHER_MS = 250;
 
 /**
  * The audit trail: append-only, each entry chained to the one before by its hash (chain.ts).
