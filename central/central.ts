@@ -23,6 +23,7 @@ import { type Kept, openKept } from './kept.ts';
 import { siteMetrics } from './metrics.ts';
 import { maySite, offersOf } from './offers.ts';
 import { servePresences } from './presences.ts';
+import { type FollowedRooms, followRooms } from './roles/follow-rooms.ts';
 import { serveRoom } from './room/room.ts';
 import { scheduleRunner } from './schedules/runner.ts';
 import { scheduleStore } from './schedules/store.ts';
@@ -47,7 +48,8 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const feed = jobFeed();
   const api = config.ejabberd && ejabberdApi(config.ejabberd);
   const hosts = enrolmentOf(kept, api, siteDomain(config.jid));
-  const presences = servePresences({ entity, kept, may, api, log, onBug });
+  const rooms = followRooms({ entity, lists: kept.rooms, policies, clock: systemClock, log, onBug });
+  const presences = servePresences({ entity, kept, may, settled: rooms.settled, api, log, onBug });
   const performNow: Perform = (request) => perform(request);
   const schedules = scheduleRunner({
     loaded: kept.schedules,
@@ -61,20 +63,24 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
+    rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
     perform: performNow,
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline, jobs);
   siteMetrics(registry, site);
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
   const perform = measured(
-    performer<CentralVerbs>({
-      ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
-      supports: () => true,
-      questions: siteQuestions({ site, may, table: centralVerbs }),
-      audit: trail.add,
-      here: { driver: 'site', host: config.jid },
-      limits: config.limits,
-    }),
+    afterSettled(
+      rooms,
+      performer<CentralVerbs>({
+        ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
+        supports: () => true,
+        questions: siteQuestions({ site, may, table: centralVerbs }),
+        audit: trail.add,
+        here: { driver: 'site', host: config.jid },
+        limits: config.limits,
+      }),
+    ),
   );
   const offer = offersOf({
     site,
@@ -116,6 +122,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     schedules.stop();
     chains.stop();
     presences.stop();
+    rooms.stop();
     if (room) room.stop();
     if (events) events.stop();
     endSurfaces();
@@ -124,6 +131,14 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     await kept.close();
   };
 }
+
+/** Whoever was put out of a room while central was away is let nothing by what was known before. */
+const afterSettled =
+  ({ settled }: FollowedRooms, perform: Perform): Perform =>
+  async (request) => {
+    await settled();
+    return perform(request);
+  };
 
 const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: string) =>
   enrolment({

@@ -23,7 +23,7 @@ import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { passedHandlers } from './verbs/passed.ts';
-import { roleHandlers } from './verbs/role.ts';
+import { type RoleDeps, roleHandlers } from './verbs/role.ts';
 import { scheduleHandlers } from './verbs/schedule.ts';
 import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
 import { tagHandlers } from './verbs/tag.ts';
@@ -31,6 +31,7 @@ import { tagHandlers } from './verbs/tag.ts';
 export interface HandlerDeps {
   site: Site;
   policies: PolicyStore;
+  rooms: RoleDeps['rooms'];
   jobs: JobRunner;
   may: May;
   entity: Entity;
@@ -55,6 +56,7 @@ export function centralHandlers({
   hosts,
   contactDeps,
   policies,
+  rooms,
   schedules,
   trail,
   backups,
@@ -76,7 +78,7 @@ export function centralHandlers({
     ...contactHandlers(contactDeps),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
-    ...roleHandlers({ policies, site, table: centralVerbs }),
+    ...roleHandlers({ policies, site, table: centralVerbs, rooms }),
     ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, now: Date.now }),
     ...auditHandlers({ trail, table: centralVerbs }),
     ...backupHandlers(backups),

@@ -10,6 +10,7 @@
 import type { Database } from '#central/database/open.ts';
 import type { Writer } from '#central/database/writer.ts';
 import { Failure } from '#shared/errors.ts';
+import { type Holders, namedHolders } from '#shared/verb/grant.ts';
 import { idlePatterns, KeptPolicy, type May, type Policy, type PolicyView, policyOf } from '#shared/verb/policy.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import type { VerbTable } from '#shared/verb/verb.ts';
@@ -22,6 +23,8 @@ export interface PolicyStoreDeps {
   table: VerbTable;
   /** Verbs that only agents have: a role may name them. */
   alsoKnown?: VerbTable;
+  /** Who holds grants to affiliations of rooms. Without it, nobody. */
+  rooms?: { holders: Holders; onChange(listener: () => void): () => void };
   now(): number;
 }
 
@@ -31,6 +34,8 @@ export interface PolicyStore extends PolicyView {
   readonly kept: Policy;
   /** Both: what is asked. */
   readonly inForce: Policy;
+  /** Bare JIDs and domains that hold a grant now. */
+  holders: Holders;
   /** Of what verbs made; 0 before the first change. */
   readonly version: number;
   /**
@@ -53,9 +58,10 @@ interface Held {
 export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
   const { database, writer, configured, table } = deps;
   const listeners = new Set<() => void>();
+  const holders = deps.rooms?.holders ?? namedHolders;
   const heldOf = (version: number, kept: Policy): Held => {
     const inForce = both(configured, kept);
-    return { version, kept, inForce, view: policyOf(inForce, table, { site: true }) };
+    return { version, kept, inForce, view: policyOf(inForce, table, { site: true, holders }) };
   };
   const row = await database.selectFrom('policies').selectAll().orderBy('version', 'desc').limit(1).executeTakeFirst();
   let held = heldOf(
@@ -74,9 +80,13 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
     await writer.write(async (transaction) => {
       await transaction.insertInto('policies').values({ version: next.version, at, by, policy }).execute();
     });
+    hold(next);
+  };
+  const hold = (next: Held): void => {
     held = next;
     for (const listener of listeners) listener();
   };
+  deps.rooms?.onChange(() => hold(heldOf(held.version, held.kept)));
   const may: May = (requester, verb, target) => held.view.may(requester, verb, target);
   return {
     configured,
@@ -90,6 +100,7 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
       return held.version;
     },
     may,
+    holders,
     explain: (requester, verb, target) => held.view.explain(requester, verb, target),
     change: (by, make) => {
       const done = turn.then(() => changeNow(by, make));
@@ -109,9 +120,10 @@ const both = (configured: Policy, kept: Policy): Policy => ({
   grants: [...configured.grants, ...kept.grants],
 });
 
-/** Whether anybody may give roles, on everything. */
+/** Whether anybody may give roles, on everything. Members of a room do not count: they may all be gone tomorrow. */
 const hasAdmin = ({ inForce, view }: Held): boolean =>
   inForce.grants.some(({ jid }) => {
+    if (jid === undefined) return false;
     const bareJid = jid.includes('@') ? jid : `anybody@${jid}`;
     return view.may({ bareJid, fullJid: bareJid }, 'role.grant', { guest: '' });
   });
