@@ -11,6 +11,7 @@ import { performer } from '#shared/verb/perform.ts';
 import type { AuditRecord, Perform } from '#shared/verb/request.ts';
 import { type CentralVerbs, centralVerbs } from '#shared/verbs/central.ts';
 import { xmppComponent } from '#shared/xmpp/connection/component.ts';
+import { bareOf } from '#shared/xmpp/jid.ts';
 import { serveJoins } from '#shared/xmpp/join.ts';
 import { serveReports } from '#shared/xmpp/report.ts';
 import { jobFeed } from './agents/job-feed.ts';
@@ -103,6 +104,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     serveRoom({
       ...{ entity, room: config.room, site, newId, log, onBug },
       offer: offer(entity.bareJid),
+      owners: administrators(config),
       onJob: jobs.onJob,
       onRun: (listener) => chains.runs.onStep(listener),
       clock: systemClock,
@@ -139,6 +141,12 @@ const afterSettled =
     await settled();
     return perform(request);
   };
+
+/** Those whom the configuration makes administrators of everything, by their own JIDs. */
+const administrators = ({ policy }: CentralConfig): string[] =>
+  policy.grants.flatMap(({ role, jid, guests, hosts, tags }) =>
+    role === 'admin' && jid?.includes('@') && !(guests ?? hosts ?? tags) ? [bareOf(jid)] : [],
+  );
 
 const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: string) =>
   enrolment({

@@ -72,8 +72,10 @@ export function followRooms(deps: FollowRoomsDeps): FollowedRooms {
   };
   const lookAll = (which: (room: string) => boolean): Promise<unknown> =>
     Promise.all([...named()].filter(which).map(look));
+  /** Of ourselves anything is news: whether the room can be read hangs on it. */
   const onWord = (word: Word | undefined): void => {
-    if (word && named().has(word.room) && isNews(lists, word)) void look(word.room);
+    if (word && named().has(word.room) && (word.jid === bareOf(entity.bareJid) || isNews(lists, word)))
+      void look(word.room);
   };
   const lookAgain = (): void => {
     callOff = clock.after(LOOK_MS, lookAgain);
@@ -102,7 +104,7 @@ export function followRooms(deps: FollowRoomsDeps): FollowedRooms {
   };
 }
 
-/** Whether a room tells of somebody what is not known of them; or that of us, who have just come, it can be asked. */
+/** Whether a room tells of somebody what is not known of them. */
 function isNews(lists: Pick<RoomLists, 'state'>, { room, jid, affiliation }: Word): boolean {
   const state = lists.state(room);
   if (!state || state.problem !== undefined || affiliation === undefined) return true;

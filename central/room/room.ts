@@ -28,6 +28,8 @@ import { muc } from './muc.ts';
 export interface RoomDeps {
   entity: Entity;
   room: string;
+  /** Bare JIDs of those who own the room, where central makes it. */
+  owners: readonly string[];
   site: Site;
   offer: Offer;
   onJob(listener: JobListener): () => void;
@@ -51,7 +53,7 @@ export function serveRoom(deps: RoomDeps): { stop(): void } {
   const bounds = chatBounds(clock.now);
   const answer = answerer(deps);
   const inRoom = muc({
-    ...{ entity, room, clock, onBug, nick: NICK, log: deps.log },
+    ...{ entity, room, clock, onBug, nick: NICK, owners: deps.owners, log: deps.log },
     said: (nick, jid, body, id) => {
       if (!ADDRESSED.test(body) || bounds.admit(bareOf(jid)) !== 'go') return;
       answer(nick, jid, body.replace(ADDRESSED, ''), id).then((text) => {
