@@ -6,6 +6,7 @@ import { agentVerbs } from '#shared/verbs/agent.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import type { RoleRecord, WhoRecord } from '#shared/verbs/role.ts';
 import { runVerb } from '#shared/xmpp/commands-client.ts';
+import { parseConsole, parseConsoleCut } from '#shared/xmpp/console.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { type Person, person } from './support/person.ts';
@@ -134,6 +135,26 @@ describe('roles by affiliation, in a room of a real server', function () {
     await untilStarts('allowed');
     await affiliate('none');
     await untilStarts('refused');
+  });
+
+  it('cut a console watch at the host when they are taken away, and say so', async () => {
+    await affiliate('member');
+    await untilStarts('allowed');
+    const watch = agentVerbs['console.watch'];
+    await runVerb(mia.entity, agent.fullJid, 'console.watch', watch, { guest: 'venti' });
+    await affiliate('none');
+    await mia.sees('that her watch is cut', (stanza) => parseConsoleCut(stanza) === 'venti');
+    const before = mia.seen.length;
+    const echo = { guest: 'venti', text: 'echo secret' };
+    await runVerb(admin.entity, agent.fullJid, 'console.watch', watch, { guest: 'venti' });
+    await runVerb(admin.entity, agent.fullJid, 'console.send', agentVerbs['console.send'], echo);
+    await admin.sees('the echo', (stanza) => /secret/.test(Buffer.from(parseConsole(stanza)?.bytes ?? '').toString()));
+    // Whatever the agent sent mia before this answer has come before it.
+    assert.equal(await starts('agent'), 'refused');
+    assert.deepEqual(
+      mia.seen.slice(before).filter((stanza) => parseConsole(stanza)),
+      [],
+    );
   });
 
   it('hold at the host while central is dead, and not for whom it was taken from meanwhile once it is back', async () => {
