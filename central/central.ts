@@ -64,6 +64,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
+    together: journal.together,
     rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
     perform: performNow,
   });

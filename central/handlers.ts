@@ -14,6 +14,7 @@ import type { Chains } from './chains/chains.ts';
 import type { Backups } from './database/backup.ts';
 import type { Enrolment } from './enrolment/enrolment.ts';
 import type { Site } from './inventory/site.ts';
+import type { Together } from './journal/journal.ts';
 import type { PolicyStore } from './roles/policy-store.ts';
 import type { ScheduleRunner } from './schedules/runner.ts';
 import { auditHandlers } from './verbs/audit.ts';
@@ -31,6 +32,8 @@ import { tagHandlers } from './verbs/tag.ts';
 export interface HandlerDeps {
   site: Site;
   policies: PolicyStore;
+  /** Writes an outcome with the change that it is of. */
+  together: Together;
   rooms: RoleDeps['rooms'];
   jobs: JobRunner;
   may: May;
@@ -56,6 +59,7 @@ export function centralHandlers({
   hosts,
   contactDeps,
   policies,
+  together,
   rooms,
   schedules,
   trail,
@@ -72,16 +76,16 @@ export function centralHandlers({
     >),
     ...siteHostHandlers(deps),
     ...siteGuestHandlers(deps),
-    ...tagHandlers(site),
+    ...tagHandlers(site, together),
     ...placedHandlers(deps),
-    ...enrolmentHandlers(hosts),
+    ...enrolmentHandlers(hosts, together),
     ...contactHandlers(contactDeps),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
-    ...roleHandlers({ policies, site, table: centralVerbs, rooms }),
-    ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, now: Date.now }),
+    ...roleHandlers({ policies, site, table: centralVerbs, rooms, together }),
+    ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, together, now: Date.now }),
     ...auditHandlers({ trail, table: centralVerbs }),
     ...backupHandlers(backups),
-    ...chainHandlers({ chains, now: Date.now }),
+    ...chainHandlers({ chains, together, now: Date.now }),
   };
 }

@@ -8,7 +8,7 @@
  * What can go wrong: a change that would let something unmeant: it is refused, and nothing is written.
  */
 import type { Database } from '#central/database/open.ts';
-import type { Writer } from '#central/database/writer.ts';
+import type { Writer, Writes } from '#central/database/writer.ts';
 import { Failure } from '#shared/errors.ts';
 import { type Holders, namedHolders } from '#shared/verb/grant.ts';
 import { idlePatterns, KeptPolicy, type May, type Policy, type PolicyView, policyOf } from '#shared/verb/policy.ts';
@@ -41,11 +41,14 @@ export interface PolicyStore extends PolicyView {
   /**
    * Change what verbs made, by a function of what is there; resolves when it holds.
    * @param by bare JID of whoever changes it
+   * @param also what is written in the same transaction, by what will be in force
    * @throws Failure bad-argument, role-last-admin, host-space; what `make` throws. Then nothing is changed.
    */
-  change(by: string, make: (kept: Policy) => Policy): Promise<void>;
+  change(by: string, make: (kept: Policy) => Policy, also?: Also): Promise<void>;
   onChange(listener: () => void): () => void;
 }
+
+type Also = (inForce: Policy) => Writes;
 
 interface Held {
   version: number;
@@ -70,7 +73,7 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
   );
   let turn: Promise<unknown> = Promise.resolve();
 
-  const changeNow = async (by: string, make: (kept: Policy) => Policy): Promise<void> => {
+  const changeNow = async (by: string, make: (kept: Policy) => Policy, also?: Also): Promise<void> => {
     const next = heldOf(held.version + 1, make(held.kept));
     const policy = JSON.stringify(next.kept);
     if (policy === JSON.stringify(held.kept)) return;
@@ -79,6 +82,7 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
     const at = new Date(deps.now()).toISOString();
     await writer.write(async (transaction) => {
       await transaction.insertInto('policies').values({ version: next.version, at, by, policy }).execute();
+      await also?.(next.inForce)(transaction);
     });
     hold(next);
   };
@@ -102,8 +106,8 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
     may,
     holders,
     explain: (requester, verb, target) => held.view.explain(requester, verb, target),
-    change: (by, make) => {
-      const done = turn.then(() => changeNow(by, make));
+    change: (by, make, also) => {
+      const done = turn.then(() => changeNow(by, make, also));
       turn = done.catch(() => {});
       return done;
     },

@@ -1,4 +1,5 @@
 import type { Site } from '#central/inventory/site.ts';
+import type { Together } from '#central/journal/journal.ts';
 import { explainer, SCOPES, scopeText } from '#central/roles/explain.ts';
 import type { PolicyStore } from '#central/roles/policy-store.ts';
 import type { RoomLists } from '#central/roles/room-lists.ts';
@@ -6,7 +7,7 @@ import { Failure } from '#shared/errors.ts';
 import { type Grant, holderText } from '#shared/verb/grant.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import { BUILT_IN_ROLES, type Policy, roleNamed, roleNames, type Target } from '#shared/verb/policy.ts';
-import type { Requester } from '#shared/verb/request.ts';
+import type { Call, Requester } from '#shared/verb/request.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import { idOf, rowOf, type VerbTable } from '#shared/verb/verb.ts';
 import type { RoleRecord, roleVerbs } from '#shared/verbs/role.ts';
@@ -16,6 +17,7 @@ export interface RoleDeps {
   policies: PolicyStore;
   site: Site;
   table: VerbTable;
+  together: Together;
   rooms: Pick<RoomLists, 'state'> & {
     /** Central's own. */
     own: string | undefined;
@@ -24,7 +26,7 @@ export interface RoleDeps {
   };
 }
 
-export function roleHandlers({ policies, site, table, rooms }: RoleDeps): Handlers<typeof roleVerbs> {
+export function roleHandlers({ policies, site, table, rooms, together }: RoleDeps): Handlers<typeof roleVerbs> {
   const explain = explainer(policies, rooms);
   /** Whoever has a verb on some guests only does not have it on roles, which are of all. */
   const hasOnAll = (requester: Requester, verb: string): boolean => policies.may(requester, verb, { guest: '' });
@@ -35,23 +37,32 @@ export function roleHandlers({ policies, site, table, rooms }: RoleDeps): Handle
         verb: `${verb} without a role on everything`,
       });
   };
-  const change = async (call: { requester: Requester; verb: string }, make: (kept: Policy) => Policy) => {
+  /** The change and its answer are written together. @returns what `tell` makes of the policy as it is then */
+  const change = async (call: Call, make: (kept: Policy) => Policy, tell: (inForce: Policy) => RoleRecord) => {
     requireAll(call);
-    await policies.change(call.requester.bareJid, make);
+    let told: RoleRecord | undefined;
+    await policies.change(call.requester.bareJid, make, (inForce) => {
+      told = tell(inForce);
+      return together(call, told);
+    });
+    return told ?? tell(policies.inForce);
   };
-  const record = (role: string, requester: Requester, verb: string): RoleRecord => {
+  const record = (
+    role: string,
+    { requester, verb }: Pick<Call, 'requester' | 'verb'>,
+    inForce = policies.inForce,
+    { allow, deny } = knownRole(inForce, role),
+  ): RoleRecord => {
     const seesAll = hasOnAll(requester, verb);
-    const { allow, deny } = knownRole(policies.inForce, role);
-    const grants = policies.inForce.grants.filter(
+    const grants = inForce.grants.filter(
       (grant) => grant.role === role && (seesAll || explain.isHeldBy(grant, requester)),
     );
     return { role, from: originOf(policies, role), allow, deny, grants: grants.map(explain.grantText) };
   };
 
   return {
-    'role.list': async (_, { requester, verb }) =>
-      roleNames(policies.inForce).map((role) => record(role, requester, verb)),
-    'role.info': async ({ role }, { requester, verb }) => record(role, requester, verb),
+    'role.list': async (_, call) => roleNames(policies.inForce).map((role) => record(role, call)),
+    'role.info': async ({ role }, call) => record(role, call),
     'role.who': async ({ verb: word, guest, all }, { requester, verb }) => {
       const asked = knownVerb(table, word);
       const target = guest === undefined ? undefined : targetOf(site, guest);
@@ -62,24 +73,24 @@ export function roleHandlers({ policies, site, table, rooms }: RoleDeps): Handle
       return rows.filter(({ may }) => may || all).toSorted((a, b) => Number(b.may) - Number(a.may));
     },
     'role.set': async ({ role, allow, deny }, call) => {
-      await change(call, (kept) => {
+      const make = (kept: Policy): Policy => {
         refuseFixed(policies, role);
         return { ...kept, roles: { ...kept.roles, [role]: { allow, deny } } };
-      });
-      return record(role, call.requester, call.verb);
+      };
+      return change(call, make, (inForce) => record(role, call, inForce));
     },
     'role.delete': async ({ role }, call) => {
-      let gone: RoleRecord | undefined;
-      await change(call, (kept) => {
-        gone = record(role, call.requester, call.verb);
+      const make = (kept: Policy): Policy => {
+        knownRole(policies.inForce, role);
         refuseFixed(policies, role);
         const held = policies.inForce.grants.find((grant) => grant.role === role);
         if (held)
           throw new Failure('bad-argument', { field: 'role', problem: `${holderText(held)} has it; revoke it first` });
         const { [role]: _, ...roles } = kept.roles;
         return { ...kept, roles };
-      });
-      return gone ?? record(role, call.requester, call.verb);
+      };
+      const before = policies.inForce;
+      return change(call, make, () => record(role, call, before));
     },
     'role.grant': async ({ role, jid, affiliation, room, ...scope }, call) => {
       const whom = whomOf({ jid, affiliation, room }, rooms.own);
@@ -87,22 +98,23 @@ export function roleHandlers({ policies, site, table, rooms }: RoleDeps): Handle
       requireAll(call);
       if (whom.room !== undefined) await requireReadable(whom.room, rooms);
       const grant = grantOf(role, whom, scope);
-      await change(call, (kept) => {
+      const make = (kept: Policy): Policy => {
         knownRole(policies.inForce, role);
         const isThere = kept.grants.some((each) => isSameGrant(each, grant));
         return isThere ? kept : { ...kept, grants: [...kept.grants, grant] };
-      });
-      return record(role, call.requester, call.verb);
+      };
+      return change(call, make, (inForce) => record(role, call, inForce));
     },
     'role.revoke': async ({ role, ...given }, call) => {
       const whom = holderText({ role, ...whomOf(given, rooms.own) });
       const isMeant = (grant: Grant): boolean => grant.role === role && bareOf(holderText(grant)) === bareOf(whom);
-      await change(call, (kept) => {
-        // A role that is gone may still be granted.
+      const make = (kept: Policy): Policy => {
         if (!kept.grants.some(isMeant)) refuseRevoke(policies, role, bareOf(whom), isMeant);
         return { ...kept, grants: kept.grants.filter((grant) => !isMeant(grant)) };
-      });
-      return record(role, call.requester, call.verb);
+      };
+      // A role that is gone may still be granted.
+      const rights = (inForce: Policy) => roleNamed(inForce, role) ?? { allow: [], deny: [] };
+      return change(call, make, (inForce) => record(role, call, inForce, rights(inForce)));
     },
   };
 }

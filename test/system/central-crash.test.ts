@@ -11,14 +11,14 @@ import type { SiteGuestRecord } from '#shared/model/site.ts';
 import type { AuditRecord } from '#shared/verb/request.ts';
 import type { RoleRecord } from '#shared/verbs/role.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
-import { askUntilAnswered } from './support/asking.ts';
+import { askUntilAnswered, type VerbId } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
 
 /** More commits than what is done here takes. */
-const COMMITS_MAX = 60;
+const COMMITS_MAX = 100;
 /** What was on its way to central when it was killed is answered by nobody: it is asked again. */
 const ANSWER_MS = 700;
 
@@ -94,9 +94,20 @@ describe('central that is killed at a write', function () {
     const started = (await ask('guest.start', { guest: off }, `start ${round}`)) as SiteGuestRecord;
     assert.equal(started.state, 'running');
     await ask('guest.tag', { guest: off, tags: ['kept', round] }, `tag ${round}`);
+    // What is taken away again by its own operation, which is asked until it says that it is done.
+    const once = { name: 'once', when: '@daily', verb: 'guest.start', args: [`guest=${off}`] };
+    await ask('schedule.add', once, `once ${round}`);
+    await ask('role.grant', { jid: 'bob@skerry.test', role: 'viewer' }, `grant bob ${round}`);
+    await ask('role.set', { role: 'night', allow: ['@read'] }, `night ${round}`);
+    await ask('guest.tag', { guest: off, tags: ['passing'] }, `passing ${round}`);
+    await ask('chain.set', { file: `chain: small\nnodes:\n  ${off}: { host: host1 }\n` }, `chain ${round}`);
     const nightly = { name: 'nightly', when: '@daily', verb: 'guest.start', args: [`guest=${off}`] };
     await ask('schedule.add', nightly, `schedule ${round}`);
     await ask('role.grant', { jid: 'ann@skerry.test', role: 'operator' }, `grant ${round}`);
+    for (const [verb, args, operation] of removals(round)) {
+      await ask(verb, args, operation);
+      await ask(verb, args, operation);
+    }
     const begun = (await ask('guest.shutdown', { guest: on, waitS: 60 }, `shutdown ${round}`)) as Job;
     const job = await until(`the job of ${round} has ended`, async () => {
       const latest = (await ask('job.info', { job: begun.id })) as Job;
@@ -136,6 +147,15 @@ describe('central that is killed at a write', function () {
   );
 });
 
+/** What takes something away: asked anew by an id that nobody knows any more, there would be nothing to take away. */
+const removals = (round: string): [VerbId, Record<string, unknown>, string][] => [
+  ['schedule.remove', { name: 'once' }, `remove ${round}`],
+  ['role.revoke', { jid: 'bob@skerry.test', role: 'viewer' }, `revoke ${round}`],
+  ['role.delete', { role: 'night' }, `delete ${round}`],
+  ['guest.untag', { guest: `off-${round}`, tags: ['passing'] }, `untag ${round}`],
+  ['chain.delete', { chain: 'small' }, `delete chain ${round}`],
+];
+
 /** What is on the disk after a last kill. */
 async function checkKept(central: TestCentral, round: string): Promise<void> {
   const onBug = (error: unknown): never => {
@@ -154,6 +174,8 @@ async function checkKept(central: TestCentral, round: string): Promise<void> {
     assert.deepEqual(outcomes('start'), [['guest.start', 'done', false]]);
     assert.deepEqual(outcomes('tag'), [['guest.tag', 'done', false]]);
     assert.deepEqual(outcomes('schedule'), [['schedule.add', 'done', false]]);
+    for (const [verb, , operation] of removals(round))
+      assert.deepEqual(outcomes(operation.replace(` ${round}`, '')), [[verb, 'done', false]]);
     assert.deepEqual(outcomes('grant'), [['role.grant', 'done', false]]);
     // One of its begin, one of its end.
     assert.deepEqual(outcomes('shutdown'), [

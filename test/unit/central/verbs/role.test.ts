@@ -30,7 +30,7 @@ describe('role verbs', () => {
   };
   const ask = async (who: string, verb: Id, args: Record<string, unknown> = {}): Promise<unknown> => {
     const handlers = roleHandlers({
-      ...{ policies, site: {} as Site, table: centralVerbs },
+      ...{ policies, site: {} as Site, table: centralVerbs, together: () => async () => {} },
       rooms: { own: OPS, state: rooms.state, look },
     });
     const handler = handlers[verb] as (args: object, call: object) => Promise<unknown>;
