@@ -64,26 +64,21 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
-    together: journal.together,
     rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
-    perform: performNow,
+    ...{ together: journal.together, perform: performNow },
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline, jobs);
   siteMetrics(registry, site);
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
-  const perform = measured(
-    afterSettled(
-      rooms,
-      performer<CentralVerbs>({
-        ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
-        supports: () => true,
-        questions: siteQuestions({ site, may, table: centralVerbs }),
-        audit: trail.add,
-        here: { driver: 'site', host: config.jid },
-        limits: config.limits,
-      }),
-    ),
-  );
+  const performed = performer<CentralVerbs>({
+    ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
+    supports: () => true,
+    questions: siteQuestions({ site, may, table: centralVerbs }),
+    audit: trail.add,
+    here: { driver: 'site', host: config.jid },
+    limits: config.limits,
+  });
+  const perform = measured(afterSettled(rooms, performed));
   const offer = offersOf({
     site,
     table: centralVerbs,

@@ -80,18 +80,6 @@ export function centralJournal(
       .where('id', '=', request.operation)
       .executeTakeFirst();
 
-  const ending =
-    ({ requester, operation, verb }: Request, recorded: Recorded, audit: AuditRecord, at = time()): Writes =>
-    async (transaction) => {
-      await transaction
-        .updateTable('operations')
-        .set({ recorded: JSON.stringify(keptOf(verb, recorded)), ended_at: at })
-        .where('requester', '=', requester.bareJid)
-        .where('id', '=', operation)
-        .execute();
-      await trail.append(transaction, audit);
-    };
-
   return {
     flush,
     find: async (request, args) => {
@@ -124,16 +112,17 @@ export function centralJournal(
       const recorded: Recorded = { outcome: 'done', value };
       const row = rowOf(centralVerbs, request.verb);
       const audit = auditRecord(request, row, args, recorded, { beganAt, endedAt: now() });
-      await ending(request, recorded, audit)(transaction);
+      await ending(trail, request, recorded, audit, time())(transaction);
       under.ended = true;
     },
     end: async (request: Request, recorded: Recorded, audit: AuditRecord) => {
       const { verb } = request;
+      const at = time();
       const under = begun.get(keyOf(request));
       begun.delete(keyOf(request));
       // It failed where the transaction did, or where it took so long that nobody waited for it.
       if (under?.ended && (recorded.outcome === 'done' || (await find(request))?.recorded)) return;
-      const write = (): Promise<void> => writer.write(ending(request, recorded, audit));
+      const write = (): Promise<void> => writer.write(ending(trail, request, recorded, audit, at));
       try {
         await write();
       } catch (error) {
@@ -157,3 +146,16 @@ export function centralJournal(
       }),
   };
 }
+
+const ending =
+  (trail: AuditTrail, request: Request, recorded: Recorded, audit: AuditRecord, at: string): Writes =>
+  async (transaction) => {
+    const { requester, operation, verb } = request;
+    await transaction
+      .updateTable('operations')
+      .set({ recorded: JSON.stringify(keptOf(verb, recorded)), ended_at: at })
+      .where('requester', '=', requester.bareJid)
+      .where('id', '=', operation)
+      .execute();
+    await trail.append(transaction, audit);
+  };
