@@ -1,4 +1,5 @@
 import { steadyClock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
 import type { ConsoleText } from '#shared/model/console.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { parseConsole, parseConsoleCut } from '#shared/xmpp/console.ts';
