@@ -25,6 +25,7 @@ import { siteMetrics } from './metrics.ts';
 import { maySite, offersOf } from './offers.ts';
 import { servePresences } from './presences.ts';
 import { type FollowedRooms, followRooms } from './roles/follow-rooms.ts';
+import { doers } from './room/doers.ts';
 import { serveRoom } from './room/room.ts';
 import { scheduleRunner } from './schedules/runner.ts';
 import { scheduleStore } from './schedules/store.ts';
@@ -47,6 +48,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const entity = xmppComponent({ domain: config.jid, secret: readSecret(config), service: config.service, log, onBug });
   const may = maySite(site, policies.may);
   const feed = jobFeed();
+  const told = doers(systemClock);
   const api = config.ejabberd && ejabberdApi(config.ejabberd);
   const hosts = enrolmentOf(kept, api, siteDomain(config.jid));
   const rooms = followRooms({ entity, lists: kept.rooms, policies, clock: systemClock, log, onBug });
@@ -64,6 +66,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
+    doers: told,
     rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
     ...{ together: journal.together, perform: performNow },
   });
@@ -98,7 +101,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const room =
     config.room &&
     serveRoom({
-      ...{ entity, room: config.room, site, newId, log, onBug },
+      ...{ entity, room: config.room, site, doers: told, newId, log, onBug },
       offer: offer(entity.bareJid),
       owners: administrators(config),
       onJob: jobs.onJob,

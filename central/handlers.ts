@@ -16,6 +16,7 @@ import type { Enrolment } from './enrolment/enrolment.ts';
 import type { Site } from './inventory/site.ts';
 import type { Together } from './journal/journal.ts';
 import type { PolicyStore } from './roles/policy-store.ts';
+import type { Doers } from './room/doers.ts';
 import type { ScheduleRunner } from './schedules/runner.ts';
 import { auditHandlers } from './verbs/audit.ts';
 import { backupHandlers } from './verbs/backup.ts';
@@ -39,6 +40,8 @@ export interface HandlerDeps {
   may: May;
   entity: Entity;
   feed: JobFeed;
+  /** Told who has what done. */
+  doers: Doers;
   hosts: Enrolment;
   contactDeps: ContactDeps;
   schedules: ScheduleRunner;
@@ -56,6 +59,7 @@ export function centralHandlers({
   may,
   entity,
   feed,
+  doers,
   hosts,
   contactDeps,
   policies,
@@ -71,7 +75,7 @@ export function centralHandlers({
   const deps = { site, ask, may };
   return {
     // The agent's answer is held to its row, which perform checks: no type is lost that was there.
-    ...(passedHandlers({ site, ask, feed, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
+    ...(passedHandlers({ site, ask, feed, doers, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
       typeof passedGuestVerbs
     >),
     ...siteHostHandlers(deps),

@@ -22,6 +22,7 @@ import type { Said } from '#shared/xmpp/chat-message.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf } from '#shared/xmpp/jid.ts';
 import { bursts } from './bursts.ts';
+import type { Doers } from './doers.ts';
 import { eventOf } from './events.ts';
 import { muc } from './muc.ts';
 
@@ -30,6 +31,8 @@ export interface RoomDeps {
   room: string;
   /** Bare JIDs of those who own the room, where central makes it. */
   owners: readonly string[];
+  /** Who had what done, by central. */
+  doers: Pick<Doers, 'of'>;
   site: Site;
   offer: Offer;
   onJob(listener: JobListener): () => void;
@@ -70,7 +73,7 @@ export function serveRoom(deps: RoomDeps): { stop(): void } {
   const offs = [
     deps.onRun(({ graph }, before, { run }) => tellRun(graph, before, run)),
     site.onChange((change) => {
-      const event = eventOf(change);
+      const event = eventOf(change, deps.doers.of);
       if (event) gather.add(event);
     }),
     deps.onJob((job) => {

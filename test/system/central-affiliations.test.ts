@@ -170,6 +170,13 @@ describe('roles by affiliation, in a room of a real server', function () {
     await untilStarts('refused', ['agent']);
   });
 
+  it('let the room say who had something done', async () => {
+    await ask(admin, 'guest.suspend', { guest: 'fossil' });
+    await admin.sees('who did it', (stanza) =>
+      /^fossil: paused, by admin@skerry\.test \(host1\)/m.test(stanza.getChildText('body') ?? ''),
+    );
+  });
+
   it('stay as they were known where the room cannot be read any more, and say so', async () => {
     await affiliate('member');
     await untilStarts('allowed');
