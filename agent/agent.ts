@@ -20,7 +20,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { bootMark } from './chains/boot.ts';
 import { coldStart, serveColdStarts } from './chains/cold-start.ts';
 import { type AgentConfig, readPassword } from './config.ts';
-import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
+import { consoleDelivery, dropWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
 import { consoleMarks } from './consoles/marks.ts';
 import type { HypervisorDriver } from './drivers/driver.ts';
@@ -78,7 +78,8 @@ export async function startAgent(
   const kept = settings(database);
   const epoch = nextEpoch(kept, now());
   const entity = entityOf(config, log, onBug);
-  const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
+  const rules = authority(config, { entity, settings: kept, log, onBug });
+  const { may, isCentral } = rules;
   const keepBytes = config.consoleBytes;
   const send = consoleDelivery(entity);
   const marks = consoleMarks(kept);
@@ -106,7 +107,7 @@ export async function startAgent(
   serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
   serveDisco({ entity, offer, identity });
   serveAbout(entity, { name: 'Skerry agent', version, now });
-  dropGoneWatchers(entity, consoles);
+  dropWatchers(entity, consoles, rules);
   const presence = servePresence({ entity, inventory, identity, may, onBug });
   const thisHost = (): Host => hostNow({ config, driver, inventory, version });
   if (central) serveProbes({ entity, central, probing: probes, log });
@@ -138,7 +139,7 @@ export async function startAgent(
     endColdStart();
     if (endMetrics) await endMetrics();
     presence.stop();
-    endAuthority();
+    rules.stop();
     if (reports) await reports.stop();
     await jobs.stop();
     await entity.stop();

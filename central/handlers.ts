@@ -14,7 +14,9 @@ import type { Chains } from './chains/chains.ts';
 import type { Backups } from './database/backup.ts';
 import type { Enrolment } from './enrolment/enrolment.ts';
 import type { Site } from './inventory/site.ts';
+import type { Together } from './journal/journal.ts';
 import type { PolicyStore } from './roles/policy-store.ts';
+import type { Doers } from './room/doers.ts';
 import type { ScheduleRunner } from './schedules/runner.ts';
 import { auditHandlers } from './verbs/audit.ts';
 import { backupHandlers } from './verbs/backup.ts';
@@ -23,7 +25,7 @@ import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { passedHandlers } from './verbs/passed.ts';
-import { roleHandlers } from './verbs/role.ts';
+import { type RoleDeps, roleHandlers } from './verbs/role.ts';
 import { scheduleHandlers } from './verbs/schedule.ts';
 import { placedHandlers, siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
 import { tagHandlers } from './verbs/tag.ts';
@@ -31,10 +33,15 @@ import { tagHandlers } from './verbs/tag.ts';
 export interface HandlerDeps {
   site: Site;
   policies: PolicyStore;
+  /** Writes an outcome with the change that it is of. */
+  together: Together;
+  rooms: RoleDeps['rooms'];
   jobs: JobRunner;
   may: May;
   entity: Entity;
   feed: JobFeed;
+  /** Told who has what done. */
+  doers: Doers;
   hosts: Enrolment;
   contactDeps: ContactDeps;
   schedules: ScheduleRunner;
@@ -52,9 +59,12 @@ export function centralHandlers({
   may,
   entity,
   feed,
+  doers,
   hosts,
   contactDeps,
   policies,
+  together,
+  rooms,
   schedules,
   trail,
   backups,
@@ -65,21 +75,21 @@ export function centralHandlers({
   const deps = { site, ask, may };
   return {
     // The agent's answer is held to its row, which perform checks: no type is lost that was there.
-    ...(passedHandlers({ site, ask, feed, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
+    ...(passedHandlers({ site, ask, feed, doers, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
       typeof passedGuestVerbs
     >),
     ...siteHostHandlers(deps),
     ...siteGuestHandlers(deps),
-    ...tagHandlers(site),
+    ...tagHandlers(site, together),
     ...placedHandlers(deps),
-    ...enrolmentHandlers(hosts),
+    ...enrolmentHandlers(hosts, together),
     ...contactHandlers(contactDeps),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
-    ...roleHandlers({ policies, site, table: centralVerbs }),
-    ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, now: Date.now }),
+    ...roleHandlers({ policies, site, table: centralVerbs, rooms, together }),
+    ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, together, now: Date.now }),
     ...auditHandlers({ trail, table: centralVerbs }),
     ...backupHandlers(backups),
-    ...chainHandlers({ chains, now: Date.now }),
+    ...chainHandlers({ chains, together, now: Date.now }),
   };
 }
