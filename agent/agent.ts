@@ -20,7 +20,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { bootMark } from './chains/boot.ts';
 import { coldStart, serveColdStarts } from './chains/cold-start.ts';
 import { type AgentConfig, readPassword } from './config.ts';
-import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
+import { consoleDelivery, dropWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
 import { consoleMarks } from './consoles/marks.ts';
 import type { HypervisorDriver } from './drivers/driver.ts';
@@ -33,7 +33,7 @@ import { driverFor } from './hypervisor.ts';
 import { type Inventory, inventory as inventoryOf } from './inventory/inventory.ts';
 import { jobTable } from './jobs/job-table.ts';
 import { openDatabase } from './journal/database.ts';
-import { agentJournal } from './journal/journal.ts';
+import { type AgentJournal, agentJournal } from './journal/journal.ts';
 import { recover } from './journal/recover.ts';
 import { nextEpoch, settings } from './journal/settings.ts';
 import { hostMetrics } from './metrics.ts';
@@ -82,7 +82,8 @@ export async function startAgent(
   const epoch = nextEpoch(kept, now());
   const entity = entityOf(config, log, onBug);
   const nets = networking(config, { run, settings: kept, clock: systemClock, log, onBug });
-  const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
+  const rules = authority(config, { entity, settings: kept, log, onBug });
+  const { may, isCentral } = rules;
   const { host, central, limits, consoleBytes: keepBytes } = config;
   const send = consoleDelivery(entity);
   const marks = consoleMarks(kept);
@@ -110,7 +111,7 @@ export async function startAgent(
   serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
   serveDisco({ entity, offer, identity });
   serveAbout(entity, { name: 'Skerry agent', version, now });
-  dropGoneWatchers(entity, consoles);
+  dropWatchers(entity, consoles, rules);
   const presence = servePresence({ entity, inventory, identity, may, onBug });
   const thisHost = (): Host => hostNow({ config, driver, inventory, version });
   if (central) serveProbes({ entity, central, probing: probes, log });
@@ -136,17 +137,15 @@ export async function startAgent(
       });
   });
   begun.catch(onBug);
-  const prune = (): void => journal.prune(new Date(now() - config.keepDays * DAY_MS).toISOString());
-  prune();
-  const pruning = setInterval(prune, DAY_MS);
+  const endPruning = pruning(journal, config.keepDays);
   await connected(entity, log);
 
   return async () => {
-    clearInterval(pruning);
+    endPruning();
     endColdStart();
     if (endMetrics) await endMetrics();
     presence.stop();
-    endAuthority();
+    rules.stop();
     if (reports) await reports.stop();
     await jobs.stop();
     await entity.stop();
@@ -159,6 +158,14 @@ export async function startAgent(
     journal.flush();
     database.close();
   };
+}
+
+/** Once a day, what ended long ago is forgotten. Returns what ends that. */
+function pruning(journal: Pick<AgentJournal, 'prune'>, keepDays: number): () => void {
+  const prune = (): void => journal.prune(new Date(Date.now() - keepDays * DAY_MS).toISOString());
+  prune();
+  const timer = setInterval(prune, DAY_MS);
+  return () => clearInterval(timer);
 }
 
 function probesOf(

@@ -11,19 +11,24 @@ import { performer } from '#shared/verb/perform.ts';
 import type { AuditRecord, Perform } from '#shared/verb/request.ts';
 import { type CentralVerbs, centralVerbs } from '#shared/verbs/central.ts';
 import { xmppComponent } from '#shared/xmpp/connection/component.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
+import { bareOf } from '#shared/xmpp/jid.ts';
 import { serveJoins } from '#shared/xmpp/join.ts';
 import { serveReports } from '#shared/xmpp/report.ts';
-import { jobFeed } from './agents/job-feed.ts';
+import { type JobFeed, jobFeed } from './agents/job-feed.ts';
 import { siteChains } from './chains/chains.ts';
 import { type CentralConfig, readSecret, siteDomain } from './config.ts';
 import { enrolment } from './enrolment/enrolment.ts';
 import { serveEvents } from './events/events.ts';
 import { centralHandlers } from './handlers.ts';
+import type { Site } from './inventory/site.ts';
 import { type Kept, openKept } from './kept.ts';
 import { siteMetrics } from './metrics.ts';
 import { siteNetworks } from './networks/networks.ts';
 import { maySite, offersOf } from './offers.ts';
 import { servePresences } from './presences.ts';
+import { type FollowedRooms, followRooms } from './roles/follow-rooms.ts';
+import { doers } from './room/doers.ts';
 import { serveRoom } from './room/room.ts';
 import { scheduleRunner } from './schedules/runner.ts';
 import { scheduleStore } from './schedules/store.ts';
@@ -46,9 +51,11 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const entity = xmppComponent({ domain: config.jid, secret: readSecret(config), service: config.service, log, onBug });
   const may = maySite(site, policies.may);
   const feed = jobFeed();
+  const told = doers(systemClock);
   const api = config.ejabberd && ejabberdApi(config.ejabberd);
   const hosts = enrolmentOf(kept, api, siteDomain(config.jid));
-  const presences = servePresences({ entity, kept, may, api, log, onBug });
+  const rooms = followRooms({ entity, lists: kept.rooms, policies, clock: systemClock, log, onBug });
+  const presences = servePresences({ entity, kept, may, settled: rooms.settled, api, log, onBug });
   const performNow: Perform = (request) => perform(request);
   const schedules = scheduleRunner({
     loaded: kept.schedules,
@@ -64,21 +71,22 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
     networks,
-    perform: performNow,
+    doers: told,
+    rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
+    ...{ together: journal.together, perform: performNow },
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline, jobs);
   siteMetrics(registry, site);
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
-  const perform = measured(
-    performer<CentralVerbs>({
-      ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
-      supports: () => true,
-      questions: siteQuestions({ site, may, table: centralVerbs }),
-      audit: trail.add,
-      here: { driver: 'site', host: config.jid },
-      limits: config.limits,
-    }),
-  );
+  const performed = performer<CentralVerbs>({
+    ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
+    supports: () => true,
+    questions: siteQuestions({ site, may, table: centralVerbs }),
+    audit: trail.add,
+    here: { driver: 'site', host: config.jid },
+    limits: config.limits,
+  });
+  const perform = measured(afterSettled(rooms, performed));
   const offer = offersOf({
     site,
     table: centralVerbs,
@@ -89,18 +97,15 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     networks: () => networks.state,
   });
 
-  serveReports(entity, async (from, report) => {
-    await site.take(from, report);
-    const host = site.hostByJid(from);
-    if (host) feed.heard(host.name, report.jobs);
-  });
+  takeReports(entity, site, feed);
   serveJoins(entity, hosts.join);
   const endSurfaces = serveSurfaces({ entity, site, offer, may, jobs, version, now, newId, onBug });
   const room =
     config.room &&
     serveRoom({
-      ...{ entity, room: config.room, site, newId, log, onBug },
+      ...{ entity, room: config.room, site, doers: told, newId, log, onBug },
       offer: offer(entity.bareJid),
+      owners: administrators(config),
       onJob: jobs.onJob,
       onRun: (listener) => chains.runs.onStep(listener),
       clock: systemClock,
@@ -121,6 +126,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     chains.stop();
     networks.stop();
     presences.stop();
+    rooms.stop();
     if (room) room.stop();
     if (events) events.stop();
     endSurfaces();
@@ -128,6 +134,28 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     await entity.stop();
     await kept.close();
   };
+}
+
+/** Whoever was put out of a room while central was away is let nothing by what was known before. */
+const afterSettled =
+  ({ settled }: FollowedRooms, perform: Perform): Perform =>
+  async (request) => {
+    await settled();
+    return perform(request);
+  };
+
+/** Those whom the configuration makes administrators of everything, by their own JIDs. */
+const administrators = ({ policy }: CentralConfig): string[] =>
+  policy.grants.flatMap(({ role, jid, guests, hosts, tags }) =>
+    role === 'admin' && jid?.includes('@') && !(guests ?? hosts ?? tags) ? [bareOf(jid)] : [],
+  );
+
+function takeReports(entity: Entity, site: Site, feed: JobFeed): void {
+  serveReports(entity, async (from, report) => {
+    await site.take(from, report);
+    const host = site.hostByJid(from);
+    if (host) feed.heard(host.name, report.jobs);
+  });
 }
 
 const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: string) =>

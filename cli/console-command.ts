@@ -1,7 +1,8 @@
 import { steadyClock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
 import type { ConsoleText } from '#shared/model/console.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import { parseConsole } from '#shared/xmpp/console.ts';
+import { parseConsole, parseConsoleCut } from '#shared/xmpp/console.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sameJid } from '#shared/xmpp/jid.ts';
 import { agentAt, ask, type HostAt } from './asking.ts';
@@ -60,7 +61,10 @@ async function attach(entity: Entity, host: HostAt, guest: string): Promise<void
   };
   const keeping = keepWatching({ entity, renew, note, clock: steadyClock });
   const off = entity.onMessage((message) => {
-    const chunk = sameJid(message.attrs.from ?? '', agentAt(host)) ? parseConsole(message) : undefined;
+    if (!sameJid(message.attrs.from ?? '', agentAt(host))) return;
+    if (parseConsoleCut(message) === guest)
+      keeping.failed(new Failure('not-permitted', { requester: entity.bareJid, verb: `console.watch ${guest}` }));
+    const chunk = parseConsole(message);
     if (chunk?.guest === guest) stream.chunk(chunk).catch(keeping.failed);
   });
   try {
