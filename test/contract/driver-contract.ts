@@ -4,6 +4,7 @@ import { definitionContract } from './definition-contract.ts';
 import type { DriverHarness } from './driver-harness.ts';
 import { guestAgentContract } from './guest-agent-contract.ts';
 import { lifecycleContract } from './lifecycle-contract.ts';
+import { parameterContract } from './parameter-contract.ts';
 import { scene } from './scene.ts';
 import { settingContract } from './setting-contract.ts';
 import { waitingContract } from './waiting-contract.ts';
@@ -21,6 +22,7 @@ export function driverContract(name: string, makeHarness: () => Promise<DriverHa
     lifecycleContract(stage);
     definitionContract(stage);
     settingContract(stage);
+    parameterContract(stage);
     watchContract(stage);
     consoleContract(stage);
     guestAgentContract(stage);

@@ -1,4 +1,5 @@
 import type { GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { BootParameter } from '#shared/model/boot-parameter.ts';
 
 /** What a guest's definition is asked to say; each driver's harness writes it in its own language. */
 export interface GuestWanted {
@@ -33,6 +34,12 @@ export interface DriverHarness {
 
   /** Whether a guest that has come up has an agent inside that answers. */
   hasGuestAgent: boolean;
+
+  /** Whether a guest of `definition` can be given boot parameters. */
+  takesParameters: boolean;
+
+  /** Typed on the console of a guest that has come up, it shows what came to it of them, up to `end`. */
+  parametersInside?: { type: string; end: string; read(shown: string): BootParameter[] };
 
   /** What belongs to the driver and is still there: processes, sessions, open files. Empty after `driver.close()`. */
   leftovers(): Promise<string[]>;

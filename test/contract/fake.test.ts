@@ -18,6 +18,7 @@ driverContract('fake', async (): Promise<DriverHarness> => {
     bootMsMax: 30,
     console: { type: 'uname\r', shows: 'Fake', up: ':~# ' },
     hasGuestAgent: true,
+    takesParameters: true,
     leftovers: async () => Array.from({ length: world.watchers }, (_, index) => `watch ${index}`),
     restart: async () => {
       world.goAway();

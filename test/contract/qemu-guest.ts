@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict';
 import { chmod, copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { documentOf, el, xmlText } from '#agent/drivers/libvirt/xml.ts';
 import { buildGuest, GUEST_MARKER } from '#provisioning/guest/build.ts';
+import { kernelWord } from '#shared/model/boot-parameter.ts';
 import type { DriverHarness, GuestWanted } from './driver-harness.ts';
 
 /** A kernel and a first root that any user may read. */
@@ -25,6 +27,26 @@ export const GUEST_CONSOLE: NonNullable<DriverHarness['console']> = {
   up: GUEST_MARKER,
   type: '\recho $((40 + 2))-answered\r',
   shows: '42-answered',
+};
+
+const FILES = '/sys/firmware/qemu_fw_cfg/by_name/opt/org.skerry';
+/**
+ * What is in the files of fw_cfg, and in the words of the command line: of each parameter the same. Values are shown in base64, since a
+ * console may break lines and change bytes.
+ */
+export const GUEST_PARAMETERS: NonNullable<DriverHarness['parametersInside']> = {
+  type: `\rfor f in $(ls ${FILES}); do echo "<$f $(base64 -w0 ${FILES}/$f/raw) $(base64 -w0 /proc/cmdline)>"; done; echo end-$((40 + 2))\r`,
+  end: 'end-42',
+  read: (shown) =>
+    [...shown.replace(/[\r\n]/g, '').matchAll(/<([\w.]+) ([\w+/=]+) ([\w+/=]+)>/g)]
+      .map(([, name = '', file = '', line = '']) => {
+        const parameter = { name, value: Buffer.from(file, 'base64').toString() };
+        const commandLine = Buffer.from(line, 'base64').toString().trim();
+        assert.match(commandLine, /^console=ttyS0 panic=-1 quiet /, 'the own command line is kept');
+        assert.ok(` ${commandLine} `.includes(` ${kernelWord(parameter)} `), commandLine);
+        return parameter;
+      })
+      .toSorted((a, b) => (a.name > b.name ? -1 : 1)),
 };
 
 /** Emulated, it boots within two seconds on a free machine. */

@@ -7,7 +7,13 @@ import { startHost } from '#provisioning/rig/host.ts';
 import { driverContract } from '#test/contract/driver-contract.ts';
 import type { DriverHarness } from '#test/contract/driver-harness.ts';
 import { virshProcesses } from '#test/contract/libvirt-processes.ts';
-import { bootIn, GUEST_BOOT_MS_MAX, GUEST_CONSOLE, qemuDefinition } from '#test/contract/qemu-guest.ts';
+import {
+  bootIn,
+  GUEST_BOOT_MS_MAX,
+  GUEST_CONSOLE,
+  GUEST_PARAMETERS,
+  qemuDefinition,
+} from '#test/contract/qemu-guest.ts';
 
 // A whole host of the rig, with the libvirtd of the system, driven from outside its namespaces.
 driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> => {
@@ -40,6 +46,8 @@ driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> =>
     bootMsMax: GUEST_BOOT_MS_MAX,
     console: GUEST_CONSOLE,
     hasGuestAgent: true,
+    takesParameters: true,
+    parametersInside: GUEST_PARAMETERS,
     leftovers: async () => [...(await virshProcesses(host.uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     close: async () => {
       await driver.close();

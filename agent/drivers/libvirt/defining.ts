@@ -34,7 +34,7 @@ export async function defineGuest(
 }
 
 /** By a file that only we can read: a definition may hold passwords, and a line of virsh would not hold it. */
-async function storeDefinition(ground: Ground, definition: Definition, signal: AbortSignal): Promise<void> {
+export async function storeDefinition(ground: Ground, definition: Definition, signal: AbortSignal): Promise<void> {
   const folder = await mkdtemp(join(ground.stateFolder, 'define-'));
   try {
     const file = join(folder, 'domain.xml');
@@ -63,7 +63,12 @@ export async function readDefinition(ground: Ground, id: GuestId, signal: AbortS
   return dumpxml(ground, id, ['--inactive'], signal);
 }
 
-async function dumpxml(ground: Ground, id: GuestId, flags: readonly string[], signal: AbortSignal): Promise<string> {
+export async function dumpxml(
+  ground: Ground,
+  id: GuestId,
+  flags: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
   checkedId(ground, id);
   try {
     return await ground.virsh.read(['dumpxml', ...flags, id], signal);
