@@ -9,7 +9,11 @@ const FIRST: readonly BootParameter[] = [
   { name: 'altaddr', value: '10.99.0.12' },
   { name: 'after.fact', value: '/x/altnet' },
 ];
-const SECOND: readonly BootParameter[] = [{ name: 'altaddr', value: `it's <so> & 50%, ☃` }];
+const SECOND: readonly BootParameter[] = [
+  { name: 'altaddr', value: 'two words, 50% ☃' },
+  { name: 'odd', value: `it's<so>&,file=/etc/passwd` },
+  { name: 'plain', value: 'x=y#$(z)' },
+];
 
 /** Guests are told things at their start, and forget them at the next. */
 export function parameterContract(stage: Scene): void {
@@ -17,7 +21,9 @@ export function parameterContract(stage: Scene): void {
     stage.driver.startGuest(guest.id, { paused: false, ...(params ? { params } : {}) }, stage.signal());
   const off = (guest: DriverGuest): Promise<void> => stage.driver.poweroffGuest(guest.id, stage.signal());
   const read = (guest: DriverGuest): Promise<BootParameter[]> => stage.driver.readParams(guest.id, stage.signal());
-  const definition = (guest: DriverGuest): Promise<string> => stage.driver.readDefinition(guest.id, stage.signal());
+  /** By lines: a hypervisor may put what it made itself in another place. */
+  const definition = async (guest: DriverGuest): Promise<string[]> =>
+    (await stage.driver.readDefinition(guest.id, stage.signal())).split('\n').sort();
 
   it('gives a guest the boot parameters of each start, and no others', async function () {
     if (!stage.harness.takesParameters) return this.skip();
@@ -31,7 +37,7 @@ export function parameterContract(stage: Scene): void {
     }
     await start(guest);
     await off(guest);
-    assert.equal(await definition(guest), before, 'nothing is left in the definition');
+    assert.deepEqual(await definition(guest), before, 'nothing is left in the definition');
   });
 
   it('leaves alone what runs, where it is asked to start that', async function () {
@@ -41,7 +47,7 @@ export function parameterContract(stage: Scene): void {
     const before = await definition(guest);
     await assert.rejects(start(guest, SECOND), failure('guest-wrong-state'));
     assert.deepEqual(await read(guest), FIRST);
-    assert.equal(await definition(guest), before);
+    assert.deepEqual(await definition(guest), before);
   });
 
   it('does not start a guest that cannot be told, and starts it with nothing to tell', async function () {
@@ -67,10 +73,7 @@ export function parameterContract(stage: Scene): void {
       await reader.shows(serial.up, limit);
       await port.write(Buffer.from(inside.type));
       const shown = await reader.shows(inside.end, limit);
-      assert.deepEqual(
-        inside.read(shown),
-        params.toSorted((a, b) => (a.name > b.name ? -1 : 1)),
-      );
+      assert.deepEqual(inside.read(shown), params);
       await port.close();
       await off(guest);
     }

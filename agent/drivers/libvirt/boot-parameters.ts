@@ -4,7 +4,8 @@
  * Theory of operation: what was put in is noted in the definition's metadata, in a namespace of ours. By that note the next start takes
  * it out again, and leaves all that the person wrote.
  *
- * What can go wrong: somebody has written another command line meanwhile. Where it does not end with our words it is theirs, and
+ * What can go wrong: libvirt (as of 9.0) writes a file's text into QEMU's command line with XML's escapes, and with commas, at which QEMU
+ * reads options of its own, such as `file=`. So what holds one of those characters goes by the command line alone. Somebody has written another command line meanwhile. Where it does not end with our words it is theirs, and
  * stays whole.
  * Source: https://libvirt.org/formatdomain.html (SMBIOS System Information, General metadata), QEMU docs/specs/fw_cfg
  */
@@ -15,6 +16,8 @@ const NAMESPACE = 'urn:skerry:boot:1';
 const FILE_PREFIX = 'opt/org.skerry/';
 /** Linux on x86 cuts off what is beyond (COMMAND_LINE_SIZE, less the end). */
 const COMMAND_LINE_MAX = 2_047;
+/** What does not arrive in a file as it was written. */
+const NOT_IN_FILES = /[,<>&'"]/;
 
 /** Whether a definition is of what runs now. */
 export const isRunning = (text: string): boolean => rootOf(parseXml(text, 'domain')).hasAttribute('id');
@@ -42,6 +45,8 @@ export function withParameters(
   const hasKernel = elementAt(root, 'os', 'kernel') !== undefined;
   if (params.length > 0 && !hasKernel && !hasFwCfg)
     return { problem: 'the host boots no kernel for it, and its hypervisor has no fw_cfg' };
+  const [odd] = hasKernel ? [] : params.filter(({ value }) => NOT_IN_FILES.test(value));
+  if (odd) return { problem: `the value of ${odd.name} has one of , < > & ', which fw_cfg does not take` };
   if (params.length > 0) note(document, root, params);
   if (params.length > 0 && hasKernel) {
     const line = [commandLine(root), ...params.map(kernelWord)].filter((part) => part !== '').join(' ');
@@ -49,7 +54,8 @@ export function withParameters(
       return { problem: `its command line would have ${line.length} characters; ${COMMAND_LINE_MAX} are the most` };
     setCommandLine(document, root, line);
   }
-  if (params.length > 0 && hasFwCfg) addFiles(document, root, params);
+  const files = hasFwCfg ? params.filter(({ value }) => !NOT_IN_FILES.test(value)) : [];
+  if (files.length > 0) addFiles(document, root, files);
   return { text: xmlText(document) };
 }
 

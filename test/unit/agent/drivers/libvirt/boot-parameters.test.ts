@@ -94,6 +94,19 @@ describe('agent/drivers/libvirt: boot parameters in a definition', () => {
     assert.match(JSON.stringify(two), /its command line would have 2053 characters/);
   });
 
+  it('that would be other options of QEMU as files are words alone, or refused', () => {
+    const params = [
+      { name: 'a', value: 'x,file=/etc/shadow' },
+      { name: 'b', value: 'plain' },
+    ];
+    const own = { line: '', isNoted: false };
+    const text = changed(definition(own), params);
+    assert.equal(lineOf(text), 'a=x,file=/etc/shadow b=plain');
+    assert.deepEqual(text.match(/<entry [^>]*>/g), ['<entry name="opt/org.skerry/b">']);
+    const none = withParameters(definition(own, false), params, { hasFwCfg: true });
+    assert.match(JSON.stringify(none), /the value of a has one of/);
+  });
+
   it('leave a command line alone that somebody has written anew', () => {
     const text = changed(definition({ line: 'quiet', isNoted: false }), [{ name: 'a', value: 'b' }]);
     const theirs = text.replace('quiet a=b', 'quiet a=b debug');
