@@ -8,7 +8,7 @@
  * What can go wrong: a host is away. Its answers grow stale, and the engine waits. An answer is of an earlier life of a guest: it
  * carries the mark of its probe, and one with another mark does not count.
  */
-import { isHeardAnew } from '#central/inventory/anew.ts';
+import { isHeardAnew, isOther } from '#central/inventory/anew.ts';
 import type { Site, SiteChange } from '#central/inventory/site.ts';
 import type { GraphNode } from '#shared/chain/compile.ts';
 import type { Fact, Run } from '#shared/chain/run.ts';
@@ -108,7 +108,10 @@ export function probing({ entity, site, clock, log, answered }: ProbingDeps): Pr
     if (change.what === 'guest') {
       // A guest that moved is looked at from its new host.
       if (wanted.size > 0 && change.before?.host.name !== change.after?.host.name) arrangeSoon();
-    } else if (isHeardAnew(change) && sets.has(change.name)) void send(change.name);
+      return;
+    }
+    if (isHeardAnew(change) && sets.has(change.name)) void send(change.name);
+    if (wanted.size > 0 && isOther(change)) arrangeSoon();
   };
 
   serveAnswers(entity, (from, answers) => {
