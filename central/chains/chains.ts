@@ -100,6 +100,6 @@ export function siteChains({ entity, kept, may, feed, log, onBug }: SiteChainsDe
     store: chainStore(database, writer),
     carry: carrier({ site, passed, may, trail, clock }),
     handOut: (book) => handOut({ entity, site, book, clock, log }),
-    probing: (answered) => probing({ entity, site, clock, log, answered }),
+    probing: (answered) => probing({ entity, site, clock, log, answered, onBug }),
   });
 }

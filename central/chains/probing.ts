@@ -19,6 +19,7 @@ import { type Probe, type ProbeAnswer, placedAt } from '#shared/model/probe.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendProbes, serveAnswers } from '#shared/xmpp/probe.ts';
 import { guestAt, hostAt } from './facts.ts';
+import { presenceLooks } from './presence-looks.ts';
 
 export interface ProbingDeps {
   entity: Entity;
@@ -27,6 +28,7 @@ export interface ProbingDeps {
   log: Record<'warn', (fields: object, message: string) => void>;
   /** Something was answered. */
   answered(): void;
+  onBug(error: unknown): void;
 }
 
 /** A node of a run whose readiness is looked at. */
@@ -44,13 +46,14 @@ export interface Probing {
   stop(): void;
 }
 
-interface Seen extends ProbeAnswer {
-  placed: { good: number; from: number; at: number };
-}
+type Seen = Pick<ProbeAnswer, 'since' | 'good' | 'why'> & { placed: { good: number; from: number; at: number } };
+
+/** Stands for central itself where hosts are named: presences are told to nobody else. No host has this name. */
+const CENTRAL = '';
 
 const AGAIN_MS = 5_000;
 
-export function probing({ entity, site, clock, log, answered }: ProbingDeps): Probing {
+export function probing({ entity, site, clock, log, answered, onBug }: ProbingDeps): Probing {
   const wanted = new Map<string, readonly Watched[]>();
   /** By host, then by probe. */
   let sets = new Map<string, Map<string, Probe>>();
@@ -59,7 +62,15 @@ export function probing({ entity, site, clock, log, answered }: ProbingDeps): Pr
   let isDue = false;
   const callOffs = new Map<string, () => void>();
 
+  const own = presenceLooks({
+    ...{ entity, site, clock, onBug },
+    answered: (look) => {
+      seen.set(`${CENTRAL} ${look.id}`, look);
+      answered();
+    },
+  });
   const send = async (name: string): Promise<void> => {
+    if (name === CENTRAL) return own.replace([...(sets.get(CENTRAL)?.values() ?? [])]);
     callOffs.get(name)?.();
     callOffs.delete(name);
     const host = site.findHost(name);
@@ -145,6 +156,7 @@ export function probing({ entity, site, clock, log, answered }: ProbingDeps): Pr
     },
     stop: () => {
       for (const off of offs) off();
+      own.stop();
       for (const callOff of callOffs.values()) callOff();
     },
   };
@@ -159,7 +171,7 @@ function testsByHost(site: Site, node: GraphNode): Map<string, ReadyTest[]> {
   if (!ready || isStateOnly(ready)) return tests;
   const own = hostAt(site, node);
   for (const { from, ...test } of ready.tests) {
-    const host = from ?? own;
+    const host = test.presence === undefined ? (from ?? own) : CENTRAL;
     if (host !== undefined) tests.set(host, [...(tests.get(host) ?? []), test]);
   }
   return tests;

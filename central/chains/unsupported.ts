@@ -10,7 +10,6 @@ function wrongIn({ kind, power, ready }: ChainNode): string[] {
   return [
     ...(kind === 'network' || kind === 'router' || kind === 'export' ? [`${kind}s are not run yet`] : []),
     ...(power ? ['hosts are not switched on and off yet'] : []),
-    ...(tests.some(({ presence }) => presence !== undefined) ? ['presences are not looked at yet'] : []),
     ...(tests.some(({ network }) => network !== undefined) ? ['networks are not looked from yet'] : []),
   ];
 }

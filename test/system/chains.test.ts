@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
+import xml, { type Element } from '@xmpp/xml';
 import { effectsIn } from '#agent/drivers/fake/store.ts';
 import type { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
@@ -297,7 +298,7 @@ describe('chains, carried out by central', function () {
       assert.equal(await codeOf(ask(verb, { chain: 'gird' })), 'chain-not-found');
       assert.equal(await codeOf(ask(verb, { chain: 'grid', part: ['venit'] })), 'chain-node-unknown');
     }
-    const unasked = (args: object): Promise<Failure> =>
+    const unasked = (args: Record<string, unknown>): Promise<Failure> =>
       runVerb(admin.entity, CENTRAL, 'chain.down', centralVerbs['chain.down'], args, {}).then(
         () => assert.fail('it was not asked'),
         (error: Failure) => error,
@@ -329,7 +330,7 @@ describe('chains, carried out by central', function () {
     assert.equal(await codeOf(ask('guest.start', { guest: 'venti', params: ['a=1', 'a=2'] })), 'bad-argument');
     assert.equal(await codeOf(ask('guest.start', { guest: 'venti', params: ['a'] })), 'bad-argument');
     await ask('role.grant', { role: 'operator', jid: 'viewer@skerry.test' });
-    const asOperator = (args: object) =>
+    const asOperator = (args: Record<string, unknown>) =>
       codeOf(ask('guest.start', { guest: 'venti', ...args }, { as: viewer, operation: JSON.stringify(args) }));
     assert.equal(await asOperator({ params: ['init=/bin/sh'] }), 'not-permitted');
     assert.equal(await stateOf('venti'), 'shutoff');
@@ -376,7 +377,7 @@ describe('chains, carried out by central', function () {
       });
     await held();
     const [host1] = hosts as [TestAgent, ...TestAgent[]];
-    await host1.kill9();
+    await host1.stop();
     await until('host1 is lost', async () =>
       ((await ask('host.info', { host: 'host1' })) as { state: string }).state === 'unreachable' ? true : undefined,
     );
@@ -390,6 +391,38 @@ describe('chains, carried out by central', function () {
     assert.equal((await down('outside')).state, 'done');
     await ask('chain.delete', { chain: 'outside' });
     door.close();
+  });
+
+  it('wait for a presence, which a person has to let central see', async () => {
+    await ask('chain.set', {
+      file: `chain: people\nnodes:
+  venti: { host: host1, ready: { presence: venti@${CENTRAL}, every: 200ms } }
+  server: { kind: check, ready: { presence: host2@skerry.test, every: 200ms } }
+  someone: { kind: check, after: [venti, server], ready: { presence: viewer@skerry.test, every: 1s, fresh: 5s, good: 2 } }
+  cpu1: { host: host2, after: [someone], hold: true }\n`,
+    });
+    const why = async (node: string): Promise<string> =>
+      ((await ask('chain.explain', { chain: 'people', node })) as { text: string }).text;
+    await viewer.send(xml('presence'));
+    const job = (await ask('chain.up', { chain: 'people' })) as Job;
+    const isAsked = (stanza: Element): boolean => stanza.attrs.type === 'subscribe' && stanza.attrs.from === CENTRAL;
+    await viewer.sees('that central asks', isAsked);
+    assert.match(await why('venti'), /^venti is ready/);
+    assert.match(await why('someone'), /^someone waits until it answers as ready/);
+    await viewer.send(xml('presence', { to: CENTRAL, type: 'subscribed' }));
+    await until('viewer is seen', async () => (/to be released/.test(await why('cpu1')) ? true : undefined));
+    await viewer.send(xml('presence', { type: 'unavailable' }));
+    await until('viewer has gone', async () =>
+      /^cpu1 waits for someone to be there/.test(await why('cpu1')) ? true : undefined,
+    );
+    await viewer.send(xml('presence'));
+    await until('viewer is back', async () => (/to be released/.test(await why('cpu1')) ? true : undefined));
+    await ask('job.cancel', { job: job.id });
+    await until('the run has ended', async () =>
+      (await codeOf(ask('chain.cancel', { chain: 'people' }))) === 'chain-not-running' ? true : undefined,
+    );
+    assert.equal((await down('people')).state, 'done');
+    await ask('chain.delete', { chain: 'people' });
   });
 
   it('act for those who may, and for nobody else', async () => {
