@@ -57,7 +57,8 @@ export const guestVerbs = {
         .default([])
         .meta({
           title: 'Boot parameters',
-          description: 'NAME=VALUE, one a line. They hold for this start, in place of those of the start before.',
+          description:
+            'NAME=VALUE, one a line, for those who may also use guest define. They hold for this start, in place of those of the start before.',
         }),
     }),
     positional: ['guest'],
