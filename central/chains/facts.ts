@@ -9,7 +9,8 @@ import { isActive } from '#shared/model/guest.ts';
 export function guestAt(site: Site, node: GraphNode): SiteGuest | undefined {
   const { host, tags } = node.spec;
   if (host === undefined && tags.length === 0) return site.find(guestName(node).toLowerCase());
-  const hosts = site.hosts().filter(({ name }) => host === undefined || name === host);
+  const named = host === undefined ? undefined : site.findHost(host);
+  const hosts = host === undefined ? site.hosts() : named ? [named] : [];
   const found = hosts.filter(hasAll(tags)).flatMap((each) => guestOn(site, each, guestName(node)) ?? []);
   return found.find((guest) => guest.host.reach === 'heard') ?? found[0];
 }
@@ -22,7 +23,7 @@ const hasAll =
 
 /** By its name at the hypervisor, or at the site. */
 function guestOn(site: Site, { name, known }: SiteHost, wanted: string): SiteGuest | undefined {
-  const named = [...known.guests].find(([, guest]) => guest.name === wanted);
+  const named = known.guests.entries().find(([, guest]) => guest.name === wanted);
   const contact = (named && site.contactAt(name, named[0])) ?? wanted;
   const guest = site.find(contact);
   return guest?.host.name === name ? guest : undefined;

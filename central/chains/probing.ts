@@ -3,7 +3,7 @@
  *
  * Theory of operation: what all runs want looked at is one set for each host. A host is sent its set when that changes, and when it
  * is heard anew. Its answers are placed by central's own clock. What is seen from several hosts counts as the worst of them (`all`)
- * or the best (`any`).
+ * or the best (`any`). Presences are told to central alone, so central looks at those as if it were one more host.
  *
  * What can go wrong: a host is away. Its answers grow stale, and the engine waits. An answer is of an earlier life of a guest: it
  * carries the mark of its probe, and one with another mark does not count.
@@ -14,12 +14,12 @@ import type { GraphNode } from '#shared/chain/compile.ts';
 import type { Fact, Run } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
-import { isStateOnly, type ReadyTest } from '#shared/model/chain-ready.ts';
-import { type Probe, type ProbeAnswer, placedAt } from '#shared/model/probe.ts';
+import { type Probe, placedAt } from '#shared/model/probe.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendProbes, serveAnswers } from '#shared/xmpp/probe.ts';
-import { guestAt, hostAt } from './facts.ts';
+import { guestAt } from './facts.ts';
 import { presenceLooks } from './presence-looks.ts';
+import { CENTRAL, combined, type Seen, testsByHost } from './sights.ts';
 
 export interface ProbingDeps {
   entity: Entity;
@@ -45,11 +45,6 @@ export interface Probing {
   sightOf(run: Run['id'], node: GraphNode): Pick<Fact, 'probe' | 'why'> | undefined;
   stop(): void;
 }
-
-type Seen = Pick<ProbeAnswer, 'since' | 'good' | 'why'> & { placed: { good: number; from: number; at: number } };
-
-/** Stands for central itself where hosts are named: presences are told to nobody else. No host has this name. */
-const CENTRAL = '';
 
 const AGAIN_MS = 5_000;
 
@@ -163,39 +158,6 @@ export function probing({ entity, site, clock, log, answered, onBug }: ProbingDe
 }
 
 const probeId = (run: string, node: string): string => `${run}/${node}`;
-
-/** What is looked at from where. What nobody says a host for is looked at nowhere, and so never good. */
-function testsByHost(site: Site, node: GraphNode): Map<string, ReadyTest[]> {
-  const tests = new Map<string, ReadyTest[]>();
-  const { ready } = node.spec;
-  if (!ready || isStateOnly(ready)) return tests;
-  const own = hostAt(site, node);
-  for (const { from, ...test } of ready.tests) {
-    const host = test.presence === undefined ? (from ?? own) : CENTRAL;
-    if (host !== undefined) tests.set(host, [...(tests.get(host) ?? []), test]);
-  }
-  return tests;
-}
-
-/** One sight of several hosts' looks. `all`: as good as the worst of them; `any`: as the best. */
-function combined(sights: readonly (Seen | undefined)[], mode: 'all' | 'any'): Pick<Fact, 'probe' | 'why'> | undefined {
-  const there = sights.filter((sight) => sight !== undefined);
-  const bad = there.find(({ good }) => good === 0);
-  const why = bad?.why === undefined ? {} : { why: bad.why };
-  if (mode === 'any') {
-    const best = there.toSorted((a, b) => b.good - a.good)[0];
-    return best && { probe: best.placed, ...(best.good > 0 ? {} : why) };
-  }
-  if (there.length === 0 || there.length < sights.length) return there.length === 0 ? undefined : why;
-  return {
-    probe: {
-      good: Math.min(...there.map(({ placed }) => placed.good)),
-      from: Math.max(...there.map(({ placed }) => placed.from)),
-      at: Math.min(...there.map(({ placed }) => placed.at)),
-    },
-    ...why,
-  };
-}
 
 const sameSet = (a: ReadonlyMap<string, Probe> | undefined, b: ReadonlyMap<string, Probe> | undefined): boolean =>
   JSON.stringify([...(a?.values() ?? [])]) === JSON.stringify([...(b?.values() ?? [])]);

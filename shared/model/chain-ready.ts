@@ -69,7 +69,9 @@ const shape = {
     .optional()
     .meta({ description: 'This JID is available, as central sees it; with a resource, that one.' }),
   command: oneWord(64).optional().meta({ description: 'A command that the host allows by this name exits with 0.' }),
-  from: HostName.optional().meta({ description: 'The host that looks; by default the one of the node.' }),
+  from: HostName.optional().meta({
+    description: 'The host that looks; by default the one of the node, and for a check any that is heard.',
+  }),
   network: oneWord(64).optional().meta({ description: 'The network it is looked at from.' }),
 };
 

@@ -104,7 +104,7 @@ export const ChainNode = z
       .array(line(64).min(1))
       .max(32)
       .default([])
-      .meta({ description: 'Where it may be placed: hosts with all of these.' }),
+      .meta({ description: 'Where it has to be: on a host with all of these tags.' }),
     after: z
       .array(Dependency)
       .max(10_000)
