@@ -33,6 +33,7 @@ import { serveRoom } from './room/room.ts';
 import { scheduleRunner } from './schedules/runner.ts';
 import { scheduleStore } from './schedules/store.ts';
 import { serveSurfaces } from './surfaces.ts';
+import { beforeChainJobs, chainQuestions } from './verbs/chain.ts';
 import { siteQuestions } from './verbs/questions.ts';
 
 const DAY_MS = 86_400_000;
@@ -81,7 +82,8 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const performed = performer<CentralVerbs>({
     ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
     supports: () => true,
-    questions: siteQuestions({ site, may, table: centralVerbs }),
+    questions: { ...siteQuestions({ site, may, table: centralVerbs }), ...chainQuestions(chains.book) },
+    beforeJobs: beforeChainJobs(chains.book),
     audit: trail.add,
     here: { driver: 'site', host: config.jid },
     limits: config.limits,

@@ -47,6 +47,7 @@ export const FAILURES = {
   'guest-exists': ['cancel', 'conflict', 'There is a guest {guest} on {host} already.'],
   'guest-wrong-state': ['cancel', 'conflict', 'The guest {guest} is {state}; {verb} needs it {needed}.'],
   'guest-definition': ['modify', 'not-acceptable', 'The definition cannot be used: {problem}.'],
+  'guest-params': ['cancel', 'not-acceptable', 'The guest {guest} cannot be given boot parameters: {problem}.'],
   'guest-not-stopped': [
     'wait',
     'remote-server-timeout',

@@ -1,4 +1,5 @@
 import type { Mac } from '#shared/model/address.ts';
+import type { BootParameter } from '#shared/model/boot-parameter.ts';
 import type { Guest, GuestForm, GuestState, GuestStats } from '#shared/model/guest.ts';
 import type { Nic, NicWanted } from '#shared/model/nic.ts';
 
@@ -7,7 +8,7 @@ import type { Nic, NicWanted } from '#shared/model/nic.ts';
  *
  * Guests are named by `GuestId` towards the driver: the hypervisor's own stable handle (libvirt: the UUID), never the
  * name that a person typed. A driver throws Failure only: `guest-not-found`, `guest-exists`, `guest-wrong-state`,
- * `guest-definition`, `guest-agent-silent`, `host-command`, `host-output`, `host-timeout`, `host-unreachable`. What it cannot do it leaves out (the optional methods).
+ * `guest-definition`, `guest-params`, `guest-agent-silent`, `host-command`, `host-output`, `host-timeout`, `host-unreachable`. What it cannot do it leaves out (the optional methods).
  * Every method that waits takes a signal, and stops waiting when it fires. Methods return when the hypervisor has done
  * it; what the guest makes of it is seen by `watch` and `readGuest`.
  */
@@ -23,7 +24,17 @@ export interface HypervisorDriver {
   readGuest(id: GuestId, signal: AbortSignal): Promise<DriverGuest>;
   readHost(signal: AbortSignal): Promise<DriverHost>;
 
-  startGuest(id: GuestId, options: { paused: boolean }, signal: AbortSignal): Promise<void>;
+  /**
+   * Start it with these boot parameters, and none that it was given by an earlier start.
+   * @throws Failure guest-params where it takes none
+   */
+  startGuest(
+    id: GuestId,
+    options: { paused: boolean; params?: readonly BootParameter[] },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** The boot parameters that `startGuest` gave what runs now; none while it is off. */
+  readParams(id: GuestId, signal: AbortSignal): Promise<BootParameter[]>;
   /** Ask; do not wait for the guest. `again` is the n-th time of asking, so that another way may be tried. */
   shutdownGuest(id: GuestId, options: { again: number }, signal: AbortSignal): Promise<void>;
   poweroffGuest(id: GuestId, signal: AbortSignal): Promise<void>;

@@ -2,6 +2,7 @@ import type { ConsoleKeeper } from '#agent/consoles/keeper.ts';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import { Failure } from '#shared/errors.ts';
+import { parameterOf } from '#shared/model/boot-parameter.ts';
 import { type Guest, GuestForm, type GuestState } from '#shared/model/guest.ts';
 import type { Asking, Questions } from '#shared/verb/confirm.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
@@ -51,11 +52,12 @@ export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
             deps.may(requester, 'guest.info', { guest: guest.name }),
         ),
     'guest.info': async ({ guest }) => inventory.guest(guest),
-    'guest.start': ({ guest, paused }, call) =>
+    'guest.start': ({ guest, paused, params }, call) =>
       change(guest, OFF, call, async (found) => {
         await marked(deps, found, call.signal);
-        await driver.startGuest(found.uuid, { paused }, call.signal);
+        await driver.startGuest(found.uuid, { paused, params: params.map(parameterOf) }, call.signal);
       }),
+    'guest.params': async ({ guest }, { signal }) => driver.readParams(inventory.guest(guest).uuid, signal),
     'guest.shutdown': (args, call) => shutDown(deps, args, call),
     'guest.poweroff': ({ guest }, call) =>
       change(guest, ON, call, ({ uuid }) => driver.poweroffGuest(uuid, call.signal)),

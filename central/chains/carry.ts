@@ -12,7 +12,7 @@ import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { rowOf } from '#shared/verb/verb.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
-import { guestAt } from './facts.ts';
+import { guestAt, noGuest } from './facts.ts';
 
 export interface CarryDeps {
   site: Site;
@@ -42,7 +42,7 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
   const oneTry = async (node: GraphNode, action: Action, requester: string, signal: AbortSignal): Promise<Ended> => {
     const target = guestAt(site, node);
     const { operation } = action;
-    if (!target) return { ok: operation.verb === 'stop', problem: 'there is no such guest' };
+    if (!target) return { ok: operation.verb === 'stop', problem: noGuest(site, node) };
     const { verb, args: given } = guestVerbOf(operation, node.spec);
     const asker = { bareJid: requester, fullJid: requester };
     if (!may(asker, verb, { guest: target.contact }))

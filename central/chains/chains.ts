@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { agentCaller } from '#central/agents/caller.ts';
 import type { JobFeed } from '#central/agents/job-feed.ts';
+import { isOther } from '#central/inventory/anew.ts';
 import type { Site, SiteChange } from '#central/inventory/site.ts';
 import type { Kept } from '#central/kept.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { passedHandlers } from '#central/verbs/passed.ts';
+import type { GraphNode } from '#shared/chain/compile.ts';
 import { type Clock, systemClock } from '#shared/clock.ts';
 import type { May } from '#shared/verb/policy.ts';
 import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { ChainBook, type KnownChain } from './book.ts';
 import { carrier } from './carry.ts';
+import { hostAt } from './facts.ts';
 import { handOut } from './handing-out.ts';
 import { type NetworkNodes, networkNodes } from './network-nodes.ts';
 import { type Probing, probing } from './probing.ts';
@@ -59,8 +62,8 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
   await book.load(onBug);
   await runs.resume();
   const offChange = site.onChange((change) => {
-    if (change.what === 'guest' || change.before?.reach !== change.after?.reach) runs.nudge();
-    if (isBack(change)) autostart(({ graph }) => graph.nodes.some(({ spec }) => spec.host === change.name));
+    if (change.what === 'guest' || isOther(change)) runs.nudge();
+    if (isBack(change)) autostart(({ graph }) => graph.nodes.some(isAt(site, change.name)));
   });
   const offNetworks = deps.networks.onChange(() => runs.nudge());
   autostart(() => true);
@@ -78,6 +81,12 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
     },
   };
 }
+
+/** Whether a node is that host, or on it. */
+const isAt =
+  (site: Site, host: string) =>
+  (node: GraphNode): boolean =>
+    node.spec.kind !== 'group' && node.spec.kind !== 'check' && hostAt(site, node) === host;
 
 /** Whether a host is heard after a silence. */
 const isBack = (change: SiteChange): change is Extract<SiteChange, { what: 'host' }> =>

@@ -1,23 +1,54 @@
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
 import type { Graph, GraphNode } from '#shared/chain/compile.ts';
 import type { Fact } from '#shared/chain/run.ts';
 import { isActive } from '#shared/model/guest.ts';
 
-/** The guest of a node: on the host that it names, or wherever it is. */
-export function guestAt(site: Site, { name, spec }: GraphNode): SiteGuest | undefined {
-  const wanted = spec.guest ?? name;
-  if (spec.host === undefined) return site.find(wanted.toLowerCase());
-  const { host } = spec;
-  const contact = site.contactsAt(host).find((each) => {
-    const guest = site.find(each);
-    return guest?.host.name === host && (guest.guest.name === wanted || guest.contact === wanted);
-  });
-  return contact === undefined ? undefined : site.find(contact);
+/**
+ * The guest of a node: on the host that it names; on a host that has all of its tags, the first by name that is heard; or wherever it is.
+ */
+export function guestAt(site: Site, node: GraphNode): SiteGuest | undefined {
+  const { host, tags } = node.spec;
+  if (host === undefined && tags.length === 0) return site.find(guestName(node).toLowerCase());
+  const named = host === undefined ? undefined : site.findHost(host);
+  const hosts = host === undefined ? site.hosts() : named ? [named] : [];
+  const found = hosts.filter(hasAll(tags)).flatMap((each) => guestOn(site, each, guestName(node)) ?? []);
+  return found.find((guest) => guest.host.reach === 'heard') ?? found[0];
 }
 
-/** The host that looks for a node unless its tests name another, and that is waited for while it is silent. */
-export const hostAt = (site: Site, node: GraphNode): string | undefined =>
-  node.spec.kind === 'host' ? (node.spec.host ?? node.name) : (node.spec.host ?? guestAt(site, node)?.host.name);
+const guestName = ({ name, spec }: GraphNode): string => spec.guest ?? name;
+const hasAll =
+  (tags: readonly string[]) =>
+  (host: SiteHost): boolean =>
+    tags.every((tag) => host.tags.includes(tag));
+
+/** By its name at the hypervisor, or at the site. */
+function guestOn(site: Site, { name, known }: SiteHost, wanted: string): SiteGuest | undefined {
+  const named = known.guests.entries().find(([, guest]) => guest.name === wanted);
+  const contact = (named && site.contactAt(name, named[0])) ?? wanted;
+  const guest = site.find(contact);
+  return guest?.host.name === name ? guest : undefined;
+}
+
+/** Why a node has no guest. */
+export function noGuest(site: Site, node: GraphNode): string {
+  const { tags } = node.spec;
+  if (tags.length === 0) return 'there is no such guest';
+  const words = `${tags.length === 1 ? 'the tag' : 'all of the tags'} ${tags.join(', ')}`;
+  if (!site.hosts().some(hasAll(tags))) return `no host has ${words}`;
+  const elsewhere = site.find(guestName(node).toLowerCase());
+  return elsewhere ? `it is on ${elsewhere.host.name}, which does not have ${words}` : `no host with ${words} has it`;
+}
+
+/**
+ * The host that looks for a node unless its tests name another, and that is waited for while it is silent. What is outside is looked at
+ * from any host: the first by name that is heard.
+ */
+export function hostAt(site: Site, node: GraphNode): string | undefined {
+  const { kind, host } = node.spec;
+  if (kind === 'host') return node.name;
+  if (kind === 'check') return host ?? site.hosts().find(({ reach }) => reach === 'heard')?.name;
+  return host ?? guestAt(site, node)?.host.name;
+}
 
 /** What central knows of each node, without what probes tell. Of a silent host nothing is known: what it said last may not be so. */
 export function stateFacts(site: Site, graph: Graph): Map<string, Fact> {
@@ -41,7 +72,7 @@ function factOf(site: Site, node: GraphNode): Fact | undefined {
   if (name !== undefined && !host) return { state: 'down', why: `there is no host ${name}` };
   if (host && host.reach !== 'heard') return { state: 'unknown', why: `${host.name} is not heard` };
   const guest = guestAt(site, node);
-  if (!guest) return { state: 'down', why: 'there is no such guest' };
+  if (!guest) return { state: 'down', why: noGuest(site, node) };
   const { state } = guest.guest;
   return isActive(state) ? { state: 'up' } : { state: 'down', why: `it is ${state}` };
 }

@@ -3,24 +3,26 @@
  *
  * Theory of operation: what all runs want looked at is one set for each host. A host is sent its set when that changes, and when it
  * is heard anew. Its answers are placed by central's own clock. What is seen from several hosts counts as the worst of them (`all`)
- * or the best (`any`).
+ * or the best (`any`). Presences are told to central alone, so central looks at those as if it were one more host.
  *
  * What can go wrong: a host is away. Its answers grow stale, and the engine waits. An answer is of an earlier life of a guest: it
  * carries the mark of its probe, and one with another mark does not count.
  */
-import { isHeardAnew } from '#central/inventory/anew.ts';
+import { isHeardAnew, isOther } from '#central/inventory/anew.ts';
 import type { Site, SiteChange } from '#central/inventory/site.ts';
 import type { GraphNode } from '#shared/chain/compile.ts';
 import type { Fact, Run } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
-import { isStateOnly, type ReadyTest } from '#shared/model/chain-ready.ts';
-import { type Probe, type ProbeAnswer, placedAt } from '#shared/model/probe.ts';
+import type { ReadyTest } from '#shared/model/chain-ready.ts';
+import { type Probe, placedAt } from '#shared/model/probe.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendProbes, serveAnswers } from '#shared/xmpp/probe.ts';
-import { guestAt, hostAt } from './facts.ts';
+import { guestAt } from './facts.ts';
 import { type Leg, type LegsDeps, legsOf } from './legs.ts';
 import type { NetworkNodes } from './network-nodes.ts';
+import { presenceLooks } from './presence-looks.ts';
+import { CENTRAL, combined, type Seen, testsByHost } from './sights.ts';
 
 export interface ProbingDeps {
   entity: Entity;
@@ -32,6 +34,7 @@ export interface ProbingDeps {
   onBug(error: unknown): void;
   /** Something was answered. */
   answered(): void;
+  onBug(error: unknown): void;
 }
 
 /** A node of a run whose readiness is looked at. */
@@ -49,10 +52,6 @@ export interface Probing {
   stop(): void;
 }
 
-interface Seen extends ProbeAnswer {
-  placed: { good: number; from: number; at: number };
-}
-
 const AGAIN_MS = 5_000;
 
 export function probing({ entity, site, clock, log, answered, networks, onBug }: ProbingDeps): Probing {
@@ -66,8 +65,15 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
 
   const legs = legsOf({ lookFrom: networks.lookFrom, clock, onBug, changed: answered });
   const testsOf = (node: GraphNode) => testsByHost(site, networks.hostOf, node);
-
+  const own = presenceLooks({
+    ...{ entity, site, clock, onBug },
+    answered: (look) => {
+      seen.set(`${CENTRAL} ${look.id}`, look);
+      answered();
+    },
+  });
   const send = async (name: string): Promise<void> => {
+    if (name === CENTRAL) return own.replace([...(sets.get(CENTRAL)?.values() ?? [])]);
     callOffs.get(name)?.();
     callOffs.delete(name);
     const host = site.findHost(name);
@@ -117,7 +123,10 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
     if (change.what === 'guest') {
       // A guest that moved is looked at from its new host.
       if (wanted.size > 0 && change.before?.host.name !== change.after?.host.name) arrangeSoon();
-    } else if (isHeardAnew(change) && sets.has(change.name)) void send(change.name);
+      return;
+    }
+    if (isHeardAnew(change) && sets.has(change.name)) void send(change.name);
+    if (wanted.size > 0 && isOther(change)) arrangeSoon();
   };
 
   serveAnswers(entity, (from, answers) => {
@@ -155,6 +164,7 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
     stop: () => {
       for (const off of offs) off();
       legs.stop();
+      own.stop();
       for (const callOff of callOffs.values()) callOff();
     },
   };
@@ -162,44 +172,10 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
 
 const probeId = (run: string, node: string): string => `${run}/${node}`;
 
-/** What is looked at from where. What nobody says a host for is looked at nowhere, and so never good. */
-function testsByHost(site: Site, hostOf: NetworkNodes['hostOf'], node: GraphNode): Map<string, ReadyTest[]> {
-  const tests = new Map<string, ReadyTest[]>();
-  const { ready } = node.spec;
-  if (!ready || isStateOnly(ready)) return tests;
-  const { kind, host: said } = node.spec;
-  const own = said ?? hostOf(kind, node.name) ?? hostAt(site, node);
-  for (const { from, ...test } of ready.tests) {
-    const host = from ?? own ?? (test.network === undefined ? undefined : hostOf('network', test.network));
-    if (host !== undefined) tests.set(host, [...(tests.get(host) ?? []), test]);
-  }
-  return tests;
-}
-
 const legsIn = (tests: ReadonlyMap<string, readonly ReadyTest[]>): Leg[] =>
   [...tests].flatMap(([host, each]) =>
     each.flatMap(({ network }) => (network === undefined ? [] : [{ network, host }])),
   );
-
-/** One sight of several hosts' looks. `all`: as good as the worst of them; `any`: as the best. */
-function combined(sights: readonly (Seen | undefined)[], mode: 'all' | 'any'): Pick<Fact, 'probe' | 'why'> | undefined {
-  const there = sights.filter((sight) => sight !== undefined);
-  const bad = there.find(({ good }) => good === 0);
-  const why = bad?.why === undefined ? {} : { why: bad.why };
-  if (mode === 'any') {
-    const best = there.toSorted((a, b) => b.good - a.good)[0];
-    return best && { probe: best.placed, ...(best.good > 0 ? {} : why) };
-  }
-  if (there.length === 0 || there.length < sights.length) return there.length === 0 ? undefined : why;
-  return {
-    probe: {
-      good: Math.min(...there.map(({ placed }) => placed.good)),
-      from: Math.max(...there.map(({ placed }) => placed.from)),
-      at: Math.min(...there.map(({ placed }) => placed.at)),
-    },
-    ...why,
-  };
-}
 
 const sameSet = (a: ReadonlyMap<string, Probe> | undefined, b: ReadonlyMap<string, Probe> | undefined): boolean =>
   JSON.stringify([...(a?.values() ?? [])]) === JSON.stringify([...(b?.values() ?? [])]);

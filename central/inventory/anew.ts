@@ -5,3 +5,7 @@ export const isHeardAnew = (change: SiteChange): change is Extract<SiteChange, {
   change.what === 'host' &&
   change.after?.reach === 'heard' &&
   (change.before?.reach !== 'heard' || change.before.known.epoch !== change.after.known.epoch);
+
+/** Whether nodes may be elsewhere, or be heard of or not, by what changed of a host. */
+export const isOther = ({ before, after }: Extract<SiteChange, { what: 'host' }>): boolean =>
+  before?.reach !== after?.reach || before?.tags.join() !== after?.tags.join();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chainOf } from '#central/chains/book.ts';
+import { type ChainBook, chainOf } from '#central/chains/book.ts';
 import type { Chains } from '#central/chains/chains.ts';
 import {
   chainRecord,
@@ -18,9 +18,12 @@ import { svgOf } from '#shared/chain/graph-svg.ts';
 import { planLines } from '#shared/chain/plan-text.ts';
 import type { Run } from '#shared/chain/run.ts';
 import { Failure } from '#shared/errors.ts';
+import type { Questions } from '#shared/verb/confirm.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
+import type { BeforeJobs } from '#shared/verb/perform-deps.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
+import type { CentralVerbs } from '#shared/verbs/central.ts';
 import type { ChainRecord, chainVerbs, RunRecord } from '#shared/verbs/chain.ts';
 
 export interface ChainVerbDeps {
@@ -104,6 +107,32 @@ export function chainHandlers(deps: ChainVerbDeps): Handlers<typeof chainVerbs> 
     },
   };
 }
+
+/** @throws Failure chain-not-found, chain-node-unknown */
+function refuseUnknown(book: ChainBook, { chain, part }: { chain: string; part: readonly string[] }): undefined {
+  const { graph } = book.find(chain);
+  for (const node of part)
+    if (!graph.places.has(node))
+      throw new Failure('chain-node-unknown', { chain, node, hint: didYouMean(node, graph.places.keys()) });
+}
+
+/** Orders of what is not there are refused before there is a job. */
+export const beforeChainJobs = (book: ChainBook): BeforeJobs<Pick<CentralVerbs, 'chain.up' | 'chain.down'>> => ({
+  'chain.up': (args) => refuseUnknown(book, args),
+  'chain.down': (args) => refuseUnknown(book, args),
+});
+
+/** And before anybody is asked, who is told of which chain it is. */
+export const chainQuestions = (book: ChainBook): Questions<Pick<CentralVerbs, 'chain.down' | 'chain.delete'>> => ({
+  'chain.down': ({ chain, part }) => {
+    refuseUnknown(book, { chain, part });
+    return `chain down ${[chain, ...part].join(' ')}`;
+  },
+  'chain.delete': ({ chain }) => {
+    refuseUnknown(book, { chain, part: [] });
+    return `chain delete ${chain}`;
+  },
+});
 
 /** `chain.up` and `chain.down` are jobs that last as long as their run: one that is cancelled cancels it. */
 function orderHandlers({ chains: { runs } }: ChainVerbDeps) {

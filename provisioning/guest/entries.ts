@@ -16,6 +16,7 @@ const MODULES = [
   'button',
   'evdev',
   'ext4',
+  'qemu_fw_cfg',
 ];
 const EMPTY_FOLDERS = ['dev', 'mnt', 'proc', 'root', 'run', 'sys', 'tmp', 'var', 'etc/qemu'];
 const OWN: Readonly<Record<string, string>> = {

@@ -48,6 +48,7 @@ const ONLY: readonly (readonly [key: string, kinds: readonly NodeKind[], has: (n
   ['keep', ['guest', 'host', 'network', 'router', 'export'], (node) => node.keep !== undefined],
   ['power', ['host'], (node) => node.power],
   ['params', ['guest'], (node) => Object.keys(node.params).length > 0],
+  ['tags', ['guest'], (node) => node.tags.length > 0],
   ['guest', ['guest'], (node) => node.guest !== undefined],
   ['ready', ['guest', 'host', 'network', 'router', 'export', 'check'], (node) => node.ready !== undefined],
   ['host', ['guest', 'network', 'router', 'export', 'check'], (node) => node.host !== undefined],

@@ -55,10 +55,13 @@ export function advance(graph: Graph, run: Run, facts: Facts, now: number): Step
   };
 }
 
-/** The run with its outcome, once every node is where it stays and every operation is answered. */
+/**
+ * The run with its outcome, once every node is where it stays and every operation is answered. One that watches and has nothing left to
+ * keep waits for that too.
+ */
 function ended(step: Stepping, run: Run): Run {
   const { watching: _watching, ...rest } = run;
-  if (!run.outcome && (!run.nodes.every(isSettled) || outstanding(run).length > 0)) return run;
+  if (!run.nodes.every(isSettled) || outstanding(run).length > 0) return run;
   const over: Run = run.outcome ? rest : { ...rest, outcome: outcomeOf(step), endedAt: step.now };
   return keepsWatch(step, over, run.nodes) ? { ...over, watching: true } : over;
 }

@@ -29,7 +29,7 @@ export function sayWait(wait: Wait, now: number): string {
   const since = `, since ${spokenMs(now - wait.since)}`;
   const until = wait.until !== undefined && wait.until > now ? `, for at most ${spokenMs(wait.until - now)} more` : '';
   const after = wait.note ? `; before this: ${wait.note}` : '';
-  return `waits ${WHY[wait.why](listed(wait.on))}${since}${until}${after}.`;
+  return `waits ${forWhat(wait)}${since}${until}${after}.`;
 }
 
 const WHY: Readonly<Record<Wait['why'], (on: string) => string>> = {
@@ -45,6 +45,12 @@ const WHY: Readonly<Record<Wait['why'], (on: string) => string>> = {
   retry: () => 'before it is tried again',
   state: () => 'until it is seen up',
 };
+
+function forWhat({ node, why, on }: Wait): string {
+  if (why !== 'hold' || !on.includes(node)) return WHY[why](listed(on));
+  const groups = on.filter((each) => each !== node);
+  return groups.length === 0 ? 'to be released' : `to be released, and ${WHY.hold(listed(groups))}`;
+}
 
 function listed(names: readonly string[]): string {
   const more = names.length - NAMED_MAX;

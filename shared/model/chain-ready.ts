@@ -64,9 +64,14 @@ const shape = {
   dns: oneWord(253).optional().meta({ description: 'The name resolves.' }),
   agent: z.literal(true).optional().meta({ description: 'The guest agent inside answers.' }),
   console: Pattern.optional().meta({ description: 'A line of the serial console since the start matches.' }),
-  presence: oneWord(1023).optional().meta({ description: 'This JID is available.' }),
+  presence: oneWord(1023)
+    .regex(/^([^@/]+@)?[^@/]+(\/.+)?$/, 'write a JID, such as bob@example.org or bob@example.org/phone')
+    .optional()
+    .meta({ description: 'This JID is available, as central sees it; with a resource, that one.' }),
   command: oneWord(64).optional().meta({ description: 'A command that the host allows by this name exits with 0.' }),
-  from: HostName.optional().meta({ description: 'The host that looks; by default the one of the node.' }),
+  from: HostName.optional().meta({
+    description: 'The host that looks; by default the one of the node, and for a check any that is heard.',
+  }),
   network: oneWord(64).optional().meta({ description: 'The network it is looked at from.' }),
 };
 

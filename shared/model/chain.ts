@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PARAMETERS_MAX, ParameterName, ParameterValue } from './boot-parameter.ts';
 import { Ready } from './chain-ready.ts';
 import { Duration, Timeout } from './duration.ts';
 import { HostName } from './host.ts';
@@ -71,13 +72,6 @@ const Stop = z
   .prefault({})
   .meta({ description: 'How it is stopped.' });
 
-const ParameterName = z
-  .string()
-  .regex(
-    /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/,
-    'a parameter has a name of 1 to 64 of A-Z a-z 0-9 . _ -, and begins with a letter',
-  );
-
 /** How often a node that was lost is started again, and what becomes of those that need it. */
 const Keep = z
   .union(
@@ -110,7 +104,7 @@ export const ChainNode = z
       .array(line(64).min(1))
       .max(32)
       .default([])
-      .meta({ description: 'Where it may be placed: hosts with all of these.' }),
+      .meta({ description: 'Where it has to be: on a host with all of these tags.' }),
     after: z
       .array(Dependency)
       .max(10_000)
@@ -126,7 +120,11 @@ export const ChainNode = z
     }),
     stop: Stop,
     params: z
-      .record(ParameterName, line(1024))
+      .record(ParameterName, ParameterValue)
+      .refine(
+        (params) => Object.keys(params).length <= PARAMETERS_MAX,
+        `a guest takes at most ${PARAMETERS_MAX} parameters`,
+      )
       .default({})
       .meta({ description: 'Boot parameters of the guest, names and values.' }),
     hold: z.boolean().default(false).meta({ description: 'Wait before its start until somebody releases it.' }),

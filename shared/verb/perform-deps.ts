@@ -4,7 +4,7 @@ import type { Questions } from './confirm.ts';
 import type { Handlers } from './handlers.ts';
 import type { May } from './policy.ts';
 import type { AuditRecord, Call, Request } from './request.ts';
-import type { Verb, VerbTable } from './verb.ts';
+import type { ArgsOf, Verb, VerbTable } from './verb.ts';
 
 /** How an operation ended, as it is written down: enough to answer it again. */
 export type Recorded =
@@ -31,6 +31,9 @@ export interface Jobs {
   find(id: string): Job | undefined | Promise<Job | undefined>;
 }
 
+/** @throws Failure why the job would be refused */
+export type BeforeJobs<T extends VerbTable> = { readonly [K in keyof T]?: (args: ArgsOf<T[K]>) => void };
+
 export interface PerformDeps<T extends VerbTable> {
   table: T;
   handlers: Handlers<T>;
@@ -39,6 +42,8 @@ export interface PerformDeps<T extends VerbTable> {
   supports(verb: string): boolean;
   /** What is asked before a verb that may lose work; without one, the verb and what it names are said. */
   questions?: Questions<T>;
+  /** What is looked at before a job is begun: what would be refused anyway is refused at once. */
+  beforeJobs?: BeforeJobs<T>;
   journal: Journal;
   jobs: Jobs;
   /** Take a record for the trail; must neither throw nor wait. Records of changes go through `journal.end`. */

@@ -1,5 +1,5 @@
 import { Failure } from '#shared/errors.ts';
-import type { PerformDeps } from './perform-deps.ts';
+import type { BeforeJobs, PerformDeps } from './perform-deps.ts';
 import type { Call, Request } from './request.ts';
 import type { Verb, VerbTable } from './verb.ts';
 
@@ -14,7 +14,9 @@ export type RunVerb = (request: Request, row: Verb, args: Record<string, unknown
  *
  * @throws Failure verb-timeout; whatever the handler throws; an Error where the answer is not what the row says
  */
-export function verbRunner<T extends VerbTable>(deps: Pick<PerformDeps<T>, 'handlers' | 'jobs'>): RunVerb {
+export function verbRunner<T extends VerbTable>(
+  deps: Pick<PerformDeps<T>, 'handlers' | 'jobs' | 'beforeJobs'>,
+): RunVerb {
   return async (request, row, args) => {
     const handler = (deps.handlers as Readonly<Record<string, unknown>>)[request.verb] as AnyHandler;
     const { verb, requester, surface, operation } = request;
@@ -25,6 +27,7 @@ export function verbRunner<T extends VerbTable>(deps: Pick<PerformDeps<T>, 'hand
     const call: Call = { verb, requester, surface, operation, signal, progress: () => {} };
     const cutOff = (): Failure => (limit.signal.aborted ? timedOut(verb, row) : cutOffBy(request));
     try {
+      if (row.job) (deps.beforeJobs as BeforeJobs<VerbTable> | undefined)?.[verb]?.(args);
       if (row.job) return await deps.jobs.start(call, row, args, (jobCall) => handler(args, jobCall));
       return checkedResult(verb, row, await untilCutOff(handler(args, call), signal, cutOff));
     } finally {

@@ -83,6 +83,11 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
   if (typeof guest === 'string' && !deps.may(requester, verb, { guest })) {
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${guest}` });
   }
+  for (const [name, needed] of Object.entries(row.argNeeds ?? {})) {
+    if (needed === undefined || isBlank(args[name])) continue;
+    if (!deps.may(requester, needed, typeof guest === 'string' ? { guest } : undefined))
+      throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} with ${name}` });
+  }
   const host = row.hostArg ? args[row.hostArg] : undefined;
   if (typeof host === 'string' && !deps.may(requester, verb, { host })) {
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${host}` });
@@ -91,6 +96,8 @@ function admittedBy<T extends VerbTable>(deps: PerformDeps<T>, request: Request,
     throw new Failure('bad-argument', { field: 'operation', problem: `use 1 to ${OPERATION_MAX} characters` });
   return { row, args };
 }
+
+const isBlank = (value: unknown): boolean => value === undefined || (Array.isArray(value) && value.length === 0);
 
 /** The answer that is due. A job lives as long as its operation, so it is there. */
 async function answerOf(

@@ -34,6 +34,8 @@ export interface Verb<Args extends z.ZodObject = z.ZodObject, Result extends z.Z
   hostArg?: keyof z.infer<Args> & string;
   /** The argument that names another verb, which it carries out: where that one may not lose work, nobody is asked. */
   riskArg?: keyof z.infer<Args> & string;
+  /** Arguments that do what another verb does: whoever gives one has to be allowed that verb too. */
+  argNeeds?: Partial<Readonly<Record<keyof z.infer<Args> & string, string>>>;
   /** A call and what it does, for help and docs. */
   example?: string;
 }

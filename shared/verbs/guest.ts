@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BootParameter, PARAMETERS_MAX, ParameterWord, parameterOf } from '#shared/model/boot-parameter.ts';
 import { Guest, GuestForm, GuestRef, GuestState, GuestStats } from '#shared/model/guest.ts';
 import { verb } from '#shared/verb/verb.ts';
 
@@ -42,16 +43,43 @@ export const guestVerbs = {
   }),
   'guest.start': verb({
     summary: 'Start a guest that is shut off.',
+    details:
+      'Boot parameters are words on the command line of a kernel that the host boots for the guest, and files `opt/org.skerry/NAME` of fw_cfg under QEMU.',
     risk: 'change',
     args: oneGuest.extend({
       paused: z.boolean().default(false).meta({ title: 'Paused', description: 'Leave the vCPUs stopped.' }),
+      params: z
+        .array(ParameterWord)
+        .max(PARAMETERS_MAX)
+        .refine((words) => new Set(words.map((word) => parameterOf(word).name)).size === words.length, {
+          error: 'a name is there twice',
+        })
+        .default([])
+        .meta({
+          title: 'Boot parameters',
+          description:
+            'NAME=VALUE, one a line, for those who may also use guest define. They hold for this start, in place of those of the start before.',
+        }),
     }),
     positional: ['guest'],
     guestArg: 'guest',
+    argNeeds: { params: 'guest.define' },
     result: Guest,
-    failures: ['guest-not-found', 'guest-wrong-state', ...hostFailures],
+    failures: ['guest-not-found', 'guest-wrong-state', 'guest-params', ...hostFailures],
     timeoutMs: 60_000,
     example: 'guest start venti',
+  }),
+  'guest.params': verb({
+    summary: 'Show the boot parameters that a guest was started with.',
+    details: 'Those that Skerry gave it, by a chain or by `guest start`; none while it is off.',
+    risk: 'read',
+    args: oneGuest,
+    positional: ['guest'],
+    guestArg: 'guest',
+    result: z.array(BootParameter),
+    failures: ['guest-not-found', ...hostFailures],
+    timeoutMs: 10_000,
+    example: 'guest params venti',
   }),
   'guest.shutdown': verb({
     summary: 'Ask a guest to shut down, and wait until it has.',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'mocha';
-import type { SerialPort } from '#agent/drivers/driver.ts';
-import { failure, type Scene, settled } from './scene.ts';
+import { readerOf } from './console-reader.ts';
+import { failure, type Scene } from './scene.ts';
 
 /** The serial console of a guest is read and typed into, where the driver offers consoles. */
 export function consoleContract(stage: Scene): void {
@@ -53,32 +53,4 @@ export function consoleContract(stage: Scene): void {
       return failure(missing ? 'console-missing' : 'console-closed')(error);
     });
   });
-}
-
-/** What a port has told so far, to be waited for. */
-function readerOf(port: SerialPort) {
-  let text = '';
-  let ended = false;
-  let wake = Promise.withResolvers<void>();
-  const stir = () => {
-    wake.resolve();
-    wake = Promise.withResolvers();
-  };
-  port.onData((chunk) => {
-    text += Buffer.from(chunk).toString('latin1');
-    stir();
-  });
-  port.onEnd(() => {
-    ended = true;
-    stir();
-  });
-  return {
-    async shows(part: string, limit: AbortSignal) {
-      while (!text.includes(part)) await settled(wake.promise, limit, () => `waited for ${part}; read: ${text}`);
-      text = text.slice(text.indexOf(part) + part.length);
-    },
-    async ends(limit: AbortSignal) {
-      while (!ended) await settled(wake.promise, limit, () => `waited for the end; read: ${text}`);
-    },
-  };
 }

@@ -5,6 +5,7 @@ import type { DriverHarness } from './driver-harness.ts';
 import { guestAgentContract } from './guest-agent-contract.ts';
 import { lifecycleContract } from './lifecycle-contract.ts';
 import { nicContract } from './nic-contract.ts';
+import { parameterContract } from './parameter-contract.ts';
 import { scene } from './scene.ts';
 import { settingContract } from './setting-contract.ts';
 import { waitingContract } from './waiting-contract.ts';
@@ -23,6 +24,7 @@ export function driverContract(name: string, makeHarness: () => Promise<DriverHa
     definitionContract(stage);
     settingContract(stage);
     nicContract(stage);
+    parameterContract(stage);
     watchContract(stage);
     consoleContract(stage);
     guestAgentContract(stage);

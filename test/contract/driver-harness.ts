@@ -1,4 +1,5 @@
 import type { GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { BootParameter } from '#shared/model/boot-parameter.ts';
 
 /** What a guest's definition is asked to say; each driver's harness writes it in its own language. */
 export interface GuestWanted {
@@ -36,6 +37,11 @@ export interface DriverHarness {
 
   /** Two bridges that interfaces of a running guest can be put on. Left out where there are none. */
   bridges?: readonly [string, string];
+  /** Whether a guest of `definition` can be given boot parameters. */
+  takesParameters: boolean;
+
+  /** Typed on the console of a guest that has come up, it shows what came to it of them, up to `end`. */
+  parametersInside?: { type: string; end: string; read(shown: string): BootParameter[] };
 
   /** What belongs to the driver and is still there: processes, sessions, open files. Empty after `driver.close()`. */
   leftovers(): Promise<string[]>;

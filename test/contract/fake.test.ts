@@ -19,6 +19,7 @@ driverContract('fake', async (): Promise<DriverHarness> => {
     console: { type: 'uname\r', shows: 'Fake', up: ':~# ' },
     hasGuestAgent: true,
     bridges: ['sk-a', 'sk-b'],
+    takesParameters: true,
     leftovers: async () => Array.from({ length: world.watchers }, (_, index) => `watch ${index}`),
     restart: async () => {
       world.goAway();

@@ -7,7 +7,7 @@ import { driverContract } from './driver-contract.ts';
 import type { DriverHarness } from './driver-harness.ts';
 import { startLibvirtDaemon } from './libvirt-daemon.ts';
 import { virshProcesses } from './libvirt-processes.ts';
-import { bootIn, GUEST_BOOT_MS_MAX, GUEST_CONSOLE, qemuDefinition } from './qemu-guest.ts';
+import { bootIn, GUEST_BOOT_MS_MAX, GUEST_CONSOLE, GUEST_PARAMETERS, qemuDefinition } from './qemu-guest.ts';
 
 driverContract('libvirt, QEMU', async (): Promise<DriverHarness> => {
   const daemon = await startLibvirtDaemon();
@@ -28,6 +28,8 @@ driverContract('libvirt, QEMU', async (): Promise<DriverHarness> => {
     bootMsMax: GUEST_BOOT_MS_MAX,
     console: GUEST_CONSOLE,
     hasGuestAgent: true,
+    takesParameters: true,
+    parametersInside: GUEST_PARAMETERS,
     leftovers: async () => [...(await virshProcesses(uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     restart: () => daemon.restart(),
     close: async () => {

@@ -26,6 +26,7 @@ driverContract('libvirt, its test driver', async (): Promise<DriverHarness> => {
     startsPaused: false,
     bootMsMax: 0,
     hasGuestAgent: false,
+    takesParameters: false,
     leftovers: async () => [...(await virshProcesses(uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     close: async () => {
       await driver.close();

@@ -1,9 +1,11 @@
+import assert from 'node:assert/strict';
 import { chmod, copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootPorts } from '#agent/drivers/libvirt/short-form.ts';
 import { documentOf, el, xmlText } from '#agent/drivers/libvirt/xml.ts';
 import { buildGuest, GUEST_MARKER } from '#provisioning/guest/build.ts';
+import { parameterOf } from '#shared/model/boot-parameter.ts';
 import type { DriverHarness, GuestWanted } from './driver-harness.ts';
 
 /** A kernel and a first root that any user may read. */
@@ -28,6 +30,30 @@ export const GUEST_CONSOLE: NonNullable<DriverHarness['console']> = {
   shows: '42-answered',
 };
 
+const FILES = '/sys/firmware/qemu_fw_cfg/by_name/opt/org.skerry';
+const OWN = 'console=ttyS0 panic=-1 quiet';
+/** Files and command line in base64, since a console may break lines and change bytes. What is in a file has to be a word as well. */
+export const GUEST_PARAMETERS: NonNullable<DriverHarness['parametersInside']> = {
+  type: `\rfor f in $(ls ${FILES}); do echo "<$f $(base64 -w0 ${FILES}/$f/raw)>"; done; echo "<@ $(base64 -w0 /proc/cmdline)>"; echo end-$((40 + 2))\r`,
+  end: 'end-42',
+  read: (shown) => {
+    const told = new Map(
+      [...shown.replace(/[\r\n]/g, '').matchAll(/<([\w.@]+) ([\w+/=]+)>/g)].map(([, name = '', text = '']) => [
+        name,
+        Buffer.from(text, 'base64').toString().trim(),
+      ]),
+    );
+    const line = told.get('@') ?? '';
+    told.delete('@');
+    assert.ok(line.startsWith(`${OWN} `), `the own command line is kept: ${line}`);
+    const words = line.slice(OWN.length + 1).match(/[\w.]+=("[^"]*"|\S+)/g) ?? [];
+    const params = words.map((word) => parameterOf(word.replaceAll('"', '')));
+    for (const [name, value] of told) assert.equal(params.find((each) => each.name === name)?.value, value);
+    for (const { name, value } of params) assert.equal(told.has(name), !/[,<>&']/.test(value), name);
+    return params;
+  },
+};
+
 /** Emulated, it boots within two seconds on a free machine. */
 export const GUEST_BOOT_MS_MAX = 60_000;
 
@@ -49,7 +75,7 @@ export const qemuDefinition = (boot: Boot, log: (name: string) => string) => (wa
           el('type', { arch: 'x86_64', machine: 'q35' }, 'hvm'),
           el('kernel', {}, boot.kernel),
           el('initrd', {}, boot.initrd),
-          el('cmdline', {}, 'console=ttyS0 panic=-1 quiet'),
+          el('cmdline', {}, OWN),
         ),
         el('features', {}, el('acpi')),
         el('cpu', { mode: 'custom', match: 'exact' }, el('model', { fallback: 'forbid' }, 'qemu64')),

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import xml, { type Element } from '@xmpp/xml';
 import { effectsIn } from '#agent/drivers/fake/store.ts';
 import type { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
@@ -176,9 +179,9 @@ describe('chains, carried out by central', function () {
     const job = (await ask('chain.up', { chain: 'grid' })) as Job;
     const told = await until('fossil is held', async () => {
       const { text } = (await ask('chain.explain', { chain: 'grid', node: 'fossil' })) as { text: string };
-      return /is released/.test(text) ? text : undefined;
+      return /to be released/.test(text) ? text : undefined;
     });
-    assert.match(told, /^fossil waits until fossil is released, since \d/);
+    assert.match(told, /^fossil waits to be released, since \d/);
     assert.equal(await codeOf(ask('chain.set', { file: GRID })), 'chain-running');
     const { text: same } = (await ask('chain.show', { chain: 'grid' })) as { text: string };
     assert.equal(await codeOf(ask('chain.set', { file: same })), 'done', 'the same file changes nothing');
@@ -288,6 +291,138 @@ describe('chains, carried out by central', function () {
     );
     assert.equal((await down('grid')).state, 'done');
     await ask('chain.set', { file: GRID });
+  });
+
+  it('are refused at once where they are not there', async () => {
+    for (const verb of ['chain.up', 'chain.down'] as const) {
+      assert.equal(await codeOf(ask(verb, { chain: 'gird' })), 'chain-not-found');
+      assert.equal(await codeOf(ask(verb, { chain: 'grid', part: ['venit'] })), 'chain-node-unknown');
+    }
+    const unasked = (args: Record<string, unknown>): Promise<Failure> =>
+      runVerb(admin.entity, CENTRAL, 'chain.down', centralVerbs['chain.down'], args, {}).then(
+        () => assert.fail('it was not asked'),
+        (error: Failure) => error,
+      );
+    assert.equal((await unasked({ chain: 'gird' })).code, 'chain-not-found');
+    assert.match((await unasked({ chain: 'grid', part: ['venti'] })).message, /chain down grid venti/);
+  });
+
+  it('give guests their boot parameters, for that start alone', async () => {
+    const paramsOf = (guest: string): Promise<unknown> => ask('guest.params', { guest });
+    const params = '{ altaddr: 10.99.0.12, afterfact: "/x/alt net" }';
+    await ask('chain.set', {
+      file: `chain: told\nnodes:\n  venti: { host: host1, params: ${params} }\n  fossil: { after: [venti] }\n`,
+    });
+    assert.equal((await up('told')).state, 'done');
+    assert.deepEqual(await paramsOf('venti'), [
+      { name: 'altaddr', value: '10.99.0.12' },
+      { name: 'afterfact', value: '/x/alt net' },
+    ]);
+    assert.deepEqual(await paramsOf('fossil'), []);
+    assert.equal((await down('told')).state, 'done');
+    assert.deepEqual(await paramsOf('venti'), []);
+    await ask('guest.start', { guest: 'venti', params: ['altaddr=10.99.0.13'] });
+    assert.deepEqual(await paramsOf('venti'), [{ name: 'altaddr', value: '10.99.0.13' }]);
+    await ask('guest.poweroff', { guest: 'venti' });
+    await ask('guest.start', { guest: 'venti' });
+    assert.deepEqual(await paramsOf('venti'), []);
+    await ask('guest.poweroff', { guest: 'venti' });
+    assert.equal(await codeOf(ask('guest.start', { guest: 'venti', params: ['a=1', 'a=2'] })), 'bad-argument');
+    assert.equal(await codeOf(ask('guest.start', { guest: 'venti', params: ['a'] })), 'bad-argument');
+    await ask('role.grant', { role: 'operator', jid: 'viewer@skerry.test' });
+    const asOperator = (args: Record<string, unknown>) =>
+      codeOf(ask('guest.start', { guest: 'venti', ...args }, { as: viewer, operation: JSON.stringify(args) }));
+    assert.equal(await asOperator({ params: ['init=/bin/sh'] }), 'not-permitted');
+    assert.equal(await stateOf('venti'), 'shutoff');
+    assert.equal(await asOperator({}), 'done');
+    await ask('role.revoke', { role: 'operator', jid: 'viewer@skerry.test' });
+    await ask('guest.poweroff', { guest: 'venti' });
+    await ask('chain.delete', { chain: 'told' });
+  });
+
+  it('find guests on hosts with all of their tags', async () => {
+    const failed = async (tags: string): Promise<string> => {
+      await ask('chain.set', { file: `chain: tagged\nnodes: { venti: { tags: [${tags}] } }\n` });
+      const job = await up('tagged');
+      assert.equal(job.outcome, 'chain-failed', job.progress);
+      return job.progress;
+    };
+    assert.match(await failed('ssd'), /venti: no host has the tag ssd/);
+    await ask('host.tag', { host: 'host2', tags: ['ssd', 'near'] });
+    await ask('host.tag', { host: 'host1', tags: ['near'] });
+    assert.match(await failed('ssd, near'), /venti: it is on host1, which does not have all of the tags ssd, near/);
+    await ask('chain.set', {
+      file: 'chain: tagged\nnodes: { venti: { tags: [near] }, cpu1: { tags: [near, ssd] } }\n',
+    });
+    assert.equal((await up('tagged')).state, 'done');
+    assert.deepEqual([await stateOf('venti'), await stateOf('cpu1')], ['running', 'running']);
+    assert.equal((await down('tagged')).state, 'done');
+    await ask('chain.delete', { chain: 'tagged' });
+  });
+
+  it('look from any host that is heard where none is named, and from another when that is lost', async () => {
+    const door = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+    await once(door, 'listening');
+    const { port } = door.address() as AddressInfo;
+    await ask('chain.set', {
+      file: `chain: outside\nnodes:
+  door: { kind: check, ready: { tcp: "127.0.0.1:${port}", every: 200ms, fresh: 1s }, timeout: 1m }
+  cpu1: { host: host2, after: [door], hold: true }\n`,
+    });
+    const job = (await ask('chain.up', { chain: 'outside' })) as Job;
+    const held = (): Promise<true> =>
+      until('cpu1 waits only to be released', async () => {
+        const { text } = (await ask('chain.explain', { chain: 'outside', node: 'cpu1' })) as { text: string };
+        return /to be released/.test(text) ? true : undefined;
+      });
+    await held();
+    const [host1] = hosts as [TestAgent, ...TestAgent[]];
+    await host1.stop();
+    await until('host1 is lost', async () =>
+      ((await ask('host.info', { host: 'host1' })) as { state: string }).state === 'unreachable' ? true : undefined,
+    );
+    await held();
+    await ask('chain.release', { chain: 'outside', nodes: ['cpu1'] });
+    assert.equal((await ended(job)).state, 'done');
+    await host1.start();
+    await until('host1 is back', async () =>
+      ((await ask('host.info', { host: 'host1' })) as { state: string }).state === 'up' ? true : undefined,
+    );
+    assert.equal((await down('outside')).state, 'done');
+    await ask('chain.delete', { chain: 'outside' });
+    door.close();
+  });
+
+  it('wait for a presence, which a person has to let central see', async () => {
+    await ask('chain.set', {
+      file: `chain: people\nnodes:
+  venti: { host: host1, ready: { presence: venti@${CENTRAL}, every: 200ms } }
+  server: { kind: check, ready: { presence: host2@skerry.test, every: 200ms } }
+  someone: { kind: check, after: [venti, server], ready: { presence: viewer@skerry.test, every: 1s, fresh: 5s, good: 2 } }
+  cpu1: { host: host2, after: [someone], hold: true }\n`,
+    });
+    const why = async (node: string): Promise<string> =>
+      ((await ask('chain.explain', { chain: 'people', node })) as { text: string }).text;
+    await viewer.send(xml('presence'));
+    const job = (await ask('chain.up', { chain: 'people' })) as Job;
+    const isAsked = (stanza: Element): boolean => stanza.attrs.type === 'subscribe' && stanza.attrs.from === CENTRAL;
+    await viewer.sees('that central asks', isAsked);
+    assert.match(await why('venti'), /^venti is ready/);
+    assert.match(await why('someone'), /^someone waits until it answers as ready/);
+    await viewer.send(xml('presence', { to: CENTRAL, type: 'subscribed' }));
+    await until('viewer is seen', async () => (/to be released/.test(await why('cpu1')) ? true : undefined));
+    await viewer.send(xml('presence', { type: 'unavailable' }));
+    await until('viewer has gone', async () =>
+      /^cpu1 waits for someone to be there/.test(await why('cpu1')) ? true : undefined,
+    );
+    await viewer.send(xml('presence'));
+    await until('viewer is back', async () => (/to be released/.test(await why('cpu1')) ? true : undefined));
+    await ask('job.cancel', { job: job.id });
+    await until('the run has ended', async () =>
+      (await codeOf(ask('chain.cancel', { chain: 'people' }))) === 'chain-not-running' ? true : undefined,
+    );
+    assert.equal((await down('people')).state, 'done');
+    await ask('chain.delete', { chain: 'people' });
   });
 
   it('act for those who may, and for nobody else', async () => {

@@ -9,7 +9,13 @@ import { type Host, startHost } from '#provisioning/rig/host.ts';
 import { driverContract } from '#test/contract/driver-contract.ts';
 import type { DriverHarness } from '#test/contract/driver-harness.ts';
 import { virshProcesses } from '#test/contract/libvirt-processes.ts';
-import { bootIn, GUEST_BOOT_MS_MAX, GUEST_CONSOLE, qemuDefinition } from '#test/contract/qemu-guest.ts';
+import {
+  bootIn,
+  GUEST_BOOT_MS_MAX,
+  GUEST_CONSOLE,
+  GUEST_PARAMETERS,
+  qemuDefinition,
+} from '#test/contract/qemu-guest.ts';
 
 const BRIDGES = ['sk-a', 'sk-b'] as const;
 const inHost = (host: Host, argv: readonly string[]) => {
@@ -50,6 +56,8 @@ driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> =>
     console: GUEST_CONSOLE,
     hasGuestAgent: true,
     bridges: BRIDGES,
+    takesParameters: true,
+    parametersInside: GUEST_PARAMETERS,
     leftovers: async () => [...(await virshProcesses(host.uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     close: async () => {
       await driver.close();

@@ -63,7 +63,9 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriv
     readGuest: (id, signal) => read(signal, () => driverGuestOf(found(id))),
     readHost: (signal) =>
       read(signal, () => ({ cpus: CPUS, memoryMiB: Math.floor(totalmem() / 2 ** 20), hypervisor: 'Fake 1.0' })),
-    startGuest: (id, { paused }, signal) => act('guest.start', OFF, id, signal, (guest) => guest.start(paused)),
+    startGuest: (id, { paused, params = [] }, signal) =>
+      act('guest.start', OFF, id, signal, (guest) => guest.start(paused, params)),
+    readParams: (id, signal) => read(signal, () => [...(found(id).record.live?.params ?? [])]),
     shutdownGuest: (id, _, signal) => act('guest.shutdown', ON, id, signal, (guest) => guest.askShutdown()),
     poweroffGuest: (id, signal) => act('guest.poweroff', ACTIVE, id, signal, (guest) => guest.poweroff()),
     rebootGuest: (id, signal) => act('guest.reboot', ON, id, signal, (guest) => guest.askReboot()),

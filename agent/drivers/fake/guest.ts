@@ -1,5 +1,6 @@
 import type { GuestEvent } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
+import type { BootParameter } from '#shared/model/boot-parameter.ts';
 import { isActive } from '#shared/model/guest.ts';
 import { type FakeSerial, fakeSerial } from './serial.ts';
 import type { FakeRecord } from './store.ts';
@@ -22,7 +23,7 @@ export interface FakeGuest {
   readonly record: FakeRecord;
   readonly serial: FakeSerial;
   isUp(): boolean;
-  start(paused: boolean): void;
+  start(paused: boolean, params?: readonly BootParameter[]): void;
   /** Ask it; a guest that is still booting, or that does not hear, does nothing. */
   askShutdown(): void;
   askReboot(): void;
@@ -86,8 +87,8 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
     isUp,
     stopTimers,
     crash,
-    start(paused) {
-      begin(record, paused, clock.now());
+    start(paused, params = []) {
+      begin(record, paused, params, clock.now());
       ground.changed('start', record, { what: 'started', state: record.state, detail: 'Booted' });
       boot();
     },
@@ -121,12 +122,12 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
   };
 }
 
-function begin(record: FakeRecord, paused: boolean, nowMs: number): void {
+function begin(record: FakeRecord, paused: boolean, params: readonly BootParameter[], nowMs: number): void {
   const { vcpus, memoryMiB, nics } = record.definition;
   record.state = paused ? 'paused' : 'running';
   record.reason = paused ? 'user' : 'booted';
   record.startedAtMs = nowMs;
-  record.live = { vcpus, memoryMiB, nics: [...nics] };
+  record.live = { vcpus, memoryMiB, params, nics: [...nics] };
 }
 
 function end(record: FakeRecord, state: 'shutoff' | 'crashed', reason: string): void {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { Failure } from '#shared/errors.ts';
+import type { BootParameter } from '#shared/model/boot-parameter.ts';
 import type { GuestState } from '#shared/model/guest.ts';
 import type { FakeDefinition } from './definition.ts';
 
@@ -14,8 +15,8 @@ export interface FakeRecord {
   startedAtMs?: number;
   /** It was asked to shut down, and will be off at this time. */
   stopsAtMs?: number;
-  /** What it runs with, where that is not what its definition says. */
-  live?: { vcpus: number; memoryMiB: number; nics?: string[] };
+  /** What it runs with, where that is not what its definition says; a file of before has no interfaces and parameters. */
+  live?: { vcpus: number; memoryMiB: number; nics?: string[]; params?: readonly BootParameter[] };
 }
 
 /** How often each thing was done: `start venti` to 3. */

@@ -33,7 +33,8 @@ export async function defineGuest(
   return readGuest(ground, id, signal);
 }
 
-async function storeDefinition(ground: Ground, definition: Definition, signal: AbortSignal): Promise<void> {
+/** By a file that only we can read: a definition may hold passwords, and a line of virsh would not hold it. */
+export async function storeDefinition(ground: Ground, definition: Definition, signal: AbortSignal): Promise<void> {
   try {
     await withFile(ground, 'domain.xml', definition.toString(), (file) => ground.virsh.slow(['define', file], signal));
   } catch (error) {
@@ -74,7 +75,12 @@ export async function readDefinition(ground: Ground, id: GuestId, signal: AbortS
   return dumpxml(ground, id, ['--inactive'], signal);
 }
 
-async function dumpxml(ground: Ground, id: GuestId, flags: readonly string[], signal: AbortSignal): Promise<string> {
+export async function dumpxml(
+  ground: Ground,
+  id: GuestId,
+  flags: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
   checkedId(ground, id);
   try {
     return await ground.virsh.read(['dumpxml', ...flags, id], signal);

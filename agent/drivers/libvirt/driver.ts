@@ -1,6 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HypervisorDriver, Watch } from '#agent/drivers/driver.ts';
+import { parametersIn } from './boot-parameters.ts';
 import { parseCapabilities } from './capabilities.ts';
 import { openConsole, readConsoleLog } from './console.ts';
 import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
@@ -8,9 +9,10 @@ import { examine } from './examine.ts';
 import { type Ground, turns } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
-import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, startGuest, suspendGuest } from './power.ts';
-import { listGuests, readAddresses, readGuest, readHost, readStats } from './reading.ts';
+import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, suspendGuest } from './power.ts';
+import { listGuests, readAddresses, readGuest, readHost, readStats, readXml } from './reading.ts';
 import { definitionOfForm } from './short-form.ts';
+import { startGuest } from './starting.ts';
 import { hypervisorOf } from './uri.ts';
 import { virsh as openVirsh } from './virsh.ts';
 import { watchEvents } from './watch.ts';
@@ -78,7 +80,8 @@ function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']
     },
     readGuest: (id, signal) => readGuest(ground, id, signal),
     readHost: (signal) => readHost(ground, signal),
-    startGuest: (id, { paused }, signal) => startGuest(ground, id, paused, signal),
+    startGuest: (id, { paused, params = [] }, signal) => startGuest(ground, id, paused, params, signal),
+    readParams: async (id, signal) => parametersIn(await readXml(ground, id, signal)),
     shutdownGuest: (id, { again }, signal) => shutdownGuest(ground, id, again, signal),
     poweroffGuest: (id, signal) => poweroffGuest(ground, id, signal),
     rebootGuest: (id, signal) => rebootGuest(ground, id, signal),

@@ -29,11 +29,6 @@ export async function act(
   }
 }
 
-export async function startGuest(ground: Ground, id: GuestId, paused: boolean, signal: AbortSignal): Promise<void> {
-  const words = ['start', id, ...(paused ? ['--paused'] : [])];
-  await act(ground, id, { verb: 'guest.start', needed: 'shutoff' }, words, signal);
-}
-
 export async function poweroffGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
   await act(ground, id, { verb: 'guest.poweroff', needed: 'running' }, ['destroy', id], signal);
 }

@@ -16,6 +16,8 @@ export interface Hypervisor {
   undefineFlags: readonly string[];
   /** Whether guests can have the agent of QEMU. */
   hasAgent?: boolean;
+  /** Whether guests can be handed files by the firmware's own way, fw_cfg. */
+  hasFwCfg?: boolean;
   /** Ways to ask a guest to shut down, in the order in which they are tried, where there is a guest agent and where not. */
   askModes: { agent: readonly string[]; plain: readonly string[] };
 }
@@ -27,6 +29,7 @@ const HYPERVISORS: Readonly<Record<string, Hypervisor>> = {
     shortForm: { typeBest: 'kvm', type: 'qemu', osType: 'hvm', machine: 'q35', devices: true },
     undefineFlags: ['--managed-save', '--snapshots-metadata', '--checkpoints-metadata', '--nvram'],
     hasAgent: true,
+    hasFwCfg: true,
     askModes: { agent: ['agent', 'acpi'], plain: ['acpi'] },
   },
   test: { ...PLAIN, shortForm: { type: 'test', osType: 'hvm', devices: false } },

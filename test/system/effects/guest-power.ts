@@ -3,6 +3,9 @@ import type { Job } from '#shared/model/job.ts';
 import { until } from '../support/rig.ts';
 import { boot, type Effect, GUEST, HOST, jobIn, reasonOf, run, stateOf } from './effect.ts';
 
+/** libvirt may put its own lines in another order. */
+const linesOf = (definition: string): string[] => definition.split('\n').toSorted();
+
 /** Verbs that turn a guest on and off. */
 export const guestPowerEffects = {
   'guest.start': async (scene) => {
@@ -13,6 +16,20 @@ export const guestPowerEffects = {
     await scene.ask('guest.start', { guest: GUEST, paused: true });
     assert.equal(await stateOf(scene, GUEST), 'paused');
     await scene.rig.ensureOff(HOST, GUEST);
+  },
+  'guest.params': async (scene) => {
+    await scene.rig.ensureOff(HOST, GUEST);
+    const before = await scene.virsh('dumpxml', '--inactive', GUEST);
+    await scene.ask('guest.start', { guest: GUEST, params: `tier=${scene.surface}/x` });
+    const live = await scene.virsh('dumpxml', GUEST);
+    assert.match(live, new RegExp(`<cmdline>.* tier=${scene.surface}/x</cmdline>`));
+    assert.match(live, new RegExp(`<entry name='opt/org.skerry/tier'>${scene.surface}/x</entry>`));
+    assert.ok((await scene.ask('guest.params', { guest: GUEST })).includes(`${scene.surface}/x`));
+    await scene.rig.ensureOff(HOST, GUEST);
+    assert.doesNotMatch(await scene.ask('guest.params', { guest: GUEST }), /\/x/);
+    await scene.ask('guest.start', { guest: GUEST });
+    await scene.rig.ensureOff(HOST, GUEST);
+    assert.deepEqual(linesOf(await scene.virsh('dumpxml', '--inactive', GUEST)), linesOf(before));
   },
   'guest.shutdown': async (scene) => {
     await boot(scene);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { z } from 'zod';
+import { ParameterValue } from '#shared/model/boot-parameter.ts';
 import { Chain } from '#shared/model/chain.ts';
 
 /** A chain as a file says it, before it is read. */
@@ -13,6 +14,7 @@ const time = fc
   .map(([n, unit]) => `${n}${unit}`);
 const pause = fc.tuple(fc.integer({ min: 0, max: 90 }), fc.constantFrom('ms', 's', 'm')).map(([n, u]) => `${n}${u}`);
 const line = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => !/\p{Cc}/u.test(text));
+const isValue = (text: string): boolean => ParameterValue.safeParse(text).success;
 const optional = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
   fc.record(model, { requiredKeys: [] }) as fc.Arbitrary<Partial<T>>;
 
@@ -60,7 +62,11 @@ const lonely: fc.Arbitrary<NodeInput> = optional<NodeInput>({
   delay: pause,
   'on-failure': fc.constantFrom('halt' as const, 'continue' as const, 'rollback' as const),
   stop,
+  params: fc.dictionary(fc.stringMatching(/^[A-Za-z][A-Za-z0-9_.-]{0,39}$/), line.filter(isValue), { maxKeys: 3 }),
   hold: fc.boolean(),
+}).map(({ tags, params, ...node }) => {
+  if ((node.kind ?? 'guest') !== 'guest') return node;
+  return { ...node, ...(tags ? { tags } : {}), ...(params ? { params: { ...params } } : {}) };
 });
 
 const until = fc.constantFrom('ready' as const, 'started' as const);

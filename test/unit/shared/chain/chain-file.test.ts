@@ -64,6 +64,7 @@ const KEYS: Readonly<Record<string, { right: [string, Partial<ChainNode>][]; wro
   tags: {
     right: [['tags: [fast, ssd]', { tags: ['fast', 'ssd'] }]],
     wrong: [
+      ['kind: network\ntags: [fast]', '5:5: nodes.a.tags: a network has no tags; it is for guest'],
       ['tags: fast', '4:5: nodes.a.tags: write a list'],
       ['tags:\n  - fast\n  - 5', '6:9: nodes.a.tags.1: write text, in quotes where it looks like a number'],
       [`tags: [${'x, '.repeat(33)}]`, '4:5: nodes.a.tags: at most 32 items'],
@@ -170,10 +171,13 @@ const KEYS: Readonly<Record<string, { right: [string, Partial<ChainNode>][]; wro
     wrong: [
       ['params: [x]', '4:5: nodes.a.params: write a map, NAME: VALUE'],
       ['params: { fs: 5 }', '4:15: nodes.a.params.fs: write text, in quotes where it looks like a number'],
-      [String.raw`params: { fs: "a\0" }`, '4:15: nodes.a.params.fs: write one line, with no control characters'],
+      ...['"a\\0"', '\'a "b"\'', '" a"', "''"].map((value): [string, string] => [
+        `params: { fs: ${value} }`,
+        '4:15: nodes.a.params.fs: a value is one line of 1 to 1024 characters, with no blank at its ends and no double quote',
+      ]),
       [
         'params: { "a b": x }',
-        '4:15: nodes.a.params.a b: a parameter has a name of 1 to 64 of A-Z a-z 0-9 . _ -, and begins with a letter',
+        '4:15: nodes.a.params.a b: a parameter has a name of 1 to 40 of A-Z a-z 0-9 . _ -, and begins with a letter',
       ],
       ['params: { __proto__: x }', '4:15: nodes.a.params.__proto__: this name is not allowed'],
       ['kind: network\nparams: { a: b }', '5:5: nodes.a.params: a network has no params; it is for guest'],

@@ -29,6 +29,12 @@ describe('explain', () => {
     );
     assert.equal(sayWait({ ...wait, note: undefined }, 9_000), 'waits before it is tried again, since 8 s.');
   });
+  it('says whether it is held itself, or its group', () => {
+    const held = (on: readonly string[]) => sayWait({ node: 'a', why: 'hold', on, since: 0 }, 0);
+    assert.equal(held(['a']), 'waits to be released, since 0 ms.');
+    assert.equal(held(['g']), 'waits until g is released, since 0 ms.');
+    assert.equal(held(['a', 'g']), 'waits to be released, and until g is released, since 0 ms.');
+  });
   it('names five, and how many more', () => {
     const on = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
     assert.equal(
