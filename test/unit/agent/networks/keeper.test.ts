@@ -4,11 +4,11 @@ import { fakeNetworks } from '#agent/networks/fake/driver.ts';
 import { type FakeNetworkWorld, fakeNetworkWorld } from '#agent/networks/fake/world.ts';
 import { networkKeeper } from '#agent/networks/keeper.ts';
 import { noNetworks } from '#agent/networks/none.ts';
-import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import { HostNetworks, HostRouter } from '#shared/model/network.ts';
 import { digestOf } from '#shared/verb/digest.ts';
 import { network, port } from '#test/contract/network-driver-contract.ts';
+import { manualClock } from '../../support/manual-clock.ts';
 
 const router = HostRouter.parse({
   ...{ name: 'core', legs: [{ network: 'grid', mac: '52:54:00:00:00:01', addresses: ['10.9.0.1/24'] }] },
@@ -20,31 +20,12 @@ const documentOf = (more: object): HostNetworks =>
 const WHOLE = documentOf({ networks: [network('grid')], ports: [port('grid', 4)], looks: [look], routers: [router] });
 const clash = new Failure('network-clash', { what: 'a link', name: 'sk-grid', host: 'here' });
 
-/** Time that is moved by hand. */
-function handClock() {
-  let now = 0;
-  const due = new Set<{ at: number; call: () => void }>();
-  const clock: Clock = {
-    now: () => now,
-    after: (ms, call) => {
-      const one = { at: now + ms, call };
-      due.add(one);
-      return () => void due.delete(one);
-    },
-  };
-  const move = (ms: number): void => {
-    now += ms;
-    for (const one of [...due]) if (one.at <= now && due.delete(one)) one.call();
-  };
-  return { clock, move };
-}
-
 function keptIn(map: Map<string, string>) {
   return { get: (key: string) => map.get(key), set: (key: string, value: string) => void map.set(key, value) };
 }
 
 function stage(world: FakeNetworkWorld = fakeNetworkWorld(), kept = new Map<string, string>()) {
-  const { clock, move } = handClock();
+  const clock = manualClock();
   const driver = fakeNetworks({ world, host: 'here', underlay: { link: 'eth0', address: '192.0.2.1', mtu: 1500 } });
   const log = { info: () => {}, warn: () => {} };
   const onBug = (error: unknown): never => {
@@ -52,7 +33,7 @@ function stage(world: FakeNetworkWorld = fakeNetworkWorld(), kept = new Map<stri
   };
   const keeper = networkKeeper({ driver, settings: keptIn(kept), clock, log, onBug });
   const passes = async (ms: number): Promise<void> => {
-    move(ms);
+    clock.advance(ms);
     await keeper.settled();
   };
   return { world, kept, keeper, passes };
@@ -183,7 +164,7 @@ describe('agent/networks: the keeper', () => {
   });
 
   it('says of everything that this host realises no networks, where it does not', async () => {
-    const { clock } = handClock();
+    const clock = manualClock();
     const log = { info: () => {}, warn: () => {} };
     const onBug = assert.ifError;
     const keeper = networkKeeper({ driver: noNetworks('here'), settings: keptIn(new Map()), clock, log, onBug });
