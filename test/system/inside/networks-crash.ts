@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { after, before, describe, it } from 'mocha';
+import { after, afterEach, before, describe, it } from 'mocha';
 import { stringify } from 'yaml';
 import { openDatabase } from '#agent/journal/database.ts';
 import { settings } from '#agent/journal/settings.ts';
@@ -49,6 +49,7 @@ describe('an agent', function () {
     await writeFile(join(folder, 'agent.yaml'), stringify(config));
     agent = testProgram('agent', [process.execPath, MAIN, '--config', join(folder, 'agent.yaml')]);
   });
+  afterEach(() => agent.kill9());
   after(async () => {
     await agent?.kill9();
     await rm(folder, { recursive: true, force: true });
