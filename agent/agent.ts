@@ -113,11 +113,10 @@ export async function startAgent(
   serveAbout(entity, { name: 'Skerry agent', version, now });
   dropWatchers(entity, consoles, rules);
   const presence = servePresence({ entity, inventory, identity, may, onBug });
-  const thisHost = (): Host => hostNow({ config, driver, inventory, version });
   if (central) serveProbes({ entity, central, probing: probes, log });
   if (central) serveColdStarts({ entity, central, settings: kept });
   if (central) nets.serve(entity, central);
-  const told = { hostNow: thisHost, ...nets.reported };
+  const told = { hostNow: (): Host => hostNow({ config, driver, inventory, version }), ...nets.reported };
   const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, ...told });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
