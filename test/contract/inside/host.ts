@@ -14,12 +14,12 @@ export const noRouters: Routers = {
   readLeases: async () => [],
 };
 
-/** All that one can see of networks, without what is counted and numbered. */
+/** All that one can see of networks, without what is counted and numbered, and what the kernel finds out a moment later. */
 export async function shape(): Promise<string> {
   return await sh(
-    'ip -d link show | grep -E "^[0-9]+:|vxlan|alias" | sed -e "s/^[0-9]*: //" -e "s/@if[0-9]*:/:/" | sort',
+    'ip -d link show | grep -E "^[0-9]+:|vxlan|alias" | sed -e "s/^[0-9]*: //" -e "s/@if[0-9]*:/:/" -e "s/,LOWER_UP//; s/NO-CARRIER,//; s/ state [A-Z]* / /" | sort',
     'bridge fdb show | grep 00:00:00:00:00:00 | sort',
     'nft list ruleset | sed -e "s/packets [0-9]* bytes [0-9]*//"',
-    'for space in $(ip netns list | cut -d" " -f1 | sort); do echo $space; ip -n $space -br addr show; ip -n $space route; done | sed -e "s/@if[0-9]*//" -e "s/fe80:[^ ]*//" -e "s/  */ /g"',
+    'for space in $(ip netns list | cut -d" " -f1 | sort); do echo $space; ip -n $space -br addr show; ip -n $space route; done | sed -e "s/@if[0-9]*//" -e "s/fe80:[^ ]*//" -e "s/  */ /g" -e "s/ \\(UP\\|DOWN\\|LOWERLAYERDOWN\\|UNKNOWN\\) / /; s/ linkdown//"',
   );
 }
