@@ -132,7 +132,7 @@ describe('routers on Linux: what passes', function () {
   it('offers nothing outside but what it shall', async () => {
     await world.run('ping', '-c', '1', '-W', '5', PUBLIC.v4);
     await world.run('ping', '-c', '1', '-W', '5', PUBLIC.v6);
-    const { error } = await world.ask('resolve', PUBLIC.v4, 'web1', 'A');
+    const { error } = await world.ask('resolve', PUBLIC.v4, 'web1', 'A', '1');
     assert.match(String(error), /ETIMEOUT|ECONNREFUSED/);
     await assert.rejects(world.run('ping', '-c', '1', '-W', '1', '10.99.0.1'), 'an address of the router inside');
   });

@@ -53,9 +53,9 @@ const jobs: Record<string, () => unknown> = {
     asked.on('error', failed);
     asked.end();
   },
-  /** resolve SERVER NAME TYPE; TYPE is that of the record, or PTR. */
+  /** resolve SERVER NAME TYPE TRIES; TYPE is that of the record, or PTR. */
   resolve: async () => {
-    const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+    const resolver = new Resolver({ timeout: 2_000, tries: Number(args[3] ?? 3) });
     resolver.setServers([first]);
     end({ found: third === 'PTR' ? await resolver.reverse(second) : await resolver.resolve(second, third) });
   },

@@ -85,15 +85,7 @@ export async function makeScene(): Promise<Scene> {
   const ip = (...args: string[]): Promise<string> => onHost({ file: 'ip', args, timeoutMs: 10_000 }, NEVER);
   const started: Talk[] = [];
 
-  const inPeer = (namespace: string, args: readonly string[]): string[] => [
-    'ip',
-    'netns',
-    'exec',
-    namespace,
-    process.execPath,
-    PEER,
-    ...args,
-  ];
+  const peerOf = (args: readonly string[]): string[] => [process.execPath, PEER, ...args];
   const startIn = async (namespace: string, argv: readonly string[]): Promise<Talk> => {
     const args = inside('ip', 'netns', 'exec', namespace, ...argv);
     const talk = talkTo(spawn('nsenter', args, { stdio: ['pipe', 'pipe', 'inherit'] }));
@@ -148,7 +140,7 @@ export async function makeScene(): Promise<Scene> {
             '-q',
             '-f',
             '-t',
-            '4',
+            '3',
             '-T',
             '1',
             '-O',
