@@ -18,6 +18,8 @@ export const HAPROXY: Service = {
   name: 'haproxy',
   script: [boundTo(CAPABILITIES, `haproxy -W -db -f ${SEEN_AT}/haproxy.cfg`)],
   isCurrent: () => true,
+  // It is asked at its socket.
+  isReady: () => true,
 };
 
 const LOOK_MS = 25;

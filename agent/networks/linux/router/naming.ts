@@ -28,6 +28,8 @@ export const dnsmasqService = (configuration: string): Service => ({
   name: 'dnsmasq',
   script: [...STARTING, boundTo(CAPABILITIES, `dnsmasq --keep-in-foreground --conf-file=${SEEN_AT}/${configuration}`)],
   startDue: DROPPED,
+  // It gives root up when it has all that it listens at.
+  isReady: ({ user }) => user !== 0,
   isCurrent: (argv) => argv.includes(`--conf-file=${SEEN_AT}/${configuration}`),
 });
 

@@ -9,6 +9,8 @@ export interface Process {
   /** Clock ticks from boot to its start: with the pid it names one process for ever. */
   startedAt: string;
   argv: readonly string[];
+  /** Its effective user; 0 is root. */
+  user: number;
 }
 
 /**
@@ -34,14 +36,16 @@ async function pidsIn(run: Run, namespace: string, signal: AbortSignal): Promise
 /** Undefined where it has ended. */
 export async function processOf(pid: number): Promise<Process | undefined> {
   try {
-    const [cmdline, stat] = await Promise.all([
+    const [cmdline, stat, status] = await Promise.all([
       readFile(`/proc/${pid}/cmdline`, 'utf8'),
       readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile(`/proc/${pid}/status`, 'utf8'),
     ]);
     // The name in parentheses may hold anything; what follows it begins with the third field.
     const [state = '', parent = '', ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (state === 'Z' || state === 'X') return undefined;
-    return { pid, parent: Number(parent), startedAt: rest[17] ?? '', argv: cmdline.split('\0').slice(0, -1) };
+    const user = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1]);
+    return { pid, parent: Number(parent), startedAt: rest[17] ?? '', argv: cmdline.split('\0').slice(0, -1), user };
   } catch (error) {
     // ESRCH: it ended between the two.
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))

@@ -25,6 +25,8 @@ export interface Service {
   startDue?: string;
   /** Whether a process is the program, and runs with what it shall run with. */
   isCurrent(argv: readonly string[]): boolean;
+  /** Whether a process has come as far as to serve. */
+  isReady(process: Process): boolean;
 }
 
 /** A line for `sh` that runs a program with no more of root's powers than these. */
@@ -106,7 +108,7 @@ async function untilUp(place: Place, service: Service, signal: AbortSignal): Pro
   for (;;) {
     const { starting, programs } = await readRunning(place, service.name, signal);
     const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
-    const isUp = programs.length > 0 && starting.length === 0 && outdated.length === 0;
+    const isUp = programs.some(service.isReady) && starting.length === 0 && outdated.length === 0;
     if (isUp && !(await isStartDue(place, service))) return;
     if (systemClock.now() > lateMs - place.upMsMax / 2) for (const each of outdated) await tell(each, 'SIGKILL');
     if (systemClock.now() > lateMs) {
