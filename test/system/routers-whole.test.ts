@@ -5,7 +5,7 @@ import { processOf, tell } from '#agent/networks/linux/router/processes.ts';
 import type { LinuxRouters } from '#agent/networks/linux/router/routers.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import type { HostNetwork, HostRouter } from '#shared/model/network.ts';
-import { makeScene, type Scene, sceneless, type Talk } from './routers/scene.ts';
+import { isSceneless, makeScene, type Scene, type Talk } from './routers/scene.ts';
 import { makeBridges, NETWORKS, never, pidsOf, processesOf, ROUTER, routersOn } from './routers/site.ts';
 import { until } from './support/until.ts';
 
@@ -26,7 +26,7 @@ describe('routers on Linux: made whole', function () {
     routers.makeRouter(router, networks, never());
 
   before(async function () {
-    if (sceneless() !== undefined) return this.skip();
+    if (isSceneless()) return this.skip();
     scene = await makeScene();
     await makeBridges(scene);
     routers = routersOn(scene);

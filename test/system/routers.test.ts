@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'mocha';
 import type { LinuxRouters } from '#agent/networks/linux/router/routers.ts';
 import type { HostRouter } from '#shared/model/network.ts';
-import { type Machine, makeScene, type Scene, sceneless, type Talk } from './routers/scene.ts';
+import { isSceneless, type Machine, makeScene, type Scene, type Talk } from './routers/scene.ts';
 import {
   MACS,
   makeBridges,
@@ -33,7 +33,7 @@ describe('routers on Linux: what passes', function () {
   };
 
   before(async function () {
-    if (sceneless() !== undefined) return this.skip();
+    if (isSceneless()) return this.skip();
     scene = await makeScene();
     await makeBridges(scene);
     world = await scene.machine('world', {
