@@ -79,6 +79,17 @@ export const PortRecord = z
   .meta({ line: '{guest} · {network} · {addresses} · {mac} · {holds} · {problems}' });
 export type PortRecord = z.infer<typeof PortRecord>;
 
+/** One thing on the way from here to there. */
+export const NetworkHop = z
+  .strictObject({
+    hop: z.string().meta({ title: 'Hop' }),
+    verdict: z.enum(['good', 'bad']).meta({ title: 'Verdict' }),
+    found: z.string().meta({ title: 'Found' }),
+    mend: z.string().optional().meta({ title: 'To mend it' }),
+  })
+  .meta({ line: '{verdict} · {hop}: {found} · {mend}' });
+export type NetworkHop = z.infer<typeof NetworkHop>;
+
 const WAIT_MS = 120_000;
 /** What changes a network, and waits for hosts. */
 export const change = { risk: 'change', timeoutMs: WAIT_MS } satisfies Partial<Verb>;
@@ -219,6 +230,22 @@ export const networkVerbs = {
     timeoutMs: 30_000,
     example: 'network leases lan',
   }),
+  'network.check': verb({
+    summary: 'Find out how far packets come from a guest or a host to another, and what is wrong where they stop.',
+    details:
+      'The hops are looked at in order, up to the first that is wrong. Without a port it is tried whether the other end answers at all.',
+    risk: 'read',
+    args: z.strictObject({
+      from: z.string().min(1).max(255).meta({ title: 'From', description: 'A guest or a host.' }),
+      to: z.string().min(1).max(255).meta({ title: 'To', description: 'A guest, an address or a host name.' }),
+      port: z.int().min(1).max(65_535).optional().meta({ title: 'Port', description: 'Of TCP.' }),
+    }),
+    positional: ['from', 'to', 'port'],
+    result: z.array(NetworkHop),
+    failures: ['guest-not-found'],
+    timeoutMs: 120_000,
+    example: 'network check web1 db1 5432',
+  }),
   'network.graph': verb({
     summary: 'Draw the networks, their routers, guests and hosts.',
     risk: 'read',
@@ -275,6 +302,24 @@ export const HostedRouter = z
   .meta({ line: '{name} · {state} · {networks} · {addresses} {problem}' });
 export type HostedRouter = z.infer<typeof HostedRouter>;
 
+/** How a network is on one host, looked at now. */
+export const ExaminedNetwork = z
+  .strictObject({
+    network: z.string().meta({ title: 'Network' }),
+    state: z.enum(['up', 'trouble']).meta({ title: 'State' }),
+    problem: z.string().optional().meta({ title: 'Problem' }),
+    link: z
+      .string()
+      .optional()
+      .meta({ title: 'Link', description: 'Of the port that was asked for, where it is there.' }),
+    isGuarded: z.boolean().meta({ title: 'Guarded', description: 'That port is held to its addresses.' }),
+    lost: z
+      .array(z.string())
+      .meta({ title: 'Lost', description: 'Other hosts that its tunnel does not reach, and why.' }),
+  })
+  .meta({ line: '{network} · {state} · {link} · guarded {isGuarded} · lost {lost} {problem}' });
+export type ExaminedNetwork = z.infer<typeof ExaminedNetwork>;
+
 /** What an agent itself answers of the networks and routers on its host. */
 export const hostedNetworkVerbs = {
   'network.list': verb({
@@ -286,6 +331,20 @@ export const hostedNetworkVerbs = {
     failures: [],
     timeoutMs: 10_000,
     example: 'network list',
+  }),
+  'network.examine': verb({
+    summary:
+      'Look how a network is on this host: its port of a guest, and whether other hosts are reached through its tunnel.',
+    risk: 'read',
+    args: z.strictObject({
+      network,
+      mac: Mac.optional().meta({ title: 'MAC', description: 'Of the guest whose port is looked at.' }),
+    }),
+    positional: ['network', 'mac'],
+    result: ExaminedNetwork,
+    failures: ['network-not-found', 'network-host', 'host-command', 'host-output', 'host-timeout'],
+    timeoutMs: 30_000,
+    example: 'network examine grid 06:53:00:00:00:01',
   }),
   'network.leases': verb({
     summary: 'List the addresses that routers on this host gave.',
