@@ -9,4 +9,5 @@ describe('networks of Linux, in a network namespace of its own', function () {
     else it(what, () => runTestsInNamespace(new URL(`./inside/${file}.ts`, import.meta.url)));
   };
   inside('hold the contract', 'linux-networks');
+  inside('are looked from by processes in their legs', 'lookers');
 });
