@@ -52,6 +52,9 @@ export interface NetworkDriver {
   /** Where tunnels begin. Undefined where the host's configuration names no link. @throws Failure network-missing */
   readUnderlay(signal: AbortSignal): Promise<Underlay | undefined>;
 
+  /** Whether a tunnel's other end answers to packets as large as those that carry `mtu` bytes in it; where not, why, in words. */
+  reachPeer(peer: string, mtu: number, signal: AbortSignal): Promise<string | undefined>;
+
   /** Tell when something of what it made may have changed, by whomever. `onBreak` once when that ends by itself. */
   watch(onChange: () => void, onBreak: (problem: Error) => void, signal: AbortSignal): Promise<Watch>;
 

@@ -26,6 +26,7 @@ export function noNetworks(host: string): NetworkDriver {
     examineRouter: async () => [],
     readLeases: refuse,
     readUnderlay: async () => undefined,
+    reachPeer: refuse,
     watch: async () => ({ stop: async () => {} }),
     close: async () => {},
   };

@@ -1,7 +1,7 @@
-import type { NetworkDriver } from '#agent/networks/driver.ts';
+import type { NetworkDriver, RealisedPort } from '#agent/networks/driver.ts';
 import type { NetworkKeeper } from '#agent/networks/keeper.ts';
 import { Failure } from '#shared/errors.ts';
-import type { NetworkTrouble } from '#shared/model/network.ts';
+import { type NetworkTrouble, portLinkOf } from '#shared/model/network.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { hostedNetworkVerbs } from '#shared/verbs/hosted-network.ts';
 
@@ -25,6 +25,22 @@ export function networkHandlers({ networks: driver, keeper }: NetworkDeps): Hand
         ports: keeper.wanted.ports.filter(({ network }) => network === name).length,
         ...standingOf('network', name),
       })),
+    'network.examine': async ({ network: name, mac }, { signal }) => {
+      const network = keeper.wanted.networks.find((each) => each.name === name);
+      if (!network) throw new Failure('network-not-found', { network: name, hint: '' });
+      const ports = mac === undefined ? [] : await driver.readPorts(signal);
+      const link = ports.find((port) => port.network === name && isPortOf(port, mac))?.link;
+      const lost = await Promise.all(
+        (network.tunnel?.peers ?? []).map((peer) => driver.reachPeer(peer, network.mtu, signal)),
+      );
+      return {
+        network: name,
+        ...standingOf('network', name),
+        ...(link === undefined ? {} : { link }),
+        isGuarded: keeper.wanted.ports.some((port) => port.network === name && port.mac === mac),
+        lost: lost.filter((why) => why !== undefined),
+      };
+    },
     'network.leases': async ({ network }, { signal }) => {
       const { networks, routers } = keeper.wanted;
       if (network !== undefined && !networks.some(({ name }) => name === network))
@@ -44,3 +60,6 @@ export function networkHandlers({ networks: driver, keeper }: NetworkDeps): Hand
       })),
   };
 }
+
+/** The MAC of a port is not always known; the name of its link tells it too. */
+const isPortOf = ({ mac: known, link }: RealisedPort, mac = ''): boolean => known === mac || link === portLinkOf(mac);

@@ -36,6 +36,8 @@ type Kind = 'network' | 'router';
 const isKind = (kind: string): kind is Kind => kind === 'network' || kind === 'router';
 
 export function networkNodes({ networks, may, trail, clock }: NetworkNodesDeps): NetworkNodes {
+  /** Wanted down, while its hosts have not answered yet: it is still there. */
+  const leaving = new Set<string>();
   const carry = async (
     kind: Kind,
     { name }: GraphNode,
@@ -53,6 +55,7 @@ export function networkNodes({ networks, may, trail, clock }: NetworkNodesDeps):
         auditRecord(call, rowOf(centralVerbs, verb), { [kind]: name }, recorded, { beganAt, endedAt: clock.now() }),
       );
     const wanted = operation.verb === 'start' ? 'up' : 'down';
+    if (wanted === 'down') leaving.add(`${kind} ${name}`);
     try {
       const want = kind === 'network' ? wantNetwork : wantRouter;
       await networks.take(call, (state) => want(state, name, wanted));
@@ -61,14 +64,18 @@ export function networkNodes({ networks, may, trail, clock }: NetworkNodesDeps):
       note({ outcome: 'failed', code: error.code, details: error.details });
       if (wanted === 'down' && error.code === `${kind}-not-found`) return { ok: true };
       return { ok: false, problem: missing(kind, name, error) };
+    } finally {
+      leaving.delete(`${kind} ${name}`);
     }
     note({ outcome: 'done' });
     const { state, why = '' } = networkFact(networks, kind, name, wanted === 'down');
     return wanted === 'up' && state === 'down' ? { ok: false, problem: why } : { ok: true };
   };
   return {
-    factOf: ({ name, spec }, isEnding) =>
-      isKind(spec.kind) ? networkFact(networks, spec.kind, name, isEnding) : undefined,
+    factOf: ({ name, spec }, isEnding) => {
+      if (!isKind(spec.kind)) return undefined;
+      return leaving.has(`${spec.kind} ${name}`) ? { state: 'up' } : networkFact(networks, spec.kind, name, isEnding);
+    },
     carry: (node, action, requester, signal) =>
       isKind(node.spec.kind) ? carry(node.spec.kind, node, action, requester, signal) : undefined,
     hostOf: (kind, name) =>

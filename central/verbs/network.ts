@@ -1,5 +1,6 @@
 import type { AskAgent } from '#central/agents/caller.ts';
 import type { Site } from '#central/inventory/site.ts';
+import { checkWay } from '#central/networks/check.ts';
 import { networkPicture } from '#central/networks/graph.ts';
 import { createNetwork, deleteNetwork, wantNetwork } from '#central/networks/network-changes.ts';
 import type { Networks } from '#central/networks/networks.ts';
@@ -8,13 +9,20 @@ import { networkNamed } from '#central/networks/rules.ts';
 import { mtuOf, routersOn } from '#central/networks/state.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Lease } from '#shared/model/network.ts';
+import type { Nic } from '#shared/model/nic.ts';
+import type { ProbeLook } from '#shared/model/probe.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
-import { hostedNetworkVerbs } from '#shared/verbs/hosted-network.ts';
-import type { networkVerbs } from '#shared/verbs/network.ts';
+import type { ArgsOf, Verb } from '#shared/verb/verb.ts';
+import { hostVerbs } from '#shared/verbs/host.ts';
+import { type ExaminedNetwork, hostedNetworkVerbs } from '#shared/verbs/hosted-network.ts';
+import type { NetworkHop, networkVerbs } from '#shared/verbs/network.ts';
+import { nicVerbs } from '#shared/verbs/nic.ts';
 import { attaching } from './attach.ts';
 import { knownHost } from './site.ts';
+
+type CheckArgs = ArgsOf<(typeof networkVerbs)['network.check']>;
 
 export interface NetworkVerbDeps {
   networks: Networks;
@@ -71,12 +79,40 @@ export function networkHandlers(deps: NetworkVerbDeps): Handlers<typeof networkV
     'network.attach': attach,
     'network.detach': detach,
     'network.leases': ({ network }, call) => leasesOf(deps, network, call),
+    'network.check': (args, call) => check(deps, args, call),
     'network.graph': async ({ network, picture }, { requester }) => ({
       text: networkPicture({ networks, site, only: network, picture }, (guest) =>
         may(requester, 'guest.info', { guest }),
       ),
     }),
   };
+}
+
+/** It tells of guests and hosts on the way, and looks from hosts: so it is for who may do so on all of the site. */
+function check(deps: NetworkVerbDeps, { from, to, port }: CheckArgs, call: Call): Promise<NetworkHop[]> {
+  const { networks, site, ask, may } = deps;
+  requireAll(may, call);
+  if (!site.find(from) && !site.findHost(from)) throw new Failure('guest-not-found', { guest: from, host: 'any host' });
+  let serial = 0;
+  const own = (): Call => ({ ...call, operation: `${call.operation} ${++serial}` });
+  const askHost = async (host: string, verb: string, row: Verb, args: object): Promise<unknown> =>
+    (await ask(knownHost(site, host), verb, row, { ...args }, own())).value;
+  const examineRow = hostedNetworkVerbs['network.examine'];
+  const probeRow = hostVerbs['host.probe'];
+  return checkWay(
+    {
+      ...{ networks, site },
+      listNics: async ({ guest, host }) =>
+        (await askHost(host.name, 'nic.list', nicVerbs['nic.list'], { guest: guest.name })) as Nic[],
+      examine: async (host, network, mac) =>
+        (await askHost(host, 'network.examine', examineRow, { network, mac })) as ExaminedNetwork,
+      look: async (host, network, target) => {
+        await networks.lookFrom(network, host, own());
+        return (await askHost(host, 'host.probe', probeRow, { kind: 'tcp', target, network })) as ProbeLook;
+      },
+    },
+    ...([from, to, port] as const),
+  );
 }
 
 /** As the routers tell them. Of those that cannot be asked nothing is known, which is no reason not to tell of the others. */

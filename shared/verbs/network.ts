@@ -79,6 +79,17 @@ export const PortRecord = z
   .meta({ line: '{guest} · {network} · {addresses} · {mac} · {holds} · {problems}' });
 export type PortRecord = z.infer<typeof PortRecord>;
 
+/** One thing on the way from here to there. */
+export const NetworkHop = z
+  .strictObject({
+    hop: z.string().meta({ title: 'Hop' }),
+    verdict: z.enum(['good', 'bad']).meta({ title: 'Verdict' }),
+    found: z.string().meta({ title: 'Found' }),
+    mend: z.string().optional().meta({ title: 'To mend it' }),
+  })
+  .meta({ line: '{verdict} · {hop}: {found} · {mend}' });
+export type NetworkHop = z.infer<typeof NetworkHop>;
+
 const WAIT_MS = 120_000;
 /** What changes a network, and waits for hosts. */
 export const change = { risk: 'change', timeoutMs: WAIT_MS } satisfies Partial<Verb>;
@@ -218,6 +229,22 @@ export const networkVerbs = {
     failures: ['network-not-found', 'host-command', 'host-timeout'],
     timeoutMs: 30_000,
     example: 'network leases lan',
+  }),
+  'network.check': verb({
+    summary: 'Find out how far packets come from a guest or a host to another, and what is wrong where they stop.',
+    details:
+      'The hops are looked at in order, up to the first that is wrong. Without a port it is tried whether the other end answers at all.',
+    risk: 'read',
+    args: z.strictObject({
+      from: z.string().min(1).max(255).meta({ title: 'From', description: 'A guest or a host.' }),
+      to: z.string().min(1).max(255).meta({ title: 'To', description: 'A guest, an address or a host name.' }),
+      port: z.int().min(1).max(65_535).optional().meta({ title: 'Port', description: 'Of TCP.' }),
+    }),
+    positional: ['from', 'to', 'port'],
+    result: z.array(NetworkHop),
+    failures: ['guest-not-found'],
+    timeoutMs: 120_000,
+    example: 'network check web1 db1 5432',
   }),
   'network.graph': verb({
     summary: 'Draw the networks, their routers, guests and hosts.',

@@ -10,4 +10,5 @@ describe('networks of Linux, in a network namespace of its own', function () {
   };
   inside('hold the contract', 'linux-networks');
   inside('guard ports against frames as a guest that means ill sends them', 'linux-guards');
+  inside('are looked from by processes in their legs', 'lookers');
 });

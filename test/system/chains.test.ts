@@ -126,9 +126,9 @@ describe('chains, carried out by central', function () {
     assert.match(failure.message, /5:\d+: nodes\.fossil\.after\.0: there is no node venit\. Did you mean venti\?/);
     assert.match(failure.message, /7:\d+: nodes\.cpu2\.hots/);
     assert.match(
-      ((await ask('chain.set', { file: 'chain: x\nnodes: {lan: {kind: network}}' }).catch((error) => error)) as Failure)
+      ((await ask('chain.set', { file: 'chain: x\nnodes: {srv: {kind: export}}' }).catch((error) => error)) as Failure)
         .message,
-      /networks are not run yet/,
+      /exports are not run yet/,
     );
     assert.deepEqual(
       ((await ask('chain.list')) as ChainRecord[]).map(({ chain }) => chain),

@@ -70,6 +70,10 @@ export function fakeNetworks({ world, host, underlay }: FakeNetworkOptions): Net
     examineRouter: async (name) => world.ailing.get(name) ?? [],
     readLeases: async (router) => world.leases.filter((lease) => lease.router === router),
     readUnderlay: async () => underlay,
+    reachPeer: async (peer) => {
+      const why = world.lost.get(peer);
+      return why === undefined ? undefined : `${peer}: ${why}`;
+    },
     watch: async (onChange, onBreak) => {
       const off = world.listen(onChange, onBreak);
       return { stop: async () => off() };

@@ -30,6 +30,8 @@ export interface FakeNetworkWorld {
   readonly leases: Lease[];
   /** What is wrong with a router, by its name. */
   readonly ailing: Map<string, string[]>;
+  /** Why the end of a tunnel is not reached, by its address. */
+  readonly lost: Map<string, string>;
   /** Do it, count it, keep it and tell of it. */
   did(what: string, change: (state: FakeNetworks) => void): void;
   /** Somebody changes something behind the driver's back. */
@@ -57,6 +59,7 @@ export function fakeNetworkWorld({ foreign = [], stateFile }: FakeNetworkWorldOp
     state,
     leases: [],
     ailing: new Map(),
+    lost: new Map(),
     did(what, change) {
       change(state);
       state.effects[what] = (state.effects[what] ?? 0) + 1;

@@ -10,7 +10,7 @@ import { lookSpaceOf } from './names.ts';
 import { makeNetworks, removeNetworks } from './networks.ts';
 import { networksIn } from './plan.ts';
 import { portsIn } from './ports.ts';
-import { readUnderlay } from './underlay.ts';
+import { reachPeer, readUnderlay } from './underlay.ts';
 import { watchHost } from './watch.ts';
 
 /** What makes routers: they are a part of their own. */
@@ -54,6 +54,7 @@ export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
     examineRouter: routers.examineRouter,
     readLeases: routers.readLeases,
     readUnderlay: async (signal) => (underlay ? readUnderlay({ run, host, link: underlay }, signal) : undefined),
+    reachPeer: (peer, mtu, signal) => reachPeer(run, peer, mtu, signal),
     watch: watchHost,
     close: async () => {},
   };

@@ -47,7 +47,10 @@ export function looks(tools: LookTools) {
     const space = lookSpaceOf(network);
     await stepwise(tools, [
       async () => {
-        if ((await spaces(signal)).has(space)) await run(ip('netns', 'del', space), signal);
+        if (!(await spaces(signal)).has(space)) return;
+        // A process that looks from there keeps the namespace, and with it the leg, which would stay on the network.
+        await ifThere(run(ip('-n', space, 'link', 'del', LEG), signal));
+        await run(ip('netns', 'del', space), signal);
       },
       async () => rmSync(join(ETC, space), { recursive: true, force: true }),
       async () => rmSync(fileOf(network), { force: true }),
@@ -72,6 +75,8 @@ export function looks(tools: LookTools) {
     await remove(look.network, signal);
     if (links.has(portLinkOf(look.mac)) && !leg?.isOurs)
       throw new Failure('network-clash', { what: 'a link', name: portLinkOf(look.mac), host: tools.host });
+    // Left by a namespace that somebody removed while a process was in it.
+    if (leg?.isOurs) await ifThere(run(ip('link', 'del', leg.name), signal));
     try {
       await build(
         tools,
@@ -89,6 +94,15 @@ export function looks(tools: LookTools) {
     }
   };
   return { list: async () => list(), make, remove };
+}
+
+/** What is to go may have gone already. */
+async function ifThere(removed: Promise<unknown>): Promise<void> {
+  try {
+    await removed;
+  } catch (error) {
+    if (!(error instanceof Failure && error.code === 'host-command')) throw error;
+  }
 }
 
 function recipeIn(file: string): string {

@@ -280,6 +280,7 @@ describe('what a driver cannot do', () => {
       'console.watch',
       'console.send',
       'network.list',
+      'network.examine',
       'network.leases',
       'router.list',
     ]);

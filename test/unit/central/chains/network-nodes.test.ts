@@ -91,7 +91,10 @@ describe('networks and routers as nodes of chains', () => {
   it('are stopped and started on behalf of who ordered it, once, and told in the trail', async () => {
     const { scene, notes, carry, fact } = await staged();
     await make(scene);
-    assert.deepEqual(await carry('core', 'stop'), { ok: true });
+    const stopping = carry('core', 'stop');
+    await Promise.resolve();
+    assert.deepEqual(fact('core'), { state: 'up' }, 'its host has it until it has answered');
+    assert.deepEqual(await stopping, { ok: true });
     assert.deepEqual(scene.last('host2').routers, []);
     assert.deepEqual(fact('core'), { state: 'down', why: 'it is stopped: router start core' });
     assert.deepEqual(await carry('lan', 'stop'), { ok: true });
