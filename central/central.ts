@@ -73,7 +73,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     performer<CentralVerbs>({
       ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
       supports: () => true,
-      questions: siteQuestions({ site, may, table: centralVerbs }),
+      questions: siteQuestions({ site, may, table: centralVerbs, networks }),
       audit: trail.add,
       here: { driver: 'site', host: config.jid },
       limits: config.limits,

@@ -90,12 +90,15 @@ describe('networks, with central killed at a write', function () {
     assert.deepEqual(await ask('router.create', lan, `router ${round}`), router);
     const { guests, hosts } = (await ask('network.info', { network: 'lan' })) as NetworkInfo;
     assert.deepEqual([guests, hosts], [[`web1 10.99.0.7 ${port.mac}`], ['host1']]);
-    const there = await made();
+    // Where central has just begun anew, the host is heard a little later, and does its part then.
+    const there = await until(`the port of ${round} is passed on`, async () => {
+      const now = await made();
+      return now.routers.lan?.forwards.length === 1 ? now : undefined;
+    });
     assert.deepEqual(
       there.guards.map(({ mac }) => mac),
       [port.mac],
     );
-    assert.equal(there.routers.lan?.forwards.length, 1);
     assert.deepEqual(
       (await nics()).map(({ mac }) => mac),
       [port.mac],
@@ -112,8 +115,12 @@ describe('networks, with central killed at a write', function () {
     });
     assert.deepEqual(await nics(), []);
     // Made, stopped, started, removed.
-    for (const what of ['make network lan', 'remove network lan'])
-      assert.equal((after.effects[what] ?? 0) - (before[what] ?? 0), 2, `${what} in ${round}`);
+    // Made, stopped, started, removed; or only made and removed, where the host was not heard in between.
+    const times = ['make', 'remove'].map((what) => {
+      const effect = `${what} network lan`;
+      return (after.effects[effect] ?? 0) - (before[effect] ?? 0);
+    });
+    assert.match(times.join(), /^(1,1|2,2)$/, round);
   };
 
   const made = async (): Promise<FakeNetworks> =>
