@@ -82,7 +82,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const performed = performer<CentralVerbs>({
     ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
     supports: () => true,
-    questions: { ...siteQuestions({ site, may, table: centralVerbs }), ...chainQuestions(chains.book) },
+    questions: { ...siteQuestions({ site, may, table: centralVerbs, networks }), ...chainQuestions(chains.book) },
     beforeJobs: beforeChainJobs(chains.book),
     audit: trail.add,
     here: { driver: 'site', host: config.jid },

@@ -31,7 +31,6 @@ export interface ProbingDeps {
   log: Record<'warn', (fields: object, message: string) => void>;
   /** Where networks and routers are, and legs of hosts on networks. */
   networks: Pick<NetworkNodes, 'hostOf'> & Pick<LegsDeps, 'lookFrom'>;
-  onBug(error: unknown): void;
   /** Something was answered. */
   answered(): void;
   onBug(error: unknown): void;

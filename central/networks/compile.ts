@@ -5,7 +5,7 @@
  * A host realises a network that is wanted up when it is named for it, has a guest with a port on it, or has a router or a look on it.
  */
 
-import { isV6 } from '#shared/model/address.ts';
+import { isV6, split } from '#shared/model/address.ts';
 import { bridgeOf, HostNetworks, type HostPort, portLinkOf } from '#shared/model/network.ts';
 import { routersFor } from './compile-routers.ts';
 import type { NetworkState, SiteLook, SiteNetwork, SitePort, SiteRouter } from './state.ts';
@@ -162,7 +162,7 @@ function tunnelTroubles(network: SiteNetwork, hosts: readonly string[], world: W
   const told = (problem: string): PlanTrouble => ({ what: 'network', name, problem });
   const underlays = hosts.map((host) => ({ host, underlay: world.underlayOf(host) }));
   const families = new Set(underlays.flatMap(({ underlay }) => (underlay ? [isV6(underlay.address)] : [])));
-  const split =
+  const parted =
     families.size > 1 ? [told('its hosts are not all joined: some have an underlay of IPv4, some of IPv6')] : [];
   const each = underlays.flatMap(({ host, underlay }) => {
     if (!underlay)
@@ -172,17 +172,16 @@ function tunnelTroubles(network: SiteNetwork, hosts: readonly string[], world: W
       ? []
       : [told(`packets of ${mtu} bytes do not fit through the underlay of ${host}: ${fits} is the most`)];
   });
-  return [...split, ...each];
+  return [...parted, ...each];
 }
 
 function lookFor(state: NetworkState, { network, mac, addresses }: SiteLook) {
-  const routers = state.routers
-    .values()
+  const routers = [...state.routers.values()]
     .filter(({ wanted }) => wanted === 'up')
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap(({ legs }) => legs)
     .filter((leg) => leg.network === network)
-    .flatMap((leg) => leg.addresses.map((address) => address.slice(0, address.indexOf('/'))))
-    .toArray();
+    .flatMap((leg) => leg.addresses.map((address) => split(address).address));
   const gateways = [false, true].flatMap((six) => routers.find((address) => isV6(address) === six) ?? []);
   return { network, mac, addresses: [...addresses], gateways, dns: routers.slice(0, 8) };
 }

@@ -69,21 +69,21 @@ export class HandingOut {
   readonly #listeners = new Set<() => void>();
   readonly #ends: (() => void)[];
   #callOff = (): void => {};
-  #compiled: Compiled | undefined;
+  /** As long as guests and hosts are where they were: a state is never changed in place. */
+  #compiled = new WeakMap<NetworkState, Compiled>();
   #isDue = false;
   #isOver = false;
 
   constructor(deps: HandingOutDeps) {
     this.#deps = deps;
     for (const { name, known } of deps.site.hosts()) this.#underlays.set(name, known.facts?.networks?.underlay);
-    this.#ends = [deps.site.onChange((change) => this.#onChange(change)), deps.book.onChange(() => this.#anew())];
+    this.#ends = [deps.site.onChange((change) => this.#onChange(change)), deps.book.onChange(() => this.#soon())];
     this.#callOff = deps.clock.after(AGAIN_MS, () => this.#again());
     this.#anew();
   }
 
   get compiled(): Compiled {
-    this.#compiled ??= this.#compile(this.#deps.book.state);
-    return this.#compiled;
+    return this.#compile(this.#deps.book.state);
   }
 
   /** Hosts whose part differs between two states. Sorted. */
@@ -131,11 +131,15 @@ export class HandingOut {
 
   #compile(state: NetworkState): Compiled {
     const { site } = this.#deps;
-    return compileSite(state, {
+    const known = this.#compiled.get(state);
+    if (known) return known;
+    const compiled = compileSite(state, {
       hosts: new Set(site.hosts().map(({ name }) => name)),
       hostsOf: (guest) => site.hostsOf(guest),
       underlayOf: (host) => this.#underlays.get(host),
     });
+    this.#compiled.set(state, compiled);
+    return compiled;
   }
 
   #dueAt(host: string): string {
@@ -220,9 +224,14 @@ export class HandingOut {
     if (touchesNetworks(this.#deps.book.state, change)) this.#anew();
   }
 
-  /** Something of what is compiled may be another: many changes at once are one. */
+  /** Guests or hosts may be elsewhere. */
   #anew(): void {
-    this.#compiled = undefined;
+    this.#compiled = new WeakMap();
+    this.#soon();
+  }
+
+  /** Many changes at once are one. */
+  #soon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
     setImmediate(() => {

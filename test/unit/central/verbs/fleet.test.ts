@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { NO_STATE } from '#central/networks/state.ts';
 import { fleetHandlers } from '#central/verbs/fleet.ts';
 import { siteQuestions } from '#central/verbs/questions.ts';
 import { Failure } from '#shared/errors.ts';
@@ -22,7 +23,7 @@ describe('what is asked before it may lose work', () => {
     host4: [],
   });
   const may: May = (_, __, target) => target?.guest !== 'cpu1';
-  const questions = siteQuestions({ site, may, table: centralVerbs });
+  const questions = siteQuestions({ site, may, table: centralVerbs, networks: { state: NO_STATE } });
   /** What somebody who says this is asked; undefined: nothing. */
   const asked = async (line: string, confirmed = false): Promise<string | undefined> => {
     const spoken = parseWords(line.split(' '), centralVerbs);

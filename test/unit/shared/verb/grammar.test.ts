@@ -38,6 +38,21 @@ describe('the grammar of verbs', () => {
     refused('tag venti', /which one: guest tag venti, or host tag venti/, centralVerbs);
     assert.deepEqual(read('info venti'), call('guest.info', { guest: 'venti' }));
     assert.deepEqual(read('list'), call('guest.list'));
+    assert.deepEqual(read('start venti', centralVerbs), call('guest.start', { guest: 'venti' }));
+  });
+
+  it('reads networks and routers as one says them', () => {
+    const said = (line: string) => read(line, centralVerbs);
+    const two = { guest: 'web1', ip: ['10.99.0.12', 'fd00:99::c'] };
+    assert.deepEqual(said('network attach web1 10.99.0.12 fd00:99::c'), call('network.attach', two));
+    const lan = { router: 'lan', public: ['192.0.2.10/24'], subnet: ['10.99.0.0/16', 'fd00:99::/64'] };
+    const line = 'router create lan public=192.0.2.10/24 subnet=10.99.0.0/16 subnet=fd00:99::/64';
+    assert.deepEqual(said(line), call('router.create', lan));
+    const forward = { router: 'lan', port: '8080', to: 'web1:80' };
+    assert.deepEqual(said('router forward-add lan 8080 web1:80'), call('router.forward-add', forward));
+    const ingress = { router: 'lan', name: 'www.example.org', server: ['web1:8080', 'web2'], check: '/health' };
+    const words = 'router ingress-add lan www.example.org web1:8080 web2 check=/health';
+    assert.deepEqual(said(words), call('router.ingress-add', ingress));
   });
 
   it('looks at the verbs that it is given, and at no others', () => {
