@@ -14,14 +14,14 @@ import type { GraphNode } from '#shared/chain/compile.ts';
 import type { Fact, Run } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
-import type { ReadyTest } from '#shared/model/chain-ready.ts';
-import { type Probe, placedAt } from '#shared/model/probe.ts';
+import { placedAt } from '#shared/model/probe.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendProbes, serveAnswers } from '#shared/xmpp/probe.ts';
 import { guestAt } from './facts.ts';
-import { type Leg, type LegsDeps, legsOf } from './legs.ts';
+import { type LegsDeps, legsOf } from './legs.ts';
 import type { NetworkNodes } from './network-nodes.ts';
 import { presenceLooks } from './presence-looks.ts';
+import { legsIn, type ProbeSet, probeId, probeSets, sameSet, type Watched } from './probe-sets.ts';
 import { CENTRAL, combined, type Seen, testsByHost } from './sights.ts';
 
 export interface ProbingDeps {
@@ -34,13 +34,6 @@ export interface ProbingDeps {
   /** Something was answered. */
   answered(): void;
   onBug(error: unknown): void;
-}
-
-/** A node of a run whose readiness is looked at. */
-export interface Watched {
-  node: GraphNode;
-  /** Since when answers count, ms: of the node in the run. */
-  since: number;
 }
 
 export interface Probing {
@@ -56,7 +49,7 @@ const AGAIN_MS = 5_000;
 export function probing({ entity, site, clock, log, answered, networks, onBug }: ProbingDeps): Probing {
   const wanted = new Map<string, readonly Watched[]>();
   /** By host, then by probe. */
-  let sets = new Map<string, Map<string, Probe>>();
+  let sets = new Map<string, ProbeSet>();
   const seen = new Map<string, Seen>();
   let version = clock.now();
   let isDue = false;
@@ -92,26 +85,12 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
   const arrange = (): void => {
     isDue = false;
     const before = sets;
-    sets = new Map();
-    for (const [run, nodes] of wanted) for (const watched of nodes) add(run, watched);
+    sets = probeSets(wanted, testsOf, (node) => guestAt(site, node)?.guest.name);
     for (const name of new Set([...before.keys(), ...sets.keys()]))
       if (!sameSet(before.get(name), sets.get(name))) void send(name);
     legs.want([...wanted.values()].flat().flatMap(({ node }) => legsIn(testsOf(node))));
     const ids = new Set([...sets.values()].flatMap((set) => [...set.keys()]));
     for (const key of [...seen.keys()]) if (!ids.has(key.slice(key.indexOf(' ') + 1))) seen.delete(key);
-  };
-  const add = (run: string, { node, since }: Watched): void => {
-    for (const [host, tests] of testsOf(node)) {
-      const ready = node.spec.ready;
-      if (!ready || tests.length === 0) continue;
-      const set = sets.get(host) ?? new Map<string, Probe>();
-      sets.set(host, set);
-      const id = probeId(run, node.name);
-      const guest =
-        guestAt(site, node)?.guest.name ?? (node.spec.kind === 'guest' ? (node.spec.guest ?? node.name) : undefined);
-      const { mode, everyMs, good, freshMs } = ready;
-      set.set(id, { id, ...(guest === undefined ? {} : { guest }), since, tests, mode, everyMs, good, freshMs });
-    }
   };
   const arrangeSoon = (): void => {
     if (isDue) return;
@@ -168,13 +147,3 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
     },
   };
 }
-
-const probeId = (run: string, node: string): string => `${run}/${node}`;
-
-const legsIn = (tests: ReadonlyMap<string, readonly ReadyTest[]>): Leg[] =>
-  [...tests].flatMap(([host, each]) =>
-    each.flatMap(({ network }) => (network === undefined ? [] : [{ network, host }])),
-  );
-
-const sameSet = (a: ReadonlyMap<string, Probe> | undefined, b: ReadonlyMap<string, Probe> | undefined): boolean =>
-  JSON.stringify([...(a?.values() ?? [])]) === JSON.stringify([...(b?.values() ?? [])]);
