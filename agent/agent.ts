@@ -20,7 +20,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { bootMark } from './chains/boot.ts';
 import { coldStart, serveColdStarts } from './chains/cold-start.ts';
 import { type AgentConfig, readPassword } from './config.ts';
-import { consoleDelivery, dropGoneWatchers } from './consoles/delivery.ts';
+import { consoleDelivery, dropWatchers } from './consoles/delivery.ts';
 import { consoleKeeper } from './consoles/keeper.ts';
 import { consoleMarks } from './consoles/marks.ts';
 import type { HypervisorDriver } from './drivers/driver.ts';
@@ -80,10 +80,10 @@ export async function startAgent(
   const epoch = nextEpoch(kept, now());
   const entity = entityOf(config, log, onBug);
   const nets = networking(config, { run, settings: kept, clock: systemClock, log, onBug });
-  const { may, isCentral, stop: endAuthority } = authority(config, { entity, settings: kept, log, onBug });
+  const rules = authority(config, { entity, settings: kept, log, onBug });
+  const { may, isCentral } = rules;
   const { host, central, limits, consoleBytes: keepBytes } = config;
-  const send = consoleDelivery(entity);
-  const marks = consoleMarks(kept);
+  const [send, marks] = [consoleDelivery(entity), consoleMarks(kept)];
   const consoles = consoleKeeper({ driver, inventory, marks, keepBytes, clock: systemClock, log, send });
   const probes = probesOf(config, { driver, inventory, consoles, onBug });
   const handlers = agentHandlers({
@@ -108,14 +108,14 @@ export async function startAgent(
   serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
   serveDisco({ entity, offer, identity });
   serveAbout(entity, { name: 'Skerry agent', version, now });
-  dropGoneWatchers(entity, consoles);
+  dropWatchers(entity, consoles, rules);
   const presence = servePresence({ entity, inventory, identity, may, onBug });
   const thisHost = (): Host => hostNow({ config, driver, inventory, version });
   if (central) serveProbes({ entity, central, probing: probes, log });
   if (central) serveColdStarts({ entity, central, settings: kept });
   if (central) nets.serve(entity, central);
-  const told = { hostNow: thisHost, ...nets.reported };
-  const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, ...told });
+  const reports =
+    central && serveReports({ entity, central, epoch, inventory, jobs, onBug, hostNow: thisHost, ...nets.reported });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
   // Before anything can start a guest: its port is guarded, and its network there.
@@ -144,7 +144,7 @@ export async function startAgent(
     endColdStart();
     if (endMetrics) await endMetrics();
     presence.stop();
-    endAuthority();
+    rules.stop();
     if (reports) await reports.stop();
     await jobs.stop();
     await entity.stop();

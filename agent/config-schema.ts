@@ -75,7 +75,12 @@ export const AgentConfig = z.strictObject({
     }),
   driver: DriverConfig.meta({ description: 'What runs the guests.' }),
   state: Path.meta({ description: 'Folder for the journal; mode 0700.' }),
-  policy: Policy.default({ roles: {}, grants: [] }).meta({ description: 'Who may do what, here.' }),
+  policy: Policy.refine(
+    ({ grants }) => grants.every(({ room }) => room === undefined),
+    'central alone reads rooms: grant roles to affiliations there',
+  )
+    .default({ roles: {}, grants: [] })
+    .meta({ description: 'Who may do what, here.' }),
   metrics: MetricsConfig,
   log: z
     .enum(['debug', 'info', 'warn', 'error'])

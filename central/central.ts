@@ -11,6 +11,7 @@ import { performer } from '#shared/verb/perform.ts';
 import type { AuditRecord, Perform } from '#shared/verb/request.ts';
 import { type CentralVerbs, centralVerbs } from '#shared/verbs/central.ts';
 import { xmppComponent } from '#shared/xmpp/connection/component.ts';
+import { bareOf } from '#shared/xmpp/jid.ts';
 import { serveJoins } from '#shared/xmpp/join.ts';
 import { serveReports } from '#shared/xmpp/report.ts';
 import { jobFeed } from './agents/job-feed.ts';
@@ -24,6 +25,8 @@ import { siteMetrics } from './metrics.ts';
 import { siteNetworks } from './networks/networks.ts';
 import { maySite, offersOf } from './offers.ts';
 import { servePresences } from './presences.ts';
+import { type FollowedRooms, followRooms } from './roles/follow-rooms.ts';
+import { doers } from './room/doers.ts';
 import { serveRoom } from './room/room.ts';
 import { scheduleRunner } from './schedules/runner.ts';
 import { scheduleStore } from './schedules/store.ts';
@@ -46,9 +49,11 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const entity = xmppComponent({ domain: config.jid, secret: readSecret(config), service: config.service, log, onBug });
   const may = maySite(site, policies.may);
   const feed = jobFeed();
+  const told = doers(systemClock);
   const api = config.ejabberd && ejabberdApi(config.ejabberd);
   const hosts = enrolmentOf(kept, api, siteDomain(config.jid));
-  const presences = servePresences({ entity, kept, may, api, log, onBug });
+  const rooms = followRooms({ entity, lists: kept.rooms, policies, clock: systemClock, log, onBug });
+  const presences = servePresences({ entity, kept, may, settled: rooms.settled, api, log, onBug });
   const performNow: Perform = (request) => perform(request);
   const schedules = scheduleRunner({
     loaded: kept.schedules,
@@ -63,28 +68,24 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
-    networks,
-    perform: performNow,
+    ...{ networks, doers: told },
+    rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
+    ...{ together: journal.together, perform: performNow },
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline, jobs);
   siteMetrics(registry, site);
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
-  const perform = measured(
-    performer<CentralVerbs>({
-      ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
-      supports: () => true,
-      questions: siteQuestions({ site, may, table: centralVerbs, networks }),
-      audit: trail.add,
-      here: { driver: 'site', host: config.jid },
-      limits: config.limits,
-    }),
-  );
+  const performed = performer<CentralVerbs>({
+    ...{ table: centralVerbs, handlers, may, journal, jobs, onBug, now, newId },
+    supports: () => true,
+    questions: siteQuestions({ site, may, table: centralVerbs, networks }),
+    audit: trail.add,
+    here: { driver: 'site', host: config.jid },
+    limits: config.limits,
+  });
+  const perform = measured(afterSettled(rooms, performed));
   const offer = offersOf({
-    site,
-    table: centralVerbs,
-    perform,
-    may,
-    jobs,
+    ...{ site, table: centralVerbs, perform, may, jobs },
     chains: () => chains.book.list().map(({ stored }) => stored.name),
     networks: () => networks.state,
   });
@@ -99,8 +100,9 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const room =
     config.room &&
     serveRoom({
-      ...{ entity, room: config.room, site, newId, log, onBug },
+      ...{ entity, room: config.room, site, doers: told, newId, log, onBug },
       offer: offer(entity.bareJid),
+      owners: administrators(config),
       onJob: jobs.onJob,
       onRun: (listener) => chains.runs.onStep(listener),
       clock: systemClock,
@@ -121,6 +123,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     chains.stop();
     networks.stop();
     presences.stop();
+    rooms.stop();
     if (room) room.stop();
     if (events) events.stop();
     endSurfaces();
@@ -129,6 +132,20 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     await kept.close();
   };
 }
+
+/** Whoever was put out of a room while central was away is let nothing by what was known before. */
+const afterSettled =
+  ({ settled }: FollowedRooms, perform: Perform): Perform =>
+  async (request) => {
+    await settled();
+    return perform(request);
+  };
+
+/** Those whom the configuration makes administrators of everything, by their own JIDs. */
+const administrators = ({ policy }: CentralConfig): string[] =>
+  policy.grants.flatMap(({ role, jid, guests, hosts, tags }) =>
+    role === 'admin' && jid?.includes('@') && !(guests ?? hosts ?? tags) ? [bareOf(jid)] : [],
+  );
 
 const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: string) =>
   enrolment({

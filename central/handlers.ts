@@ -14,8 +14,10 @@ import type { Chains } from './chains/chains.ts';
 import type { Backups } from './database/backup.ts';
 import type { Enrolment } from './enrolment/enrolment.ts';
 import type { Site } from './inventory/site.ts';
+import type { Together } from './journal/journal.ts';
 import type { Networks } from './networks/networks.ts';
 import type { PolicyStore } from './roles/policy-store.ts';
+import type { Doers } from './room/doers.ts';
 import type { ScheduleRunner } from './schedules/runner.ts';
 import { addressHandlers } from './verbs/address.ts';
 import { auditHandlers } from './verbs/audit.ts';
@@ -26,7 +28,7 @@ import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { networkHandlers } from './verbs/network.ts';
 import { passedHandlers } from './verbs/passed.ts';
-import { roleHandlers } from './verbs/role.ts';
+import { type RoleDeps, roleHandlers } from './verbs/role.ts';
 import { routerHandlers } from './verbs/router.ts';
 import { scheduleHandlers } from './verbs/schedule.ts';
 import { siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
@@ -35,10 +37,15 @@ import { tagHandlers } from './verbs/tag.ts';
 export interface HandlerDeps {
   site: Site;
   policies: PolicyStore;
+  /** Writes an outcome with the change that it is of. */
+  together: Together;
+  rooms: RoleDeps['rooms'];
   jobs: JobRunner;
   may: May;
   entity: Entity;
   feed: JobFeed;
+  /** Told who has what done. */
+  doers: Doers;
   hosts: Enrolment;
   contactDeps: ContactDeps;
   schedules: ScheduleRunner;
@@ -57,9 +64,12 @@ export function centralHandlers({
   may,
   entity,
   feed,
+  doers,
   hosts,
   contactDeps,
   policies,
+  together,
+  rooms,
   schedules,
   trail,
   backups,
@@ -70,24 +80,25 @@ export function centralHandlers({
   const ask = agentCaller({ entity, clock: systemClock, site });
   const deps = { site, ask, may };
   // The agent's answer is held to its row, which perform checks: no type is lost that was there.
-  const passed = passedHandlers({ site, ask, feed, clock: systemClock }, passedGuestVerbs) as unknown as Handlers<
-    typeof passedGuestVerbs
-  >;
+  const passed = passedHandlers(
+    { site, ask, feed, doers, clock: systemClock },
+    passedGuestVerbs,
+  ) as unknown as Handlers<typeof passedGuestVerbs>;
   return {
     ...passed,
     ...addressHandlers({ ...deps, networks }, passed['guest.delete']),
     ...siteHostHandlers(deps),
     ...siteGuestHandlers(deps),
-    ...tagHandlers(site),
-    ...enrolmentHandlers(hosts),
+    ...tagHandlers(site, together),
+    ...enrolmentHandlers(hosts, together),
     ...contactHandlers(contactDeps),
     ...fleetHandlers({ site, may, table: centralVerbs, perform }),
     ...jobHandlers({ jobs, may }),
-    ...roleHandlers({ policies, site, table: centralVerbs }),
-    ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, now: Date.now }),
+    ...roleHandlers({ policies, site, table: centralVerbs, rooms, together }),
+    ...scheduleHandlers({ runner: schedules, site, may, table: centralVerbs, together, now: Date.now }),
     ...auditHandlers({ trail, table: centralVerbs }),
     ...backupHandlers(backups),
-    ...chainHandlers({ chains, now: Date.now }),
+    ...chainHandlers({ chains, together, now: Date.now }),
     ...networkHandlers({ ...deps, networks, now: Date.now }),
     ...routerHandlers({ ...deps, networks, now: Date.now }),
   };

@@ -15,6 +15,7 @@ import { centralJobTable } from './journal/job-table.ts';
 import { centralJournal } from './journal/journal.ts';
 import { recoverJobs } from './journal/recover.ts';
 import { policyStore } from './roles/policy-store.ts';
+import { roomLists } from './roles/room-lists.ts';
 import { loadSchedules } from './schedules/store.ts';
 
 export type Kept = Awaited<ReturnType<typeof openKept>>;
@@ -34,12 +35,14 @@ export async function openKept(config: CentralConfig, now: () => number, onBug: 
   await recoverJobs(database, writer, trail);
   const journal = centralJournal(database, writer, trail, now, onBug);
   const jobs = jobRunner({ table: await centralJobTable(database, writer, trail), now, onBug });
+  const rooms = await roomLists(database, writer, now);
   const policies = await policyStore({
     database,
     writer,
     configured: config.policy,
     table: centralVerbs,
     alsoKnown: agentVerbs,
+    rooms,
     now,
   });
   return {
@@ -51,6 +54,7 @@ export async function openKept(config: CentralConfig, now: () => number, onBug: 
     journal,
     jobs,
     policies,
+    rooms,
     watchers: await subscriptions(database, writer),
     followed: await followers(database, writer, config.rosters),
     schedules: await loadSchedules(database),

@@ -13,6 +13,8 @@ export interface PresencesDeps {
   entity: Entity;
   kept: Pick<Kept, 'site' | 'policies' | 'watchers' | 'followed'>;
   may: May;
+  /** Resolves when it is known who holds grants to rooms. */
+  settled(): Promise<void>;
   /** Undefined: contact lists cannot be filled. */
   api: EjabberdApi | undefined;
   log: Record<'warn', (fields: object, message: string) => void>;
@@ -21,7 +23,7 @@ export interface PresencesDeps {
 
 /** Who is there: agents that are heard, guests as people's contacts, and the roles that decide who sees them. */
 export function servePresences(deps: PresencesDeps): { rosters: Rosters | undefined; stop(): void } {
-  const { entity, kept, may, api, log, onBug } = deps;
+  const { entity, kept, may, settled, api, log, onBug } = deps;
   const { site, policies, watchers: subscriptions, followed } = kept;
   const watch = vigil({ entity, site, clock: systemClock, onBug });
   const contacts = serveContacts({
@@ -36,7 +38,7 @@ export function servePresences(deps: PresencesDeps): { rosters: Rosters | undefi
   const { all: people } = followed;
   const { greet } = contacts;
   const rosters = api && serveRosters({ entity, api, site, subscriptions, may, people, greet, log });
-  const replication = replicatePolicy({ entity, site, policies, clock: systemClock, onBug });
+  const replication = replicatePolicy({ entity, site, policies, settled, clock: systemClock, onBug });
   policies.onChange(() => {
     void rosters?.sync();
     contacts.recheck();

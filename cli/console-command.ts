@@ -1,13 +1,15 @@
-import { Failure, messageOf } from '#shared/errors.ts';
+import { steadyClock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
 import type { ConsoleText } from '#shared/model/console.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import { parseConsole } from '#shared/xmpp/console.ts';
+import { parseConsole, parseConsoleCut } from '#shared/xmpp/console.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sameJid } from '#shared/xmpp/jid.ts';
 import { agentAt, ask, type HostAt } from './asking.ts';
 import { connect } from './connect.ts';
 import { consoleKeys } from './console-keys.ts';
 import { consoleStream } from './console-stream.ts';
+import { keepWatching } from './console-watching.ts';
 import { EXIT } from './failing.ts';
 import { chosenHosts, hostFor } from './finding.ts';
 import type { Options } from './options.ts';
@@ -16,7 +18,6 @@ import { siteFor } from './site.ts';
 const PAST_LINES = 200;
 /** How long the agent sends what the guest writes; renewed long before, so that an agent that was started again sends on soon. */
 const LEASE_S = 60;
-const RENEW_MS = 5_000;
 
 const watchRow = agentVerbs['console.watch'];
 /** An agent that was killed answers nobody: whoever types shall not wait for it for long. */
@@ -53,13 +54,17 @@ async function attach(entity: Entity, host: HostAt, guest: string): Promise<void
     onRefused: (failure) => note(failure.message),
   });
   const watch = (): Promise<unknown> => ask(entity, host, 'console.watch', watchRow, { guest, forS: LEASE_S }, SOON);
-  const keeping = keepWatching(entity, async () => {
+  const renew = async (): Promise<void> => {
     // Watch first: what is written between the two comes twice, and is shown once.
     await watch();
     await stream.catchUp();
-  });
+  };
+  const keeping = keepWatching({ entity, renew, note, clock: steadyClock });
   const off = entity.onMessage((message) => {
-    const chunk = sameJid(message.attrs.from ?? '', agentAt(host)) ? parseConsole(message) : undefined;
+    if (!sameJid(message.attrs.from ?? '', agentAt(host))) return;
+    if (parseConsoleCut(message) === guest)
+      keeping.failed(new Failure('not-permitted', { requester: entity.bareJid, verb: `console.watch ${guest}` }));
+    const chunk = parseConsole(message);
     if (chunk?.guest === guest) stream.chunk(chunk).catch(keeping.failed);
   });
   try {
@@ -76,52 +81,3 @@ async function attach(entity: Entity, host: HostAt, guest: string): Promise<void
     process.stderr.write('\r\n');
   }
 }
-
-const AWAY_MS_MAX = 120_000;
-
-/** Renew the lease now and then, and when the connection is there again. An agent that is away is waited for. */
-function keepWatching(entity: Entity, renew: () => Promise<void>) {
-  const broken = Promise.withResolvers<never>();
-  // It is awaited later; until then a rejection is no fault of the program.
-  broken.promise.catch(() => {});
-  let timer: NodeJS.Timeout | undefined;
-  let isAway = false;
-  let heardAt = performance.now();
-
-  const failed = (error: unknown): void => {
-    const mayComeBack = error instanceof Failure && AWAY.has(error.code);
-    if (!mayComeBack || performance.now() - heardAt > AWAY_MS_MAX) broken.reject(error);
-    else if (!isAway) note(`${messageOf(error)} Waiting`);
-    isAway = true;
-  };
-  const again = async (): Promise<void> => {
-    clearTimeout(timer);
-    try {
-      await renew();
-      if (isAway) note('here again');
-      isAway = false;
-      heardAt = performance.now();
-    } catch (error) {
-      failed(error);
-    }
-    clearTimeout(timer);
-    timer = setTimeout(again, isAway ? RENEW_MS / 5 : RENEW_MS);
-  };
-  let off = (): void => {};
-  return {
-    broken: broken.promise,
-    failed,
-    begin(): void {
-      timer = setTimeout(again, RENEW_MS);
-      off = entity.onStatus(({ status }) => {
-        if (status !== 'offline') void again();
-      });
-    },
-    end(): void {
-      clearTimeout(timer);
-      off();
-      timer = undefined;
-    },
-  };
-}
-const AWAY: ReadonlySet<Failure['code']> = new Set(['host-unreachable', 'no-answer', 'not-connected']);

@@ -38,8 +38,11 @@ export function consoleKeys({ send, onRefused, input = process.stdin }: KeysDeps
   const typed = (bytes: Buffer): void => {
     const end = input.isTTY ? bytes.indexOf(LEAVE) : -1;
     waiting = Buffer.concat([waiting, end < 0 ? bytes : bytes.subarray(0, end)]);
-    sending ??= sendAll();
-    sending.catch(left.reject);
+    // With nothing to send it would end before it is noted as begun, and count as under way for ever.
+    if (waiting.length > 0) {
+      sending ??= sendAll();
+      sending.catch(left.reject);
+    }
     if (end >= 0) leave();
   };
 

@@ -26,6 +26,8 @@ export interface ConsoleKeeper {
   mark(guest: Guest, signal: AbortSignal): Promise<void>;
   /** Without a guest: all that this one watches. */
   unwatch(to: string, guest?: Guest): void;
+  /** Cut off whoever may watch no more, and tell them. */
+  recheck(mayWatch: (to: string, guest: string) => boolean): void;
   /** @throws Failure console-missing, console-closed */
   write(guest: Guest, bytes: Uint8Array): Promise<void>;
 }
@@ -137,6 +139,15 @@ export function consoleKeeper(deps: KeeperDeps): ConsoleKeeper {
         watches.get(to)?.watch.end();
         watches.delete(to);
       }
+    },
+    recheck(mayWatch) {
+      for (const { name, watches } of places.values())
+        for (const [to, { style, watch }] of [...watches])
+          if (!mayWatch(to, name)) {
+            watch.end();
+            watches.delete(to);
+            deps.send.cut(to, style, name).catch(() => {});
+          }
     },
     async write(guest, bytes) {
       const { console } = present(guest);

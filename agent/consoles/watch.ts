@@ -8,6 +8,8 @@ export interface ConsoleSend {
   text(to: string, body: string): Promise<void>;
   /** To a program. Places count bytes. */
   bytes(to: string, piece: { guest: string; from: number; next: number; bytes: Uint8Array }): Promise<void>;
+  /** Whoever watches may do so no more. */
+  cut(to: string, style: WatchDeps['style'], guest: string): Promise<void>;
 }
 
 /** Somebody watches one console until the lease ends. */

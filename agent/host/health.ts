@@ -1,5 +1,5 @@
 import { readFileSync, statfsSync } from 'node:fs';
-import { cpus, freemem, loadavg, totalmem, uptime } from 'node:os';
+import { freemem, loadavg, totalmem, uptime } from 'node:os';
 import type { HostHealth } from '#shared/model/host.ts';
 
 const MIB = 1_048_576;
@@ -9,6 +9,15 @@ const SAMPLES_MAX = 1_440;
 /** Figures of `/proc/meminfo`, in KiB, by name. Source: proc_meminfo(5) */
 export function parseMeminfo(text: string): Map<string, number> {
   return new Map([...text.matchAll(/^([\w()]+):\s+(\d+)/gm)].map((match) => [match[1] ?? '', Number(match[2])]));
+}
+
+/** Time that all processors have spent since the start, and how much of it doing nothing, in ticks. Source: proc_stat(5) */
+export function parseCpuTimes(text: string): { all: number; idle: number } {
+  const [, line = ''] = /^cpu +(.*)$/m.exec(text) ?? [];
+  // What guests take is in `user` and `nice` already.
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, ...interrupts] = line.split(' ').slice(0, 8).map(Number);
+  const busy = [user, nice, system, ...interrupts].reduce((sum, each) => sum + each, 0);
+  return { all: busy + idle + iowait, idle: idle + iowait };
 }
 
 export interface HealthKeeper {
@@ -40,13 +49,8 @@ export function healthKeeper(name: string, folder: string, now: () => number): H
   return { samples: (count) => [sample(), ...past].slice(0, count), stop: () => clearInterval(timer) };
 }
 
-function cpuTimes(): { all: number; idle: number } {
-  const times = cpus().map((cpu) => cpu.times);
-  return {
-    all: times.reduce((sum, each) => sum + each.user + each.nice + each.sys + each.idle + each.irq, 0),
-    idle: times.reduce((sum, each) => sum + each.idle, 0),
-  };
-}
+/** One small file: os.cpus() reads several of each processor. */
+const cpuTimes = (): { all: number; idle: number } => parseCpuTimes(readFileSync('/proc/stat', 'utf8'));
 
 function figures(folder: string): Omit<HostHealth, 'name' | 'at' | 'cpuBusyPercent'> {
   const memory = parseMeminfo(readFileSync('/proc/meminfo', 'utf8'));

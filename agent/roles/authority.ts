@@ -7,6 +7,8 @@ import { policyReplica, type ReplicaDeps } from './replica.ts';
 export interface Authority {
   may: May;
   isCentral(bareJid: string): boolean;
+  /** Told when `may` may answer otherwise than before. */
+  onChange(listener: () => void): void;
   stop(): void;
 }
 
@@ -16,13 +18,14 @@ export function authority(
   deps: Omit<ReplicaDeps, 'central' | 'table' | 'clock'>,
 ): Authority {
   const granted = mayBy(policy, agentVerbs);
-  if (central === undefined) return { may: granted, isCentral: () => false, stop: () => {} };
+  if (central === undefined) return { may: granted, isCentral: () => false, onChange: () => {}, stop: () => {} };
   const replica = policyReplica({ ...deps, central, table: agentVerbs, clock: systemClock });
   const isCentral = (bareJid: string): boolean => bareJid === central;
   return {
     may: (requester, verb, target) =>
       isCentral(requester.bareJid) || granted(requester, verb, target) || replica.may(requester, verb, target),
     isCentral,
+    onChange: replica.onChange,
     stop: replica.stop,
   };
 }

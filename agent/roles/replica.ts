@@ -32,6 +32,8 @@ export interface ReplicaDeps {
 export interface Replica {
   /** What central's policy says; nobody may anything while it is not known whether it is the newest. */
   may: May;
+  /** Told when it may let others than before. */
+  onChange(listener: () => void): void;
   stop(): void;
 }
 
@@ -59,6 +61,11 @@ export function policyReplica(deps: ReplicaDeps): Replica {
   /** Grows with each session: an answer to a question of an earlier one is no answer. */
   let session = 0;
   let callOff = (): void => {};
+  const listeners = new Set<() => void>();
+  const trust = (): void => {
+    isTrusted = true;
+    for (const listener of listeners) listener();
+  };
 
   const take = (given: Replicated): void => {
     if (held && given.version < held.version)
@@ -68,7 +75,7 @@ export function policyReplica(deps: ReplicaDeps): Replica {
     if (text !== before) settings.set(KEY, text);
     held = given;
     granted = mayBy(given.policy, table);
-    isTrusted = true;
+    trust();
   };
   const ask = async (of: number): Promise<void> => {
     callOff();
@@ -82,7 +89,7 @@ export function policyReplica(deps: ReplicaDeps): Replica {
       return;
     } catch (error) {
       if (of !== session) return;
-      if (error instanceof StanzaError && error.failure === undefined && ABSENT.has(error.condition)) isTrusted = true;
+      if (error instanceof StanzaError && error.failure === undefined && ABSENT.has(error.condition)) trust();
       // One that came while we asked is newer than the answer.
       else if (error instanceof Failure && error.code === 'policy-late') return;
       else if (!(error instanceof StanzaError || error instanceof Failure)) onBug(error);
@@ -107,6 +114,7 @@ export function policyReplica(deps: ReplicaDeps): Replica {
   });
   return {
     may: (requester, verb, target) => isTrusted && granted(requester, verb, target),
+    onChange: (listener) => void listeners.add(listener),
     stop: () => {
       session += 1;
       callOff();

@@ -47,14 +47,18 @@ const ABSENT: ReadonlySet<string> = new Set([
 const PATIENCE_MS = 20_000;
 
 export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
+  const waiting = new Map<string, Set<Attempt>>();
+  site.onChange((change) => {
+    if (isAnew(change)) for (const attempt of waiting.get(change.name) ?? []) attempt.inVain();
+  });
   return async (host, verb, row, args, call) => {
     if (host.reach === 'unreachable') throw unreachable(host, host.problem ?? 'it is not heard');
     const operation = operationAt(call);
     const began = clock.now();
     let isMaybeDelivered = false;
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
-      const inVain = new AbortController();
-      const off = site.onChange((change) => isAnew(change, host.name) && inVain.abort(new Failure('no-answer', {})));
+      const attempt = attemptOf(call.signal);
+      const off = listed(waiting, host.name, attempt);
       try {
         return await runVerb(entity, `${host.jid}/agent`, verb, row, args, {
           from: entity.bareJid,
@@ -63,10 +67,10 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
           // Who asked central has said yes to it.
           confirmed: true,
           timeoutMs: Math.max(ATTEMPT_MS, row.job ? 0 : row.timeoutMs + 2_000),
-          signal: AbortSignal.any([call.signal, inVain.signal]),
+          signal: attempt.signal,
         });
       } catch (error) {
-        const isGone = inVain.signal.aborted && !call.signal.aborted;
+        const isGone = attempt.signal.aborted && !call.signal.aborted;
         isMaybeDelivered ||= row.risk !== 'read' && (isGone || isLost(error));
         if (isGone) continue;
         if (!mayAskAgain(error)) throw error;
@@ -77,14 +81,46 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
         await paused(clock, pauseMs, call.signal);
       } finally {
         off();
+        attempt.end();
       }
     }
   };
 }
 
+/** One try at an agent; it ends early where the caller gives up, or the agent forgets whom it owes an answer. */
+interface Attempt {
+  signal: AbortSignal;
+  inVain(): void;
+  /** Nobody waits for it any more. */
+  end(): void;
+}
+
+/** By hand: AbortSignal.any is dear where there are thousands. */
+function attemptOf(given: AbortSignal): Attempt {
+  const own = new AbortController();
+  const giveUp = (): void => own.abort(given.reason);
+  given.addEventListener('abort', giveUp, { once: true });
+  if (given.aborted) giveUp();
+  return {
+    signal: own.signal,
+    inVain: () => own.abort(new Failure('no-answer', {})),
+    end: () => given.removeEventListener('abort', giveUp),
+  };
+}
+
+/** Returns what takes it away again. */
+function listed(waiting: Map<string, Set<Attempt>>, host: string, attempt: Attempt): () => void {
+  const there = waiting.get(host) ?? new Set();
+  waiting.set(host, there.add(attempt));
+  return () => {
+    there.delete(attempt);
+    if (there.size === 0 && waiting.get(host) === there) waiting.delete(host);
+  };
+}
+
 /** Whether the agent of a host has begun anew. */
-const isAnew = (change: SiteChange, host: string): boolean =>
-  change.what === 'host' && change.name === host && change.before?.known.epoch !== change.after?.known.epoch;
+const isAnew = (change: SiteChange): change is Extract<SiteChange, { what: 'host' }> =>
+  change.what === 'host' && change.before?.known.epoch !== change.after?.known.epoch;
 
 /** Different for each requester, and of a length that any agent takes. */
 const operationAt = ({ requester, operation }: Pick<Call, 'requester' | 'operation'>): string =>

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Transaction } from 'kysely';
 import type { Database } from '#central/database/open.ts';
 import type { Tables } from '#central/database/schema.ts';
 import type { Writer } from '#central/database/writer.ts';
+import type { Clock } from '#shared/clock.ts';
 import type { AuditRecord } from '#shared/verb/request.ts';
+import { appendAll, entryHash, ROOT } from './chain.ts';
 
 /** One line of the trail, as it is kept and exported. */
 export interface TrailEntry {
@@ -16,7 +17,7 @@ export interface TrailEntry {
 export interface AuditTrail {
   /** Within a transaction of the writer. */
   append(transaction: Transaction<Tables>, record: AuditRecord): Promise<void>;
-  /** Soon; what fails is told to onBug and tried again. */
+  /** At once, or with others a moment later; what fails is told to onBug and tried again. */
   add(record: AuditRecord): void;
   /** Resolves when all that was added is on the disk. */
   flush(): Promise<void>;
@@ -44,84 +45,94 @@ export interface Verdict {
   brokenAt?: number;
 }
 
-/** Before the first entry. */
-const ROOT = '0'.repeat(64);
 const RETRY_MS = 1_000;
 const WAITING_MAX = 10_000;
 const PAGE = 1_000;
-
-/** Over the hash before and the record as it is kept, so that no entry can be changed, left out or put in unseen. */
-export const entryHash = (before: string, seq: number, at: string, record: string): string =>
-  createHash('sha256')
-    .update(JSON.stringify([before, seq, at, record]))
-    .digest('hex');
+/** After a write so long is waited for more: with many requests a sync of the disk for each few would be most of the work. */
+const GATHER_MS = 250;
 
 /**
- * The audit trail: append-only, each entry chained to the one before by its hash.
+ * The audit trail: append-only, each entry chained to the one before by its hash (chain.ts).
  *
- * The end of the chain is read from the database in the transaction that appends, so that a transaction that fails leaves no gap.
+ * Records of changes are written together with what they tell of. The others, of reads and refusals, are gathered.
  */
-export function auditTrail(database: Database, writer: Writer, onBug: (error: unknown) => void): AuditTrail {
+export function auditTrail(
+  database: Database,
+  writer: Writer,
+  onBug: (error: unknown) => void,
+  after: Clock['after'] = unheld,
+): AuditTrail {
   let waiting: AuditRecord[] = [];
   let flushing: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let callOff: (() => void) | undefined;
 
-  const append = async (transaction: Transaction<Tables>, record: AuditRecord): Promise<void> => {
-    const last = await transaction
-      .selectFrom('audit')
-      .select(['seq', 'hash'])
-      .orderBy('seq', 'desc')
-      .limit(1)
-      .executeTakeFirst();
-    const seq = (last?.seq ?? 0) + 1;
-    const text = JSON.stringify(record);
-    const hash = entryHash(last?.hash ?? ROOT, seq, record.at, text);
-    await transaction.insertInto('audit').values({ seq, at: record.at, record: text, hash }).execute();
-  };
+  /** What waits by now. */
   const write = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      const records = waiting.slice(0, PAGE);
-      try {
-        await writer.write(async (transaction) => {
-          for (const record of records) await append(transaction, record);
-        });
-        waiting = waiting.slice(records.length);
-      } catch (error) {
-        onBug(error);
-        timer = setTimeout(begin, RETRY_MS).unref();
-        return;
-      }
+    for (let left = waiting.length; left > 0; left -= PAGE) {
+      const records = waiting.slice(0, Math.min(left, PAGE));
+      await writer.write((transaction) => appendAll(transaction, records));
+      waiting = waiting.slice(records.length);
     }
   };
-  const begin = (): void => {
-    flushing ??= write().finally(() => {
-      flushing = undefined;
+  const goOnAfter = (ms: number): void => {
+    flushing = undefined;
+    callOff = after(ms, () => {
+      callOff = undefined;
+      if (waiting.length > 0) begin();
     });
+  };
+  const begin = (): void => {
+    if (flushing) return;
+    callOff?.();
+    callOff = undefined;
+    flushing = write().then(
+      () => goOnAfter(GATHER_MS),
+      (error) => {
+        onBug(error);
+        goOnAfter(RETRY_MS);
+      },
+    );
+  };
+  const flush = async (): Promise<void> => {
+    await flushing;
+    if (waiting.length > 0) begin();
+    await flushing;
   };
 
   return {
-    append,
+    append: (transaction, record) => appendAll(transaction, [record]),
     add: (record) => {
       if (waiting.length < WAITING_MAX) waiting.push(record);
       else onBug(new Error('an audit record was lost: there was no room to write it'));
-      begin();
+      if (callOff === undefined) begin();
     },
-    flush: async () => {
-      clearTimeout(timer);
-      begin();
-      await flushing;
-    },
+    flush,
+    // What was added stands in what is read.
     read: async (limit, before) => {
+      await flush();
       const all = database.selectFrom('audit').selectAll().orderBy('seq', 'desc').limit(limit);
       return (await (before === undefined ? all : all.where('seq', '<', before)).execute()).map(entryOf);
     },
-    from: async (seq, limit) =>
-      (
-        await database.selectFrom('audit').selectAll().where('seq', '>=', seq).orderBy('seq').limit(limit).execute()
-      ).map(entryOf),
-    backward: (bounds) => backward(database, bounds),
-    verify: () => verifyTrail(database),
+    from: async (seq, limit) => {
+      await flush();
+      const all = database.selectFrom('audit').selectAll().where('seq', '>=', seq).orderBy('seq').limit(limit);
+      return (await all.execute()).map(entryOf);
+    },
+    async *backward(bounds) {
+      await flush();
+      yield* backward(database, bounds);
+    },
+    verify: async () => {
+      await flush();
+      return verifyTrail(database);
+    },
   };
+}
+
+/** A timer that does not hold up the end of the process: that writes what waits (`flush`). */
+function unheld(ms: number, call: () => void): () => void {
+  const timer = setTimeout(call, ms).unref();
+  return () => clearTimeout(timer);
 }
 
 const entryOf = ({ record, ...row }: Tables['audit']): TrailEntry => ({ ...row, record: JSON.parse(record) });

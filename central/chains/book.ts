@@ -1,3 +1,4 @@
+import type { Writes } from '#central/database/writer.ts';
 import { readChain } from '#shared/chain/chain-file.ts';
 import { compile, type Graph } from '#shared/chain/compile.ts';
 import type { Past } from '#shared/chain/plan.ts';
@@ -73,9 +74,9 @@ export class ChainBook {
     this.#tell();
     return known;
   }
-  /** @throws Failure host-space */
-  async remove(name: string): Promise<void> {
-    await this.#store.remove(name);
+  /** @param also what is written in the same transaction @throws Failure host-space */
+  async remove(name: string, also?: Writes): Promise<void> {
+    await this.#store.remove(name, also);
     this.#known.delete(name);
     this.#tell();
   }

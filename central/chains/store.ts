@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Database } from '#central/database/open.ts';
 import type { Tables } from '#central/database/schema.ts';
-import type { Writer } from '#central/database/writer.ts';
+import type { Writer, Writes } from '#central/database/writer.ts';
 import type { Past } from '#shared/chain/plan.ts';
 import { hasEnded, type NodeRun, type Run } from '#shared/chain/run.ts';
 
@@ -39,13 +39,14 @@ export function chainStore(database: Database, writer: Writer) {
         // How long nodes took may not be so of what they are now.
         await transaction.deleteFrom('node_times').where('chain', '=', name).execute();
       }),
-    remove: (name: string): Promise<void> =>
+    remove: (name: string, also?: Writes): Promise<void> =>
       writer.write(async (transaction) => {
         const runs = transaction.selectFrom('runs').select('id').where('chain', '=', name);
         await transaction.deleteFrom('run_nodes').where('run', 'in', runs).execute();
         await transaction.deleteFrom('runs').where('chain', '=', name).execute();
         await transaction.deleteFrom('node_times').where('chain', '=', name).execute();
         await transaction.deleteFrom('chains').where('name', '=', name).execute();
+        await also?.(transaction);
       }),
     /** A new run, and that its chain is wanted so. */
     begin: ({ run, requester }: StoredRun): Promise<void> =>

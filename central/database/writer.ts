@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Transaction } from 'kysely';
 import { failpoint } from './failpoint.ts';
 import { type Database, writing } from './open.ts';
@@ -35,6 +36,8 @@ export function groupWriter(database: Database, isDue = failpoint(process.env.SK
   };
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
+      // What came in the same packet, or while the last one was being written, is taken along.
+      await setImmediate();
       const group = waiting;
       waiting = [];
       try {

@@ -10,7 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Database } from '#central/database/open.ts';
-import type { Writer } from '#central/database/writer.ts';
+import type { Writer, Writes } from '#central/database/writer.ts';
 import type { Site } from '#central/inventory/site.ts';
 import { dismissHost, ensureAccount, randomPassword, rosterHosts } from '#shared/ejabberd/accounts.ts';
 import type { EjabberdApi } from '#shared/ejabberd/api.ts';
@@ -34,6 +34,11 @@ export interface Enrolled {
   jid: string;
   token: string;
   expiresAt: string;
+}
+
+interface Forgotten {
+  host: string;
+  guests: number;
 }
 
 export type Enrolment = ReturnType<typeof enrolment>;
@@ -91,13 +96,17 @@ export function enrolment({ database, writer, site, api, domain, now, audit }: E
       });
       audit(host, jid, 'done');
     },
-    /** @throws Failure host-not-found, setup-needed, server-unreachable, peer-refused, host-space */
-    forget: async (host: string): Promise<{ host: string; guests: number }> => {
+    /**
+     * @param also what is written with the last of it, by what is answered
+     * @throws Failure host-not-found, setup-needed, server-unreachable, peer-refused, host-space
+     */
+    forget: async (host: string, also: (answer: Forgotten) => Writes): Promise<Forgotten> => {
       const { known } = site.host(host);
       await dismissHost(required(), domain, host);
       await remove(host);
-      await site.forget(host);
-      return { host, guests: known.guests.size };
+      const answer = { host, guests: known.guests.size };
+      await site.forget(host, also(answer));
+      return answer;
     },
     /** Take back what was not used in time. */
     sweep: async (): Promise<void> => {

@@ -29,7 +29,7 @@ const ITEM_MAX = 400;
 
 /** Tell programs what happens at the site: each thing whole, the newest of each, in the order in which they changed last. */
 export function serveEvents({ entity, service, site, policies, onJob, clock, log }: EventsDeps): { stop(): void } {
-  const readers = (): ReadonlySet<string> => readersOf(policies.inForce, centralVerbs);
+  const readers = (): ReadonlySet<string> => readersOf(policies.inForce, centralVerbs, policies.holders);
   const node = pubsubNode({ entity, service, node: EVENT_NS, readers, log });
   const waiting = new Map<string, (event: SiteEvent) => void>();
   let callOff: (() => void) | undefined;

@@ -1,4 +1,4 @@
-import { isActive } from '#shared/model/guest.ts';
+import { type Guest, isActive } from '#shared/model/guest.ts';
 import type { SiteGuestRecord, SiteHostRecord } from '#shared/model/site.ts';
 import { hostState } from './selector.ts';
 import type { SiteGuest, SiteHost } from './site.ts';
@@ -21,7 +21,6 @@ export function hostRecord(host: SiteHost): SiteHostRecord {
   const { facts, guests } = host.known;
   // How its networks stand is told with those.
   const { networks: _, ...told } = facts ?? {};
-  const states = [...guests.values()].map(({ state }) => state);
   return {
     cpus: 0,
     memoryMiB: 0,
@@ -32,14 +31,20 @@ export function hostRecord(host: SiteHost): SiteHostRecord {
     ...told,
     name: host.name,
     state: hostState(host),
-    guests: states.length,
-    running: states.filter(isActive).length,
+    guests: guests.size,
+    running: runningOf(guests.values()),
     since: host.since,
     ...(host.tags.length > 0 ? { tags: [...host.tags] } : {}),
     ...(host.title ? { title: host.title } : {}),
     ...(host.notes ? { notes: host.notes } : {}),
     ...problemOf(host),
   };
+}
+
+function runningOf(guests: Iterable<Guest>): number {
+  let count = 0;
+  for (const { state } of guests) if (isActive(state)) count++;
+  return count;
 }
 
 function problemOf({ reach, problem, known, heardAt }: SiteHost): { problem?: string } {

@@ -8,6 +8,7 @@
  * What can go wrong: an agent falls silent. Silence says nothing of its guests: the host becomes `unreachable`, with since when, and
  * its guests keep the state that was known last.
  */
+import type { Writes } from '#central/database/writer.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import type { Report } from '#shared/model/report.ts';
@@ -39,6 +40,8 @@ export interface SiteGuest {
 
 /** What people say of a guest or a host. */
 export type Description = Pick<Contact, 'tags' | 'title' | 'notes'>;
+
+type Describe = (before: Description) => Partial<Description>;
 
 export type SiteChange =
   | { what: 'guest'; contact: string; before: SiteGuest | undefined; after: SiteGuest | undefined }
@@ -111,9 +114,9 @@ export class Site {
   guests(): SiteGuest[] {
     return [...this.eachGuest()];
   }
-  /** The same one by one, for who needs the first few. Made as it is read: read it without waiting for anything in between. */
-  *eachGuest(): Generator<SiteGuest, void, undefined> {
-    for (const contact of this.contacts()) {
+  /** The same, or these, one by one, for who needs the first few. Made as it is read: read it without waiting for anything in between. */
+  *eachGuest(contacts: Iterable<string> = this.contacts()): Generator<SiteGuest, void, undefined> {
+    for (const contact of contacts) {
       const guest = this.find(contact);
       if (guest) yield guest;
     }
@@ -168,34 +171,40 @@ export class Site {
     });
   }
 
-  /** @throws Failure host-not-found, host-space */
-  forget(name: string): Promise<void> {
+  /** @param also what is written in the same transaction @throws Failure host-not-found, host-space */
+  forget(name: string, also?: Writes): Promise<void> {
     return this.#inTurn(name, async () => {
       this.host(name);
-      await this.#store.removeHost(name);
+      await this.#store.removeHost(name, also);
       this.#replace(name, undefined, this.contactsAt(name), () => this.#places.removeAll(name));
     });
   }
 
-  /** Change what people say of a host, by what they said before. @throws Failure host-not-found, host-space; what `change` throws */
-  describeHost(name: string, change: (before: Description) => Partial<Description>): Promise<void> {
+  /**
+   * Change what people say of a host, by what they said before.
+   *
+   * @param also what is written in the same transaction, by how it is then
+   * @throws Failure host-not-found, host-space; what `change` throws
+   */
+  describeHost(name: string, change: Describe, also?: (after: SiteHost) => Writes): Promise<void> {
     return this.#inTurn(name, async () => {
       const before = this.host(name);
       const after = { ...before, ...change(before) };
-      await this.#store.putHost(after);
+      await this.#store.putHost(after, also?.(after));
       this.#replace(name, after, []);
     });
   }
 
   /** The same of a guest. @throws Failure guest-not-found, host-space; what `change` throws */
-  describeGuest(contact: string, change: (before: Description) => Partial<Description>): Promise<void> {
+  describeGuest(contact: string, change: Describe, also?: (after: SiteGuest) => Writes): Promise<void> {
     // A blank is in no host's name: guests have turns of their own.
     return this.#inTurn(`guest ${contact}`, async () => {
       const before = this.guest(contact);
       const known = this.#contacts.get(contact);
       if (!known) throw new Failure('guest-not-found', { guest: contact, host: 'any host' });
       const after = { ...known, ...change(known) };
-      await this.#store.putContact(after);
+      const { tags, title, notes } = after;
+      await this.#store.putContact(after, also?.({ ...before, tags, title, notes }));
       this.#contacts.put(after);
       this.#tell({ what: 'guest', contact, before, after: this.find(contact) });
     });

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Database } from '#central/database/open.ts';
 import type { Tables } from '#central/database/schema.ts';
-import type { Writer } from '#central/database/writer.ts';
+import type { Writer, Writes } from '#central/database/writer.ts';
 import { Guest } from '#shared/model/guest.ts';
 import { HostFacts } from '#shared/model/report.ts';
 import type { Contact } from './contacts.ts';
@@ -79,8 +79,16 @@ export interface GuestWrite {
 
 export function inventoryStore(writer: Writer) {
   return {
-    putHost: (host: StoredHost): Promise<void> => writer.write((transaction) => putHost(transaction, host)),
-    putContact: (contact: Contact): Promise<void> => writer.write((transaction) => putContact(transaction, contact)),
+    putHost: (host: StoredHost, also?: Writes): Promise<void> =>
+      writer.write(async (transaction) => {
+        await putHost(transaction, host);
+        await also?.(transaction);
+      }),
+    putContact: (contact: Contact, also?: Writes): Promise<void> =>
+      writer.write(async (transaction) => {
+        await putContact(transaction, contact);
+        await also?.(transaction);
+      }),
     /** A host after a report, the guests that differ, and the contacts that were made for them: all of it or nothing. */
     putReport: (host: StoredHost, guests: readonly GuestWrite[], contacts: readonly Contact[]): Promise<void> =>
       writer.write(async (transaction) => {
@@ -88,10 +96,11 @@ export function inventoryStore(writer: Writer) {
         for (const contact of contacts) await putContact(transaction, contact);
         for (const guest of guests) await putGuest(transaction, host.name, guest);
       }),
-    removeHost: (name: string): Promise<void> =>
+    removeHost: (name: string, also?: Writes): Promise<void> =>
       writer.write(async (transaction) => {
         await transaction.deleteFrom('guests').where('host', '=', name).execute();
         await transaction.deleteFrom('hosts').where('name', '=', name).execute();
+        await also?.(transaction);
       }),
   };
 }

@@ -1,11 +1,11 @@
 import type { AuditTrail } from '#central/audit/trail.ts';
 import type { Database } from '#central/database/open.ts';
-import type { Writer } from '#central/database/writer.ts';
+import type { Writer, Writes } from '#central/database/writer.ts';
 import { Failure } from '#shared/errors.ts';
-import { withoutSecretResults } from '#shared/verb/audit.ts';
+import { auditRecord, withoutSecretResults } from '#shared/verb/audit.ts';
 import { digestOf } from '#shared/verb/digest.ts';
 import type { Journal, Recorded } from '#shared/verb/perform-deps.ts';
-import type { AuditRecord, Request } from '#shared/verb/request.ts';
+import type { AuditRecord, Call, Request } from '#shared/verb/request.ts';
 import { rowOf } from '#shared/verb/verb.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 
@@ -27,14 +27,21 @@ export interface CentralJournal extends Journal {
   prune(before: string): Promise<void>;
   /** Write what found no room. @throws Failure host-space */
   flush(): Promise<void>;
+  together: Together;
 }
+
+/**
+ * Writes that end an operation which is under way with this value, for the transaction of its one change, or of the last of several: a
+ * kill leaves both or neither, and the same operation asked again is answered and not carried out a second time.
+ */
+export type Together = (call: Pick<Call, 'requester' | 'operation'>, value: unknown) => Writes;
 
 /**
  * What central was asked to change, and how it ended.
  *
- * What was cut off, by a kill in the middle, is simply carried out again when it is asked again: what central does itself says how
- * things shall be, and what it passes on has an operation id of its own at the agent, made from this one, so that it acts once. A job
- * that had begun is found again (recover.ts).
+ * What central changes by itself is written together with its outcome, where asking again would not come to the same. The rest that was
+ * cut off, by a kill in the middle, is simply carried out again when it is asked again: it says how things shall be, or is passed on
+ * with an operation id of its own at the agent, made from this one, so that it acts once. A job that had begun is found again (recover.ts).
  */
 export function centralJournal(
   database: Database,
@@ -46,7 +53,10 @@ export function centralJournal(
   const time = (): string => new Date(now()).toISOString();
   const unwritten = new Map<string, { digest: string; recorded: Recorded; write(): Promise<void> }>();
   let timer: NodeJS.Timeout | undefined;
-  const keyOf = ({ requester, operation }: Request): string => `${requester.bareJid} ${operation}`;
+  /** Operations under way; `ended`: their outcome went into a transaction. */
+  const begun = new Map<string, { request: Request; args: Record<string, unknown>; beganAt: number; ended: boolean }>();
+  const keyOf = ({ requester, operation }: Pick<Request, 'requester' | 'operation'>): string =>
+    `${requester.bareJid} ${operation}`;
 
   const flush = async (): Promise<void> => {
     clearTimeout(timer);
@@ -92,21 +102,27 @@ export function centralJournal(
           .onConflict((conflict) => conflict.columns(['requester', 'id']).doNothing())
           .execute();
       });
+      begun.set(keyOf(request), { request, args: { ...args }, beganAt: now(), ended: false });
       return undefined;
     },
+    together: (call, value) => async (transaction) => {
+      const under = begun.get(keyOf(call));
+      if (!under) throw new Error(`operation ${call.operation} is not under way`);
+      const { request, args, beganAt } = under;
+      const recorded: Recorded = { outcome: 'done', value };
+      const row = rowOf(centralVerbs, request.verb);
+      const audit = auditRecord(request, row, args, recorded, { beganAt, endedAt: now() });
+      await ending(trail, request, recorded, audit, time())(transaction);
+      under.ended = true;
+    },
     end: async (request: Request, recorded: Recorded, audit: AuditRecord) => {
-      const { requester, operation, verb } = request;
+      const { verb } = request;
       const at = time();
-      const write = (): Promise<void> =>
-        writer.write(async (transaction) => {
-          await transaction
-            .updateTable('operations')
-            .set({ recorded: JSON.stringify(keptOf(verb, recorded)), ended_at: at })
-            .where('requester', '=', requester.bareJid)
-            .where('id', '=', operation)
-            .execute();
-          await trail.append(transaction, audit);
-        });
+      const under = begun.get(keyOf(request));
+      begun.delete(keyOf(request));
+      // It failed where the transaction did, or where it took so long that nobody waited for it.
+      if (under?.ended && (recorded.outcome === 'done' || (await find(request))?.recorded)) return;
+      const write = (): Promise<void> => writer.write(ending(trail, request, recorded, audit, at));
       try {
         await write();
       } catch (error) {
@@ -130,3 +146,16 @@ export function centralJournal(
       }),
   };
 }
+
+const ending =
+  (trail: AuditTrail, request: Request, recorded: Recorded, audit: AuditRecord, at: string): Writes =>
+  async (transaction) => {
+    const { requester, operation, verb } = request;
+    await transaction
+      .updateTable('operations')
+      .set({ recorded: JSON.stringify(keptOf(verb, recorded)), ended_at: at })
+      .where('requester', '=', requester.bareJid)
+      .where('id', '=', operation)
+      .execute();
+    await trail.append(transaction, audit);
+  };

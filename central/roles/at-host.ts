@@ -1,5 +1,6 @@
 import type { SiteGuest } from '#central/inventory/site.ts';
-import { type Grant, globMatches, type Policy } from '#shared/verb/policy.ts';
+import { type Grant, grantEach, type Holders } from '#shared/verb/grant.ts';
+import { globMatches, type Policy } from '#shared/verb/policy.ts';
 
 /** A guest of a host: its name there, its name at the site, and how it is tagged at the site. */
 export type Known = Pick<SiteGuest, 'contact' | 'tags'> & { guest: { name: string } };
@@ -8,10 +9,14 @@ export type Known = Pick<SiteGuest, 'contact' | 'tags'> & { guest: { name: strin
  * The policy as the agent of one host can ask it: an agent knows neither tags nor the site's names for guests.
  *
  * A grant on certain guests keeps its globs, so that a guest that is to come is covered too, unless one of them means another guest at this
- * host than at the site: then the guests that it means are named. So is it with tags.
+ * host than at the site: then the guests that it means are named. So is it with tags. Nor can it read a room: a grant to an affiliation
+ * is one to each who holds it.
  */
-export function policyAtHost(policy: Policy, host: string, guests: readonly Known[]): Policy {
-  return { roles: policy.roles, grants: policy.grants.flatMap((grant) => grantAtHost(grant, host, guests)) };
+export function policyAtHost(policy: Policy, host: string, guests: readonly Known[], holders: Holders): Policy {
+  const grants = policy.grants
+    .flatMap((grant) => grantAtHost(grant, host, guests))
+    .flatMap((grant) => grantEach(grant, holders));
+  return { roles: policy.roles, grants };
 }
 
 function grantAtHost({ hosts, tags, ...grant }: Grant, host: string, guests: readonly Known[]): Grant[] {

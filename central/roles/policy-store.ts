@@ -8,8 +8,9 @@
  * What can go wrong: a change that would let something unmeant: it is refused, and nothing is written.
  */
 import type { Database } from '#central/database/open.ts';
-import type { Writer } from '#central/database/writer.ts';
+import type { Writer, Writes } from '#central/database/writer.ts';
 import { Failure } from '#shared/errors.ts';
+import { type Holders, namedHolders } from '#shared/verb/grant.ts';
 import { idlePatterns, KeptPolicy, type May, type Policy, type PolicyView, policyOf } from '#shared/verb/policy.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import type { VerbTable } from '#shared/verb/verb.ts';
@@ -22,6 +23,8 @@ export interface PolicyStoreDeps {
   table: VerbTable;
   /** Verbs that only agents have: a role may name them. */
   alsoKnown?: VerbTable;
+  /** Who holds grants to affiliations of rooms. Without it, nobody. */
+  rooms?: { holders: Holders; onChange(listener: () => void): () => void };
   now(): number;
 }
 
@@ -31,16 +34,21 @@ export interface PolicyStore extends PolicyView {
   readonly kept: Policy;
   /** Both: what is asked. */
   readonly inForce: Policy;
+  /** Bare JIDs and domains that hold a grant now. */
+  holders: Holders;
   /** Of what verbs made; 0 before the first change. */
   readonly version: number;
   /**
    * Change what verbs made, by a function of what is there; resolves when it holds.
    * @param by bare JID of whoever changes it
+   * @param also what is written in the same transaction, by what will be in force
    * @throws Failure bad-argument, role-last-admin, host-space; what `make` throws. Then nothing is changed.
    */
-  change(by: string, make: (kept: Policy) => Policy): Promise<void>;
+  change(by: string, make: (kept: Policy) => Policy, also?: Also): Promise<void>;
   onChange(listener: () => void): () => void;
 }
+
+type Also = (inForce: Policy) => Writes;
 
 interface Held {
   version: number;
@@ -53,9 +61,10 @@ interface Held {
 export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
   const { database, writer, configured, table } = deps;
   const listeners = new Set<() => void>();
+  const holders = deps.rooms?.holders ?? namedHolders;
   const heldOf = (version: number, kept: Policy): Held => {
     const inForce = both(configured, kept);
-    return { version, kept, inForce, view: policyOf(inForce, table, { site: true }) };
+    return { version, kept, inForce, view: policyOf(inForce, table, { site: true, holders }) };
   };
   const row = await database.selectFrom('policies').selectAll().orderBy('version', 'desc').limit(1).executeTakeFirst();
   let held = heldOf(
@@ -64,7 +73,7 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
   );
   let turn: Promise<unknown> = Promise.resolve();
 
-  const changeNow = async (by: string, make: (kept: Policy) => Policy): Promise<void> => {
+  const changeNow = async (by: string, make: (kept: Policy) => Policy, also?: Also): Promise<void> => {
     const next = heldOf(held.version + 1, make(held.kept));
     const policy = JSON.stringify(next.kept);
     if (policy === JSON.stringify(held.kept)) return;
@@ -73,10 +82,15 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
     const at = new Date(deps.now()).toISOString();
     await writer.write(async (transaction) => {
       await transaction.insertInto('policies').values({ version: next.version, at, by, policy }).execute();
+      await also?.(next.inForce)(transaction);
     });
+    hold(next);
+  };
+  const hold = (next: Held): void => {
     held = next;
     for (const listener of listeners) listener();
   };
+  deps.rooms?.onChange(() => hold(heldOf(held.version, held.kept)));
   const may: May = (requester, verb, target) => held.view.may(requester, verb, target);
   return {
     configured,
@@ -90,9 +104,10 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
       return held.version;
     },
     may,
+    holders,
     explain: (requester, verb, target) => held.view.explain(requester, verb, target),
-    change: (by, make) => {
-      const done = turn.then(() => changeNow(by, make));
+    change: (by, make, also) => {
+      const done = turn.then(() => changeNow(by, make, also));
       turn = done.catch(() => {});
       return done;
     },
@@ -109,9 +124,10 @@ const both = (configured: Policy, kept: Policy): Policy => ({
   grants: [...configured.grants, ...kept.grants],
 });
 
-/** Whether anybody may give roles, on everything. */
+/** Whether anybody may give roles, on everything. Members of a room do not count: they may all be gone tomorrow. */
 const hasAdmin = ({ inForce, view }: Held): boolean =>
   inForce.grants.some(({ jid }) => {
+    if (jid === undefined) return false;
     const bareJid = jid.includes('@') ? jid : `anybody@${jid}`;
     return view.may({ bareJid, fullJid: bareJid }, 'role.grant', { guest: '' });
   });

@@ -21,7 +21,9 @@ import type { PolicyStore } from './policy-store.ts';
 export interface ReplicateDeps {
   entity: Pick<Entity, 'request' | 'serve' | 'onStatus' | 'isOnline' | 'bareJid'>;
   site: Site;
-  policies: Pick<PolicyStore, 'inForce' | 'onChange'>;
+  policies: Pick<PolicyStore, 'inForce' | 'holders' | 'onChange'>;
+  /** Resolves when it is known who holds grants to rooms. */
+  settled(): Promise<void>;
   clock: Clock;
   onBug(error: unknown): void;
 }
@@ -39,7 +41,7 @@ interface At {
 }
 
 export function replicatePolicy(deps: ReplicateDeps): { stop(): void } {
-  const { entity, site, policies, clock, onBug } = deps;
+  const { entity, site, policies, settled, clock, onBug } = deps;
   const at = new Map<string, At>();
   const dirty = new Set<string>();
   let running = false;
@@ -47,7 +49,7 @@ export function replicatePolicy(deps: ReplicateDeps): { stop(): void } {
 
   const dueAt = (host: SiteHost, above = 0): Replicated => {
     const guests = site.contactsAt(host.name).flatMap((contact) => site.find(contact) ?? []);
-    const policy = policyAtHost(policies.inForce, host.name, guests);
+    const policy = policyAtHost(policies.inForce, host.name, guests, policies.holders);
     const due = JSON.stringify(policy);
     const known = at.get(host.name) ?? { version: 0, due: '', confirmed: undefined };
     const isNew = known.due !== due || known.version < above;
@@ -82,6 +84,7 @@ export function replicatePolicy(deps: ReplicateDeps): { stop(): void } {
   const drain = async (): Promise<void> => {
     if (running || !entity.isOnline) return;
     running = true;
+    await settled();
     const one = async (): Promise<void> => {
       for (const name of dirty) {
         dirty.delete(name);
@@ -111,9 +114,10 @@ export function replicatePolicy(deps: ReplicateDeps): { stop(): void } {
     else if (change.before?.reach !== change.after.reach) mark([change.name]);
   };
 
-  entity.serve('get', POLICY_NS, 'policy', ({ from, child }) => {
+  entity.serve('get', POLICY_NS, 'policy', async ({ from, child }) => {
     const host = site.hostByJid(bareOf(from));
     if (!host) throw new Failure('not-permitted', { requester: bareOf(from), verb: 'ask for the policy' });
+    await settled();
     return policyElement(dueAt(host, versionAsked(child)));
   });
   const offs = [

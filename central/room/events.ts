@@ -1,6 +1,8 @@
 import type { SiteChange, SiteGuest, SiteHost } from '#central/inventory/site.ts';
 import { type Guest, type GuestState, hasCrashed } from '#shared/model/guest.ts';
 
+import type { Doers } from './doers.ts';
+
 /** What the room is told. `what`: as it is said of one (`running`), and what many of one host are gathered by. */
 export interface RoomEvent {
   subject: string;
@@ -22,11 +24,16 @@ const SAID: Readonly<Record<GuestState, string | undefined>> = {
 
 const saidOf = (guest: Guest): string | undefined => (hasCrashed(guest) ? SAID.crashed : SAID[guest.state]);
 
-/** What people want to hear of a change; undefined for the rest: figures, tags, what is only known anew. */
-export const eventOf = (change: SiteChange): RoomEvent | undefined =>
-  change.what === 'guest'
-    ? guestEvent(change.contact, change.before, change.after)
-    : hostEvent(change.name, change.before, change.after);
+/**
+ * What people want to hear of a change; undefined for the rest: figures, tags, what is only known anew.
+ * @param doer who had it done to a guest, where that is known
+ */
+export function eventOf(change: SiteChange, doer: Doers['of'] = () => undefined): RoomEvent | undefined {
+  if (change.what === 'host') return hostEvent(change.name, change.before, change.after);
+  const event = guestEvent(change.contact, change.before, change.after);
+  const by = event && doer(event.subject, event.what);
+  return event === undefined || by === undefined ? event : { ...event, what: `${event.what}, by ${by}` };
+}
 
 function guestEvent(
   subject: string,

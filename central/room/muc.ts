@@ -6,6 +6,7 @@ import { bareOf, resourceOf } from '#shared/xmpp/jid.ts';
 /** Rooms: XEP-0045. */
 const MUC_NS = 'http://jabber.org/protocol/muc';
 const MUC_USER_NS = `${MUC_NS}#user`;
+const MUC_ADMIN_NS = `${MUC_NS}#admin`;
 const MUC_OWNER_NS = `${MUC_NS}#owner`;
 const DELAY_NS = 'urn:xmpp:delay';
 const REJOIN_MS = 5_000;
@@ -14,6 +15,8 @@ export interface MucDeps {
   entity: Pick<Entity, 'send' | 'request' | 'onPresence' | 'onMessage' | 'onStatus' | 'isOnline' | 'bareJid'>;
   room: string;
   nick: string;
+  /** Bare JIDs of those who own the room beside us, where we make it. */
+  owners: readonly string[];
   clock: Clock;
   /** Somebody said something now: not we, not the past. `jid`: who it is, by the room's word. */
   said(nick: string, jid: string, body: string, id: string | undefined): void;
@@ -51,7 +54,7 @@ export function muc(deps: MucDeps): Muc {
   const joined = (isNew: boolean): void => {
     isIn = true;
     log.info({ room }, 'in the room');
-    if (isNew) configure(entity, own, room).catch(onBug);
+    if (isNew) configure(deps, own).catch(onBug);
   };
   const onPresence = (stanza: Element): void => {
     const { from = '', type } = stanza.attrs;
@@ -102,8 +105,8 @@ export function muc(deps: MucDeps): Muc {
   };
 }
 
-/** A room that was not there waits for its configuration (section 10.1). */
-async function configure(entity: Pick<Entity, 'request'>, own: string, room: string): Promise<void> {
+/** A room that was not there waits for its configuration (section 10.1). People have to own it too, who let others in. */
+async function configure({ entity, room, owners }: MucDeps, own: string): Promise<void> {
   const field = (name: string, value: string): Element => xml('field', { var: name }, xml('value', {}, value));
   const form = xml(
     'x',
@@ -115,4 +118,7 @@ async function configure(entity: Pick<Entity, 'request'>, own: string, room: str
     field('muc#roomconfig_whois', 'anyone'),
   );
   await entity.request({ from: own, to: room, type: 'set', child: xml('query', { xmlns: MUC_OWNER_NS }, form) });
+  if (owners.length === 0) return;
+  const items = owners.map((jid) => xml('item', { affiliation: 'owner', jid }));
+  await entity.request({ from: own, to: room, type: 'set', child: xml('query', { xmlns: MUC_ADMIN_NS }, ...items) });
 }

@@ -22,12 +22,17 @@ import type { Said } from '#shared/xmpp/chat-message.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf } from '#shared/xmpp/jid.ts';
 import { bursts } from './bursts.ts';
+import type { Doers } from './doers.ts';
 import { eventOf } from './events.ts';
 import { muc } from './muc.ts';
 
 export interface RoomDeps {
   entity: Entity;
   room: string;
+  /** Bare JIDs of those who own the room, where central makes it. */
+  owners: readonly string[];
+  /** Who had what done, by central. */
+  doers: Pick<Doers, 'of'>;
   site: Site;
   offer: Offer;
   onJob(listener: JobListener): () => void;
@@ -51,7 +56,7 @@ export function serveRoom(deps: RoomDeps): { stop(): void } {
   const bounds = chatBounds(clock.now);
   const answer = answerer(deps);
   const inRoom = muc({
-    ...{ entity, room, clock, onBug, nick: NICK, log: deps.log },
+    ...{ entity, room, clock, onBug, nick: NICK, owners: deps.owners, log: deps.log },
     said: (nick, jid, body, id) => {
       if (!ADDRESSED.test(body) || bounds.admit(bareOf(jid)) !== 'go') return;
       answer(nick, jid, body.replace(ADDRESSED, ''), id).then((text) => {
@@ -68,7 +73,7 @@ export function serveRoom(deps: RoomDeps): { stop(): void } {
   const offs = [
     deps.onRun(({ graph }, before, { run }) => tellRun(graph, before, run)),
     site.onChange((change) => {
-      const event = eventOf(change);
+      const event = eventOf(change, deps.doers.of);
       if (event) gather.add(event);
     }),
     deps.onJob((job) => {

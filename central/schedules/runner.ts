@@ -10,6 +10,7 @@
  * What can go wrong: the clock is set forward: what lies between was missed. It is set back: what was run is not run again. There is no
  * room on the disk: nothing is run that cannot be written down first; it is tried again at the next look.
  */
+import type { Writes } from '#central/database/writer.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { JobRunner } from '#shared/verb/job-runner.ts';
@@ -34,10 +35,10 @@ export interface ScheduleRunner {
   /** By name. */
   list(): readonly StoredSchedule[];
   find(name: string): StoredSchedule | undefined;
+  /** @param also what is written in the same transaction @throws Failure host-space */
+  add(schedule: Schedule, also?: (stored: StoredSchedule) => Writes): Promise<StoredSchedule>;
   /** @throws Failure host-space */
-  add(schedule: Schedule): Promise<StoredSchedule>;
-  /** @throws Failure host-space */
-  remove(name: string): Promise<void>;
+  remove(name: string, also?: Writes): Promise<void>;
 }
 
 /** Timers count no clock that is set, and none counts further than 2^31 ms: so often the clock is looked at in any case. */
@@ -112,11 +113,11 @@ export function scheduleRunner(deps: RunnerDeps): ScheduleRunner {
     },
     list: () => [...entries.values()].map(({ kept }) => kept).toSorted(byName),
     find: (name) => entries.get(name)?.kept,
-    add: async (schedule) => {
+    add: async (schedule, also) => {
       const entry = { ...entryOf({ schedule, lastAt: null, nextAt: null, lastRun: null }), isBusy: true };
       entries.set(schedule.name, entry);
       try {
-        await store.add(entry.kept);
+        await store.add(entry.kept, also?.(entry.kept));
       } catch (error) {
         entries.delete(schedule.name);
         throw error;
@@ -125,8 +126,8 @@ export function scheduleRunner(deps: RunnerDeps): ScheduleRunner {
       if (isRunning) look();
       return entry.kept;
     },
-    remove: async (name) => {
-      await store.remove(name);
+    remove: async (name, also) => {
+      await store.remove(name, also);
       entries.delete(name);
     },
   };

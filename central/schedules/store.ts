@@ -1,5 +1,5 @@
 import type { Database } from '#central/database/open.ts';
-import type { Writer } from '#central/database/writer.ts';
+import type { Writer, Writes } from '#central/database/writer.ts';
 import type { Missed } from '#shared/model/schedule.ts';
 
 /** A schedule as it was made: it never changes. */
@@ -34,21 +34,22 @@ export interface StoredSchedule {
   lastRun: LastRun | null;
 }
 
-/** What writes resolves when it is on the disk. @throws Failure host-space */
+/** What writes resolves when it is on the disk, together with `also`. @throws Failure host-space */
 export interface ScheduleStore {
-  add(stored: StoredSchedule): Promise<void>;
+  add(stored: StoredSchedule, also?: Writes): Promise<void>;
   /** Does nothing where it was removed meanwhile. */
   put(stored: StoredSchedule): Promise<void>;
-  remove(name: string): Promise<void>;
+  remove(name: string, also?: Writes): Promise<void>;
 }
 
 export const scheduleStore = (writer: Writer): ScheduleStore => ({
-  add: (stored) =>
+  add: (stored, also) =>
     writer.write(async (transaction) => {
       await transaction
         .insertInto('schedules')
         .values({ name: stored.schedule.name, schedule: JSON.stringify(stored.schedule), ...stateOf(stored) })
         .execute();
+      await also?.(transaction);
     }),
   put: (stored) =>
     writer.write(async (transaction) => {
@@ -59,9 +60,10 @@ export const scheduleStore = (writer: Writer): ScheduleStore => ({
         .where('schedule', '=', JSON.stringify(stored.schedule))
         .execute();
     }),
-  remove: (name) =>
+  remove: (name, also) =>
     writer.write(async (transaction) => {
       await transaction.deleteFrom('schedules').where('name', '=', name).execute();
+      await also?.(transaction);
     }),
 });
 

@@ -27,7 +27,6 @@ export function auditHandlers({ trail, table }: AuditDeps): Handlers<typeof audi
       return found;
     },
     'audit.verify': async () => {
-      await trail.flush();
       const verdict = await trail.verify();
       return { whole: verdict.brokenAt === undefined, ...verdict };
     },

@@ -11,6 +11,7 @@ import {
   sinceThen,
 } from '#central/chains/records.ts';
 import type { RunView } from '#central/chains/runs.ts';
+import type { Together } from '#central/journal/journal.ts';
 import { explain } from '#shared/chain/explain.ts';
 import { dotOf } from '#shared/chain/graph-dot.ts';
 import { svgOf } from '#shared/chain/graph-svg.ts';
@@ -24,11 +25,12 @@ import type { ChainRecord, chainVerbs, RunRecord } from '#shared/verbs/chain.ts'
 
 export interface ChainVerbDeps {
   chains: Chains;
+  together: Together;
   now(): number;
 }
 
 export function chainHandlers(deps: ChainVerbDeps): Handlers<typeof chainVerbs> {
-  const { chains, now } = deps;
+  const { chains, together, now } = deps;
   const { book, runs, store } = chains;
   const recordOf = async (name: string): Promise<ChainRecord> => chainRecord(book.find(name), await runs.view(name));
   const latest = async (name: string): Promise<RunRecord> => {
@@ -57,11 +59,11 @@ export function chainHandlers(deps: ChainVerbDeps): Handlers<typeof chainVerbs> 
         return recordOf(chain.chain);
       });
     },
-    'chain.delete': ({ chain: name }) =>
+    'chain.delete': ({ chain: name }, call) =>
       runs.inTurn(async () => {
         const record = await recordOf(name);
         runs.refuseGoing(name);
-        await book.remove(name);
+        await book.remove(name, together(call, record));
         return record;
       }),
     'chain.plan': async ({ chain: name, goal, part }) => {

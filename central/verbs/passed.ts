@@ -2,6 +2,7 @@ import type { AskAgent } from '#central/agents/caller.ts';
 import type { JobFeed } from '#central/agents/job-feed.ts';
 import { guestRecord } from '#central/inventory/records.ts';
 import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { Doers } from '#central/room/doers.ts';
 import { type Clock, paused } from '#shared/clock.ts';
 import { Failure, isFailureCode } from '#shared/errors.ts';
 import { Guest } from '#shared/model/guest.ts';
@@ -15,6 +16,8 @@ export interface PassedDeps {
   site: Site;
   ask: AskAgent;
   feed: JobFeed;
+  /** Told who has what done; a chain tells of itself. */
+  doers?: Pick<Doers, 'during'>;
   clock: Clock;
 }
 
@@ -35,9 +38,12 @@ function passOn(deps: PassedDeps, verb: string, row: Verb): PassOn {
     const target = site.guest(String(args[row.guestArg ?? 'guest']));
     const there = { ...args, [row.guestArg ?? 'guest']: target.guest.name };
     const asked = (host: SiteHost): Promise<Ran> => ask(host, verb, row, there, call);
-    const ran = row.job ? await askedUntilKnown(deps, target, call, asked) : await asked(target.host);
-    const value = row.job ? await followed(deps, target, ran.value as Job, call) : ran.value;
-    return bySiteName(target, row, value);
+    const carryOut = async (): Promise<unknown> => {
+      const ran = row.job ? await askedUntilKnown(deps, target, call, asked) : await asked(target.host);
+      const value = row.job ? await followed(deps, target, ran.value as Job, call) : ran.value;
+      return bySiteName(target, row, value);
+    };
+    return deps.doers ? deps.doers.during(target.contact, verb, call.requester.bareJid, carryOut) : carryOut();
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Site } from '#central/inventory/site.ts';
+import type { Together } from '#central/journal/journal.ts';
 import type { ScheduleRunner } from '#central/schedules/runner.ts';
 import type { Schedule, StoredSchedule } from '#central/schedules/store.ts';
 import { followingOf, timesOf } from '#central/schedules/times.ts';
@@ -22,6 +23,7 @@ export interface ScheduleDeps {
   site: Site;
   may: May;
   table: VerbTable;
+  together: Together;
   now(): number;
 }
 
@@ -32,7 +34,14 @@ const FOLLOWING = 5;
  * One sees one's own schedules, and those of others whose verb one may use on that target oneself. One removes one's own; those of
  * others who may give roles on everything.
  */
-export function scheduleHandlers({ runner, site, may, table, now }: ScheduleDeps): Handlers<typeof scheduleVerbs> {
+export function scheduleHandlers({
+  runner,
+  site,
+  may,
+  table,
+  together,
+  now,
+}: ScheduleDeps): Handlers<typeof scheduleVerbs> {
   const isFor = (requester: Requester, { schedule }: StoredSchedule): boolean =>
     schedule.requester === requester.bareJid || mayRun({ may, table }, requester, schedule.verb, schedule.args);
   const seenBy = (requester: Requester) => runner.list().filter((stored) => isFor(requester, stored));
@@ -53,7 +62,8 @@ export function scheduleHandlers({ runner, site, may, table, now }: ScheduleDeps
       const following = followingOf(timesOf(when, zone), now(), FOLLOWING);
       return { ...scheduleRecord(stored), following: following.map((ms) => new Date(ms).toISOString()) };
     },
-    'schedule.add': async ({ name, when, zone, missed, verb: word, args: lines, sure }, { requester }) => {
+    'schedule.add': async ({ name, when, zone, missed, verb: word, args: lines, sure }, call) => {
+      const { requester } = call;
       const verb = idOf(word);
       const args = checkedRun({ may, table, site }, requester, verb, namedArguments(lines), sure);
       const addedAt = new Date(now()).toISOString();
@@ -61,14 +71,15 @@ export function scheduleHandlers({ runner, site, may, table, now }: ScheduleDeps
         throw new Failure('bad-argument', { field: 'when', problem: `${when} is never due from now on` });
       const wanted = { name, when, zone, verb, args, missed, confirmed: sure, requester: requester.bareJid };
       const there = runner.find(name);
-      // Central was killed before it could say that it had done it, and is asked again.
       if (there && isSame(there.schedule, wanted)) return scheduleRecord(there);
       if (there) throw new Failure('schedule-exists', { schedule: name });
       if (runner.list().length >= SCHEDULES_MAX)
         throw new Failure('too-busy', { problem: `${SCHEDULES_MAX} schedules are the most here` });
-      return scheduleRecord(await runner.add({ ...wanted, addedAt }));
+      const tell = (stored: StoredSchedule) => together(call, scheduleRecord(stored));
+      return scheduleRecord(await runner.add({ ...wanted, addedAt }, tell));
     },
-    'schedule.remove': async ({ name }, { requester }) => {
+    'schedule.remove': async ({ name }, call) => {
+      const { requester } = call;
       const stored = find(name, requester);
       const made = stored.schedule.requester;
       if (made !== requester.bareJid && !may(requester, 'role.grant', { guest: '' }))
@@ -76,8 +87,9 @@ export function scheduleHandlers({ runner, site, may, table, now }: ScheduleDeps
           requester: requester.bareJid,
           verb: `schedule.remove ${name}, which ${made} made`,
         });
-      await runner.remove(name);
-      return scheduleRecord(stored);
+      const record = scheduleRecord(stored);
+      await runner.remove(name, together(call, record));
+      return record;
     },
   };
 }

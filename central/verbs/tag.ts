@@ -1,8 +1,10 @@
 import { guestRecord, hostRecord } from '#central/inventory/records.ts';
 import type { Description, Site } from '#central/inventory/site.ts';
+import type { Together } from '#central/journal/journal.ts';
 import { Failure } from '#shared/errors.ts';
 import { TAGS_MAX } from '#shared/model/site.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
+import type { Call } from '#shared/verb/request.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import type { tagVerbs } from '#shared/verbs/tag.ts';
 import { knownHost } from './site.ts';
@@ -18,22 +20,22 @@ interface Removed {
   notes: boolean;
 }
 
-export function tagHandlers(site: Site): Handlers<typeof tagVerbs> {
-  const describeGuest = async (guest: string, change: (before: Description) => Description) => {
+export function tagHandlers(site: Site, together: Together): Handlers<typeof tagVerbs> {
+  const describeGuest = async (call: Call, guest: string, change: (before: Description) => Description) => {
     const { contact } = site.guest(guest);
-    await site.describeGuest(contact, change);
+    await site.describeGuest(contact, change, (after) => together(call, guestRecord(after)));
     return guestRecord(site.guest(contact));
   };
-  const describeHost = async (host: string, change: (before: Description) => Description) => {
+  const describeHost = async (call: Call, host: string, change: (before: Description) => Description) => {
     const { name } = knownHost(site, host);
-    await site.describeHost(name, change);
+    await site.describeHost(name, change, (after) => together(call, hostRecord(after)));
     return hostRecord(site.host(name));
   };
   return {
-    'guest.tag': async ({ guest, ...words }) => describeGuest(guest, adding(words)),
-    'guest.untag': async ({ guest, ...words }) => describeGuest(guest, removing(guest, words)),
-    'host.tag': async ({ host, ...words }) => describeHost(host, adding(words)),
-    'host.untag': async ({ host, ...words }) => describeHost(host, removing(host, words)),
+    'guest.tag': async ({ guest, ...words }, call) => describeGuest(call, guest, adding(words)),
+    'guest.untag': async ({ guest, ...words }, call) => describeGuest(call, guest, removing(guest, words)),
+    'host.tag': async ({ host, ...words }, call) => describeHost(call, host, adding(words)),
+    'host.untag': async ({ host, ...words }, call) => describeHost(call, host, removing(host, words)),
   };
 }
 

@@ -54,8 +54,15 @@ export function withoutSecretResults(row: Verb, value: unknown): unknown {
   return { ...value, ...Object.fromEntries(secret.map(({ name }) => [name, HIDDEN])) };
 }
 
-const openFields = (row: Verb | undefined): ReadonlySet<string> =>
-  new Set(row ? argFields(row).flatMap((field) => (field.secret ? [] : [field.name])) : []);
+const NONE: ReadonlySet<string> = new Set();
+const known = new WeakMap<Verb, ReadonlySet<string>>();
+
+function openFields(row: Verb | undefined): ReadonlySet<string> {
+  if (!row) return NONE;
+  const open = known.get(row) ?? new Set(argFields(row).flatMap((field) => (field.secret ? [] : [field.name])));
+  known.set(row, open);
+  return open;
+}
 
 function cut(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return value;

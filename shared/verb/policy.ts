@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { bareOf, domainpartOf, isJid } from '#shared/xmpp/jid.ts';
+import { bareOf, domainpartOf } from '#shared/xmpp/jid.ts';
+import { Grant, type Holders, namedHolders } from './grant.ts';
 import type { Requester } from './request.ts';
 import type { Verb, VerbTable } from './verb.ts';
 
@@ -9,7 +10,6 @@ export const Pattern = z
     /^(@(read|change|destroy)|[a-z*][a-z0-9.*-]*)$/,
     'use a verb (guest.start), a glob (guest.*), or @read, @change, @destroy',
   );
-const Glob = z.string().min(1).max(255);
 export const RoleName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'use 1 to 32 of a-z 0-9 -, and begin with a letter');
 
 /** What a role may do: verbs by name, by glob, or by risk. What `deny` names is taken away again. */
@@ -21,25 +21,6 @@ export const Role = z.strictObject({
   deny: z.array(Pattern).default([]).meta({ description: 'Verbs that it may not use all the same.' }),
 });
 export type Role = z.infer<typeof Role>;
-
-/** Who has a role, and on what. */
-export const Grant = z.strictObject({
-  role: z.string().meta({ description: 'viewer, operator, admin, or one of `roles`.' }),
-  jid: z
-    .string()
-    .refine((jid) => isJid(jid) && !/[/*]/.test(jid), 'a bare JID (ann@example.org) or a domain (example.org) is due')
-    .meta({ description: 'A bare JID, or a domain for everybody there.' }),
-  guests: z
-    .array(Glob)
-    .optional()
-    .meta({ description: 'Only these guests, by name; `web*` is a glob. Without it, all.' }),
-  hosts: z.array(Glob).optional().meta({ description: 'Only on these hosts, by name or glob. Without it, all.' }),
-  tags: z.array(Glob).optional().meta({
-    description:
-      'Only on guests with one of these tags, by name or glob. Central knows tags; an agent lets nothing by such a grant.',
-  }),
-});
-export type Grant = z.infer<typeof Grant>;
 
 export const BUILT_IN_ROLES: Readonly<Record<string, Role>> = {
   viewer: { allow: ['@read', 'contact.*'], deny: ['audit.*', 'host.probe'] },
@@ -110,13 +91,20 @@ export interface PolicyView {
 export interface Here {
   host?: string;
   site?: boolean;
+  /** Who holds a grant; without it, whom it names. */
+  holders?: Holders;
 }
 
 /** The one predicate that lists and that refuses, and why it says what it says. */
 export function policyOf(policy: Policy, table: VerbTable, here: Here = {}): PolicyView {
   const grants = policy.grants.map((grant) => compiled(grant, roleNamed(policy, grant.role), table, here));
   const held = new Map<string, CompiledGrant[]>();
-  for (const grant of grants) held.set(grant.holder, [...(held.get(grant.holder) ?? []), grant]);
+  for (const grant of grants)
+    for (const holder of (here.holders ?? namedHolders)(grant.grant)) {
+      const known = held.get(holder);
+      if (known) known.push(grant);
+      else held.set(holder, [grant]);
+    }
 
   const heldBy = (requester: Requester): readonly CompiledGrant[] => {
     const jid = bareOf(requester.bareJid);
@@ -135,7 +123,6 @@ export const mayBy = (policy: Policy, table: VerbTable, here: Here = {}): May =>
 
 interface CompiledGrant {
   grant: Grant;
-  holder: string;
   says(verb: string, target?: Target): Reason['says'];
 }
 
@@ -146,7 +133,6 @@ function compiled(grant: Grant, role: Role | undefined, table: VerbTable, here: 
   const denied = new Set(verbs.flatMap(([id, row]) => (role?.deny.some(covers(id, row)) ? [id] : [])));
   return {
     grant,
-    holder: bareOf(grant.jid),
     says: (verb, target) => {
       if (!allowed.has(verb)) return 'role has no such verb';
       if (denied.has(verb)) return 'role denies it';

@@ -11,16 +11,42 @@ type Fields = Readonly<Record<string, unknown>>;
 export function lineOf(row: Verb, record: Fields): string {
   const { line, fields } = resultFields(row);
   const template = line ?? fields.map((field) => `{${field.name}}`).join(' · ');
-  const parts = template.split(' · ').map((part) => filled(part, record));
+  const parts = partsOf(template).map((part) => filled(part, record));
   return parts.filter((part) => part !== undefined).join(' · ');
 }
 
-function filled(part: string, record: Fields): string | undefined {
-  const names = [...part.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
-  if (names.length > 0 && names.every((name) => isMissing(record[name]))) return undefined;
-  return part
-    .replace(/\{(\w+)\}/g, (_, name: string) => (isMissing(record[name]) ? '' : valueText(record[name])))
-    .trim();
+/** What stands before a field, and the field; behind the last one stands text alone. */
+type Part = readonly { text: string; name?: string }[];
+
+const known = new Map<string, readonly Part[]>();
+
+/** Templates are of rows: few, and each is read once. */
+function partsOf(template: string): readonly Part[] {
+  const read = known.get(template);
+  if (read) return read;
+  const parts = template.split(' · ').map(partOf);
+  known.set(template, parts);
+  return parts;
+}
+
+function partOf(text: string): Part {
+  const pieces = text.split(/\{(\w+)\}/);
+  return Array.from({ length: Math.ceil(pieces.length / 2) }, (_, n) => {
+    const [before = '', name] = pieces.slice(2 * n, 2 * n + 2);
+    return name === undefined ? { text: before } : { text: before, name };
+  });
+}
+
+function filled(part: Part, record: Fields): string | undefined {
+  let isFilled = part.length === 1;
+  let text = '';
+  for (const piece of part) {
+    text += piece.text;
+    if (piece.name === undefined || isMissing(record[piece.name])) continue;
+    isFilled = true;
+    text += valueText(record[piece.name]);
+  }
+  return isFilled ? text.trim() : undefined;
 }
 
 const isMissing = (value: unknown): boolean =>

@@ -1,14 +1,22 @@
 import { z } from 'zod';
 import { GuestRef } from '#shared/model/guest.ts';
-import { Grant, Pattern, RoleName } from '#shared/verb/policy.ts';
+import { Affiliation, Grant } from '#shared/verb/grant.ts';
+import { Pattern, RoleName } from '#shared/verb/policy.ts';
 import { verb } from '#shared/verb/verb.ts';
 
 const patterns = z.array(Pattern).max(100);
 const role = RoleName.meta({ title: 'Role' });
-const jid = Grant.shape.jid.meta({
-  title: 'Who',
-  description: 'A bare JID (ann@example.org), or a domain (example.org) for everybody there.',
-});
+const who = {
+  jid: Grant.shape.jid.meta({
+    title: 'Who',
+    description: 'A bare JID (ann@example.org), or a domain (example.org) for everybody there.',
+  }),
+  affiliation: Affiliation.optional().meta({
+    title: 'Affiliation',
+    description: 'In place of a JID: whoever has this affiliation in a room, or a higher one.',
+  }),
+  room: Grant.shape.room.meta({ title: 'Room', description: 'Of the affiliation; without it, the room of central.' }),
+};
 
 export const RoleRecord = z
   .strictObject({
@@ -27,13 +35,14 @@ export type RoleRecord = z.infer<typeof RoleRecord>;
 export const WhoRecord = z
   .strictObject({
     jid: z.string().meta({ title: 'Who' }),
+    as: z.string().meta({ title: 'As', description: 'By which room and affiliation, and how sure that is.' }),
     may: z.boolean().meta({ title: 'May' }),
     role: z.string().meta({ title: 'Role' }),
     on: z.string().meta({ title: 'On' }),
     why: z.string().meta({ title: 'Why' }),
     from: z.enum(['configuration', 'verbs']).meta({ title: 'From' }),
   })
-  .meta({ line: '{jid} · {why} · {role} on {on}, by {from}' });
+  .meta({ line: '{jid} · {as} · {why} · {role} on {on}, by {from}' });
 export type WhoRecord = z.infer<typeof WhoRecord>;
 
 const common = { result: RoleRecord, timeoutMs: 10_000 };
@@ -99,10 +108,12 @@ export const roleVerbs = {
   'role.grant': verb({
     ...common,
     summary: 'Give somebody a role, on all or on certain guests and hosts.',
+    details:
+      'Who: a JID, a domain, or those with an affiliation in a room: affiliation=member. Whoever is let into the room as such later has the role too, and whoever is put out of it has it no more.',
     risk: 'change',
     args: z.strictObject({
       role,
-      jid,
+      ...who,
       guests: Grant.shape.guests.meta({ title: 'Guests', description: 'Only these, by name or glob.' }),
       hosts: Grant.shape.hosts.meta({ title: 'Hosts', description: 'Only on these, by name or glob.' }),
       tags: Grant.shape.tags.meta({ title: 'Tags', description: 'Only on guests with one of these, by name or glob.' }),
@@ -115,7 +126,7 @@ export const roleVerbs = {
     ...common,
     summary: 'Take a role away from somebody, on whatever they have it.',
     risk: 'change',
-    args: z.strictObject({ role, jid }),
+    args: z.strictObject({ role, ...who }),
     positional: ['role', 'jid'],
     failures: ['role-not-found', 'grant-not-found', 'role-last-admin'],
     example: 'role revoke operator ann@example.org',

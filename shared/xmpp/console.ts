@@ -14,10 +14,20 @@ export interface ConsoleChunk {
 export const consoleElement = ({ guest, from, next, bytes }: ConsoleChunk): Element =>
   xml('console', { xmlns: CONSOLE_NS, guest, from, next }, Buffer.from(bytes).toString('base64'));
 
+/** To a program that watched, and may do so no more. */
+export const consoleCutElement = (guest: string): Element =>
+  xml('console', { xmlns: CONSOLE_NS, guest, cut: 'not-permitted' });
+
+/** The guest whose console may not be watched any more; undefined for any other message. */
+export function parseConsoleCut(message: Element): string | undefined {
+  const { guest, cut } = message.getChild('console', CONSOLE_NS)?.attrs ?? {};
+  return cut === undefined ? undefined : guest;
+}
+
 /** Undefined for a message that holds none. */
 export function parseConsole(message: Element): ConsoleChunk | undefined {
   const element = message.getChild('console', CONSOLE_NS);
-  if (!element) return undefined;
+  if (element?.attrs.from === undefined) return undefined;
   const { guest = '', from, next } = element.attrs;
   return { guest, from: Number(from), next: Number(next), bytes: Buffer.from(element.text(), 'base64') };
 }

@@ -168,6 +168,48 @@ export function storesContract(name: string, open: () => Promise<DatabaseHarness
       }
     });
 
+    it('write an outcome with the change that it is of, once: both are there or neither', async () => {
+      const journal = centralJournal(database, writer, newTrail(), now, notDue);
+      const request = requestOf('together', { guest: 'venti' });
+      const done = { outcome: 'done', value: { role: 'viewer' } } as const;
+      const entries = async () => (await newTrail().read(10)).map(({ record }) => [record.operation, record.outcome]);
+      const change = (isBroken: boolean) =>
+        writer.write(async (transaction) => {
+          await transaction.insertInto('settings').values({ key: 'changed', value: 'yes' }).execute();
+          await journal.together(request, done.value)(transaction);
+          if (isBroken) throw new Error('no room');
+        });
+      const isChanged = async () => (await database.selectFrom('settings').selectAll().execute()).length === 1;
+      await journal.begin(request, request.args, request.args);
+      await assert.rejects(change(true), /no room/);
+      assert.deepEqual([await isChanged(), await journal.find(request, request.args)], [false, undefined]);
+      await change(false);
+      // As after a kill before anybody was answered.
+      const later = centralJournal(database, writer, newTrail(), now, notDue);
+      assert.deepEqual([await isChanged(), await later.find(request, request.args)], [true, done]);
+      assert.deepEqual(await entries(), [['together', 'done']]);
+      // Nor is it written over by the end of the same process.
+      await journal.end(request, { outcome: 'failed', code: 'verb-timeout', details: {} }, auditOf('together'));
+      assert.deepEqual(await journal.find(request, request.args), done);
+      assert.deepEqual(await entries(), [['together', 'done']]);
+      // Whoever was told that it took too long is not followed by its effect.
+      await assert.rejects(writer.write(journal.together(request, done.value)), /not under way/);
+    });
+
+    it('write that it failed where the change with its outcome did', async () => {
+      const journal = centralJournal(database, writer, newTrail(), now, notDue);
+      const request = requestOf('broken', {});
+      await journal.begin(request, {}, {});
+      const broken = writer.write(async (transaction) => {
+        await journal.together(request, 1)(transaction);
+        throw new Error('no room');
+      });
+      await assert.rejects(broken, /no room/);
+      const failed = { outcome: 'failed', code: 'bad-argument', details: {} } as const;
+      await journal.end(request, failed, auditOf('broken'));
+      assert.deepEqual(await journal.find(request, {}), failed);
+    });
+
     it('forget operations that ended long ago, or were cut off long ago, and no others', async () => {
       let time = NOW;
       const journal = centralJournal(database, writer, newTrail(), () => time, notDue);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { effectsIn } from '#agent/drivers/fake/store.ts';
 import { auditTrail } from '#central/audit/trail.ts';
-import { openDatabase } from '#central/database/open.ts';
+import { type Database, openDatabase } from '#central/database/open.ts';
 import { groupWriter } from '#central/database/writer.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { ScheduleRecord } from '#shared/model/schedule.ts';
@@ -11,7 +11,7 @@ import type { SiteGuestRecord } from '#shared/model/site.ts';
 import type { AuditRecord } from '#shared/verb/request.ts';
 import type { RoleRecord } from '#shared/verbs/role.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
-import { askUntilAnswered } from './support/asking.ts';
+import { askUntilAnswered, type VerbId } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
@@ -52,20 +52,52 @@ describe('central that is killed at a write', function () {
     await server?.stop();
   });
 
-  for (const when of ['before', 'after'] as const)
+  for (const when of ['before', 'after'] as const) {
     it(`loses nothing and does nothing twice, right ${when} each commit`, async () => {
-      let commit = 1;
-      while (await wasKilled(when, commit)) commit++;
-      assert.ok(commit > 10, `only ${commit} commits were there to be killed at`);
-      assert.ok(commit < COMMITS_MAX, 'there were more commits than guests to try them with');
+      const isKilledAt = (commit: number) =>
+        wasKilled(when, commit, { does: scenario, kept: checkKept, round: `${when}${commit}` });
+      assert.ok((await commitsKilledAt(isKilledAt)) > 10);
     });
 
-  /** Do it all with a central that is killed at this commit. @returns whether it came so far */
-  const wasKilled = async (when: 'before' | 'after', commit: number): Promise<boolean> => {
-    const central = await testCentral(server, {
+    it(`says that it took away what it took away, right ${when} each commit`, async () => {
+      const made = await newCentral();
+      try {
+        await made.start();
+        await makeAll();
+        await made.kill9();
+        const story = { begins: made.state, does: removeAll, kept: checkRemoved, round: 'removals' };
+        assert.ok((await commitsKilledAt((commit) => wasKilled(when, commit, story))) > REMOVALS.length);
+      } finally {
+        await made.remove();
+      }
+    });
+  }
+
+  const commitsKilledAt = async (isKilledAt: (commit: number) => Promise<boolean>): Promise<number> => {
+    let commit = 1;
+    while (await isKilledAt(commit)) commit++;
+    assert.ok(commit < COMMITS_MAX, 'there were more commits than guests to try them with');
+    return commit - 1;
+  };
+
+  const newCentral = (): Promise<TestCentral> =>
+    testCentral(server, {
       config: { hosts: ['host1'], policy: { roles: {}, grants: [{ jid: 'admin@skerry.test', role: 'admin' }] } },
     });
+
+  interface Story {
+    round: string;
+    /** Folder of what central knows at its begin; without it, nothing. */
+    begins?: string;
+    does(round: string): Promise<void>;
+    kept(central: TestCentral, round: string): Promise<void>;
+  }
+
+  /** Do it all with a central that is killed at this commit. @returns whether it came so far */
+  const wasKilled = async (when: 'before' | 'after', commit: number, story: Story): Promise<boolean> => {
+    const central = await newCentral();
     try {
+      if (story.begins) await cp(story.begins, central.state, { recursive: true });
       let isKilled = false;
       const begun = central.start({ SKERRY_FAILPOINT: `${when}:${commit}` }).catch(() => {});
       const killed = begun.then(async () => {
@@ -74,11 +106,11 @@ describe('central that is killed at a write', function () {
         await central.start();
       });
       let isOver = false;
-      await scenario(`${when}${commit}`);
+      await story.does(story.round);
       isOver = true;
       await central.kill9();
       await killed;
-      await checkKept(central, `${when}${commit}`);
+      await story.kept(central, story.round);
       return isKilled;
     } finally {
       await central.remove();
@@ -128,6 +160,17 @@ describe('central that is killed at a write', function () {
     assert.deepEqual([effects[`start ${off}`], effects[`ask ${on}`]], [1, 1], `effects of ${round}`);
   };
 
+  const makeAll = async (): Promise<void> => {
+    await ask('guest.info', { guest: TAGGED });
+    for (const [verb, args] of MADE) await ask(verb, args, verb);
+  };
+  /** Each twice: the second time it is known, or would find nothing. */
+  const removeAll = async (round: string): Promise<void> => {
+    // A name that is not known yet was not there, and stays so for its operation.
+    await ask('guest.info', { guest: TAGGED });
+    for (const [verb, args] of [...REMOVALS, ...REMOVALS]) await ask(verb, args, `${verb} ${round}`);
+  };
+
   const ask = askUntilAnswered(
     () => admin,
     ANSWER_MS,
@@ -136,8 +179,32 @@ describe('central that is killed at a write', function () {
   );
 });
 
-/** What is on the disk after a last kill. */
-async function checkKept(central: TestCentral, round: string): Promise<void> {
+const TAGGED = 'off-before1';
+const MADE: readonly [VerbId, Record<string, unknown>][] = [
+  ['schedule.add', { name: 'once', when: '@daily', verb: 'guest.start', args: [`guest=${TAGGED}`] }],
+  ['role.grant', { jid: 'bob@skerry.test', role: 'viewer' }],
+  ['role.set', { role: 'night', allow: ['@read'] }],
+  ['guest.tag', { guest: TAGGED, tags: ['passing'] }],
+  ['host.tag', { host: 'host1', tags: ['passing'] }],
+  ['chain.set', { file: `chain: small\nnodes:\n  ${TAGGED}: { host: host1 }\n` }],
+];
+/** Carried out a second time, each would say that there is nothing to take away. */
+const REMOVALS: readonly [VerbId, Record<string, unknown>][] = [
+  ['schedule.remove', { name: 'once' }],
+  ['role.revoke', { jid: 'bob@skerry.test', role: 'viewer' }],
+  ['role.delete', { role: 'night' }],
+  ['guest.untag', { guest: TAGGED, tags: ['passing'] }],
+  ['host.untag', { host: 'host1', tags: ['passing'] }],
+  ['chain.delete', { chain: 'small' }],
+];
+
+type Outcomes = (operation: string) => [verb: string, outcome: string, isJob: boolean][];
+
+/** Look into the database after a last kill: the trail holds, and no operation is left open. */
+async function opened(
+  central: TestCentral,
+  look: (outcomes: Outcomes, database: Database) => void | Promise<void>,
+): Promise<void> {
   const onBug = (error: unknown): never => {
     throw error;
   };
@@ -147,16 +214,36 @@ async function checkKept(central: TestCentral, round: string): Promise<void> {
     const { entries, brokenAt } = await trail.verify();
     assert.equal(brokenAt, undefined);
     const records = (await trail.from(1, entries)).map(({ record }) => record);
-    const outcomes = (operation: string) =>
-      records
-        .filter((record) => record.operation === `${operation} ${round}` && !record.replayed)
-        .map(({ verb, outcome, job }: AuditRecord) => [verb, outcome, job !== undefined]);
-    assert.deepEqual(outcomes('start'), [['guest.start', 'done', false]]);
-    assert.deepEqual(outcomes('tag'), [['guest.tag', 'done', false]]);
-    assert.deepEqual(outcomes('schedule'), [['schedule.add', 'done', false]]);
-    assert.deepEqual(outcomes('grant'), [['role.grant', 'done', false]]);
+    await look(
+      (operation) =>
+        records
+          .filter((record) => record.operation === operation && !record.replayed)
+          .map(({ verb, outcome, job }: AuditRecord) => [verb, outcome, job !== undefined]),
+      database,
+    );
+    const open = await database.selectFrom('operations').select('id').where('recorded', 'is', null).execute();
+    assert.deepEqual(open, []);
+  } finally {
+    await database.destroy();
+  }
+}
+
+const checkRemoved = (central: TestCentral, round: string): Promise<void> =>
+  opened(central, (outcomes) => {
+    for (const [verb] of REMOVALS) assert.deepEqual(outcomes(`${verb} ${round}`), [[verb, 'done', false]]);
+  });
+
+const checkKept = (central: TestCentral, round: string): Promise<void> =>
+  opened(central, async (outcomes, database) => {
+    for (const [operation, verb] of [
+      ['start', 'guest.start'],
+      ['tag', 'guest.tag'],
+      ['schedule', 'schedule.add'],
+      ['grant', 'role.grant'],
+    ])
+      assert.deepEqual(outcomes(`${operation} ${round}`), [[verb, 'done', false]]);
     // One of its begin, one of its end.
-    assert.deepEqual(outcomes('shutdown'), [
+    assert.deepEqual(outcomes(`shutdown ${round}`), [
       ['guest.shutdown', 'done', true],
       ['guest.shutdown', 'done', true],
     ]);
@@ -165,9 +252,4 @@ async function checkKept(central: TestCentral, round: string): Promise<void> {
       jobs.map(({ state }) => state),
       ['done'],
     );
-    const open = await database.selectFrom('operations').select('id').where('recorded', 'is', null).execute();
-    assert.deepEqual(open, []);
-  } finally {
-    await database.destroy();
-  }
-}
+  });

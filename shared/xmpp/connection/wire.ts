@@ -35,6 +35,7 @@ export class Wire {
   readonly #decoders = new WeakMap<object, StringDecoder>();
   readonly #sockets = new Set<StreamSocket>();
   #isDropped = false;
+  #isGathering = false;
 
   constructor(stream: Client, isFramed: boolean) {
     const { promise, resolve } = Promise.withResolvers<Error>();
@@ -94,8 +95,22 @@ export class Wire {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const { socket } = this.stream;
     if (!socket || this.#isDropped) reject(new Error('there is no connection'));
-    else socket.write(text, (error) => (error ? reject(error) : resolve()));
+    else {
+      this.#gather(socket.socket ?? socket);
+      socket.write(text, (error) => (error ? reject(error) : resolve()));
+    }
     return promise;
+  }
+
+  /** What is written in one turn of the event loop goes to the system in one piece: each piece costs a call, and over TLS a record. */
+  #gather(raw: StreamSocket): void {
+    if (this.#isGathering || !raw.cork) return;
+    this.#isGathering = true;
+    raw.cork();
+    setImmediate(() => {
+      this.#isGathering = false;
+      raw.uncork?.();
+    });
   }
 
   /** Over WebSocket each is a frame of its own (RFC 7395 section 3.3). */

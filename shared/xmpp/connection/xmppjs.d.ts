@@ -10,6 +10,9 @@ declare module '@xmpp/client-core' {
     socket?: StreamSocket | null;
     write(text: string, done: (error?: Error | null) => void): void;
     setNoDelay?(on: boolean): void;
+    /** Not of a WebSocket. */
+    cork?(): void;
+    uncork?(): void;
     destroy?(error?: Error): void;
     /** Of a WebSocket. */
     terminate?(): void;

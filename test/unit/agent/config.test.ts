@@ -76,6 +76,10 @@ describe("the agent's configuration", () => {
       refused(`${LEAST}policy: { grants: [{ role: boss, jid: a@b }] }\n`),
       /line 6: policy\.grants\.0\.role: .*no role boss/,
     );
+    assert.match(
+      refused(`${LEAST}policy: { grants: [{ role: admin, affiliation: owner, room: ops@c.x }] }\n`),
+      /line 6: policy: .*central alone reads rooms/,
+    );
     assert.match(refused('jid: [unclosed'), /agent\.yaml:\d+: /);
     assert.match(refused(''), /expected object/);
     assert.match(refused(`a: &a [1]\nb: *a\n${LEAST}`), /alias/i);

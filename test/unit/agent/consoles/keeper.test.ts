@@ -22,6 +22,7 @@ async function agentOn(world: FakeWorld, clock: ManualClock, keepBytes = 4096, m
   const driver = fakeDriver({ world });
   const known = inventory({ driver, host: 'here', clock, log: quiet, onBug });
   const texts: { to: string; body: string }[] = [];
+  const cuts: string[] = [];
   const pieces: { to: string; from: number; next: number; text: string }[] = [];
   const keeper = consoleKeeper({
     driver,
@@ -34,6 +35,7 @@ async function agentOn(world: FakeWorld, clock: ManualClock, keepBytes = 4096, m
       text: async (to, body) => void texts.push({ to, body }),
       bytes: async (to, { from, next, bytes }) =>
         void pieces.push({ to, from, next, text: Buffer.from(bytes).toString() }),
+      cut: async (to, style, name) => void cuts.push(`${to} ${style} ${name}`),
     },
   });
   await known.start();
@@ -41,7 +43,7 @@ async function agentOn(world: FakeWorld, clock: ManualClock, keepBytes = 4096, m
   await turns(3);
   const guest = (name: string) => known.guest(name);
   const type = (name: string, line: string) => keeper.write(guest(name), Buffer.from(`${line}\r`));
-  return { known, keeper, texts, pieces, guest, type, stop: () => Promise.all([keeper.stop(), known.stop()]) };
+  return { known, keeper, texts, cuts, pieces, guest, type, stop: () => Promise.all([keeper.stop(), known.stop()]) };
 }
 
 async function stage(guests: readonly FakeGuestOptions[], keepBytes?: number) {
@@ -190,6 +192,35 @@ describe('console keeper', () => {
     await gathered(clock);
     assert.equal(texts.length, before);
     assert.match(lastLines(keeper, guest('web')), /more\n/);
+    await stop();
+  });
+
+  it('cuts off who may watch no more, tells them, and sends them nothing', async () => {
+    const guests = [
+      { name: 'web', running: true },
+      { name: 'db', running: true },
+    ];
+    const { keeper, clock, guest, type, texts, cuts, pieces, stop } = await stage(guests);
+    keeper.watch(guest('web'), { to: 'a@x/1', style: 'text' }, 60_000);
+    keeper.watch(guest('db'), { to: 'a@x/1', style: 'text' }, 60_000);
+    keeper.watch(guest('web'), { to: 'b@x/1', style: 'bytes' }, 60_000);
+    await type('web', 'echo gathered');
+    keeper.recheck((to, name) => to === 'a@x/1' && name === 'db');
+    assert.deepEqual(cuts, ['a@x/1 text web', 'b@x/1 bytes web']);
+    await type('web', 'echo secret');
+    await type('db', 'echo open');
+    await gathered(clock);
+    assert.deepEqual(
+      texts.map(({ to, body }) => [to, /^db:/.test(body)]),
+      [['a@x/1', true]],
+    );
+    assert.deepEqual(pieces, []);
+    assert.deepEqual([keeper.info(guest('web')).watchers, keeper.info(guest('db')).watchers], [0, 1]);
+    clock.advance(60_000);
+    assert.equal(cuts.length, 2, 'of a watch that was cut, no end of its lease is told');
+    assert.equal(texts.filter(({ body }) => /has ended/.test(body)).length, 1);
+    keeper.recheck(() => true);
+    assert.equal(cuts.length, 2);
     await stop();
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'mocha';
 import { authorityFinding } from '#agent/host/certificates.ts';
 import { clockFinding } from '#agent/host/clock.ts';
-import { healthKeeper, parseMeminfo } from '#agent/host/health.ts';
+import { healthKeeper, parseCpuTimes, parseMeminfo } from '#agent/host/health.ts';
 import { ensureCertificates } from '#provisioning/pki/certificates.ts';
 import { HostHealth } from '#shared/model/host.ts';
 
@@ -21,6 +21,12 @@ describe('health of a host', () => {
       assert.equal(memory.get(key), line(key));
     }
     assert.deepEqual(parseMeminfo(''), new Map());
+  });
+
+  it('reads of /proc/stat what all processors did', () => {
+    const text = 'cpu  200 10 50 4000 14 3 11 7 180 0\ncpu0 100 5 25 2000 7 1 5 3 90 0\nintr 5 4\n';
+    assert.deepEqual(parseCpuTimes(text), { all: 4295, idle: 4014 });
+    assert.deepEqual(parseCpuTimes(''), { all: 0, idle: 0 });
   });
 
   it('answers figures that the table allows, the newest first', () => {

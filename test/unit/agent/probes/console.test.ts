@@ -26,7 +26,7 @@ function keptInMemory(): Settings {
 async function agentOn(world: FakeWorld, clock: ManualClock, kept: Settings) {
   const driver = fakeDriver({ world, host: 'host1' });
   const known = inventory({ driver, host: 'host1', clock, log: quiet, onBug: assert.fail });
-  const send = { text: async () => {}, bytes: async () => {} };
+  const send = { text: async () => {}, bytes: async () => {}, cut: async () => {} };
   const consoles = consoleKeeper({
     ...{ driver, inventory: known, keepBytes: 8_192, clock, log: quiet, send },
     marks: consoleMarks(kept),

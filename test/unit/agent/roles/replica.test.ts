@@ -52,6 +52,7 @@ function scene(kept = new Map<string, string>()) {
     kept,
     clock,
     questions,
+    onChange: replica.onChange,
     may: () => replica.may(viewer, 'guest.list'),
     connect: (how: 'online' | 'resumed' = 'online') => status?.({ status: how }),
     push: async (child: Element, from = CENTRAL) =>
@@ -76,6 +77,23 @@ describe('central’s policy at an agent', () => {
     next.questions[0]?.resolve(answer(nobody(6)));
     await settled();
     assert.equal(next.may(), false);
+  });
+
+  it('is told of when it may let others: when it comes, and when what is kept holds', async () => {
+    const newest = told(5);
+    const kept = scene();
+    const heard: boolean[] = [];
+    kept.onChange(() => heard.push(kept.may()));
+    kept.connect();
+    kept.questions[0]?.resolve(answer(newest));
+    await settled();
+    await kept.push(nobody(6));
+    assert.deepEqual(heard, [true, false]);
+    kept.connect();
+    assert.deepEqual(heard, [true, false], 'nothing is known yet');
+    kept.questions[1]?.reject(new StanzaError('cancel', 'service-unavailable'));
+    await settled();
+    assert.deepEqual(heard, [true, false, false]);
   });
 
   it('holds as it is kept, where the server says that central is not there', async () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import { doers } from '#central/room/doers.ts';
 import { eventOf } from '#central/room/events.ts';
+import { manualClock } from '#test/unit/support/manual-clock.ts';
 
 /** Only what the lines are made of. */
 const host = (reach: string, state = 'up', name = 'host1') =>
@@ -35,6 +37,29 @@ describe('an event of the room', () => {
     assert.equal(ofGuest(guest('running'), guest('blocked')), undefined);
     assert.equal(ofGuest(guest('running'), guest('shutdown')), undefined);
     assert.equal(ofHost(host('stale'), host('heard')), undefined);
+  });
+
+  it('says who had it done, while central does it and right after, of that guest and that change alone', async () => {
+    const clock = manualClock();
+    const { during, of } = doers(clock);
+    const said = (before: SiteGuest, after: SiteGuest) =>
+      eventOf({ what: 'guest', contact: 'venti', before, after }, of)?.what;
+    const started = () => said(guest('shutoff'), guest('running'));
+    assert.equal(started(), 'running');
+    const work = Promise.withResolvers<number>();
+    const done = during('venti', 'guest.start', 'olga@x', () => work.promise);
+    assert.equal(started(), 'running, by olga@x');
+    assert.equal(said(guest('running'), guest('crashed')), 'crashed');
+    assert.equal(of('fossil', 'running'), undefined);
+    work.resolve(1);
+    assert.equal(await done, 1);
+    assert.equal(started(), 'running, by olga@x', 'the report may come after the answer');
+    clock.advance(5_000);
+    assert.equal(started(), 'running');
+    const failed = during('venti', 'guest.poweroff', 'olga@x', () => Promise.reject(new Error('no')));
+    await assert.rejects(failed, /no/);
+    assert.equal(said(guest('running'), guest('shutoff')), 'shut off');
+    assert.equal(await during('venti', 'guest.reboot', 'olga@x', async () => 2), 2);
   });
 
   it('is a host that is degraded, unreachable, back', () => {

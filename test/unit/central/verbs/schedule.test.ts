@@ -30,7 +30,14 @@ function scene() {
   const jobs = { find: () => undefined, onJob: () => () => {} };
   const runner = scheduleRunner({ loaded: [], store, perform, jobs, clock, onBug: fail });
   const site = siteOf({ host1: ['venti', 'fossil', 'web1'].map((name) => guestOf(name)) });
-  const handlers = scheduleHandlers({ runner, site, may, table: centralVerbs, now: clock.now });
+  const handlers = scheduleHandlers({
+    runner,
+    site,
+    may,
+    table: centralVerbs,
+    together: () => async () => {},
+    now: clock.now,
+  });
   const call = (name: string) => ({
     verb: '',
     requester: { bareJid: `${name}@x.test`, fullJid: `${name}@x.test/1` },

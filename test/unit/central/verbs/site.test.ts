@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { guestSelector } from '#central/inventory/selector.ts';
 import { Site } from '#central/inventory/site.ts';
 import type { InventoryStore, StoredHost } from '#central/inventory/store.ts';
+import { maySite } from '#central/offers.ts';
 import { siteGuestHandlers, siteHostHandlers } from '#central/verbs/site.ts';
 import type { Guest } from '#shared/model/guest.ts';
-import type { May } from '#shared/verb/policy.ts';
+import { type Grant, type May, mayBy, Policy } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
 import { guestOf } from '#test/unit/support/guest.ts';
 
 const COUNT = 50;
@@ -36,7 +40,8 @@ describe('guest.list of a site', () => {
     ask: () => assert.fail('no agent is to be asked'),
     may: (_, __, target) => {
       asked.push(target?.guest ?? '');
-      return target?.guest !== 'g03';
+      // Whoever may not see one of them has no grant on all.
+      return target?.guest !== 'g03' && target?.guest !== '';
     },
   });
   const list = async (args: Partial<Parameters<(typeof handlers)['guest.list']>[0]>): Promise<string[]> => {
@@ -62,7 +67,57 @@ describe('guest.list of a site', () => {
 
   it('counts a page by those that are selected, and makes no more of it than the page needs', async () => {
     assert.deepEqual(await list({ state: 'shutoff', from: 1, limit: 2 }), ['g05', 'g07']);
-    assert.deepEqual(asked, ['g01', 'g03', 'g05', 'g07']);
+    assert.deepEqual(asked, ['', 'g01', 'g03', 'g05', 'g07']);
+  });
+
+  it('is the same in any pages, whoever asks, and whatever is selected', async () => {
+    const text = fc.constantFrom('', 'g', 'g1', '7', 'nobody');
+    const grants = fc.constantFrom<Omit<Grant, 'role' | 'jid'>>(
+      {},
+      { guests: ['g1*', 'g07'] },
+      { guests: ['*'] },
+      { hosts: ['host1'] },
+      { hosts: ['x'] },
+      { tags: ['web'] },
+    );
+    const selected = fc.record({
+      where: fc.constantFrom<string[]>([], [' '], ['state:running'], ['host:host1 name:g*']),
+      match: fc.option(text, { nil: undefined }),
+      state: fc.constantFrom(undefined, 'running' as const),
+    });
+    await fc.assert(
+      fc.asyncProperty(grants, selected, fc.integer({ min: 1, max: 60 }), async (grant, args, limit) => {
+        const guests = site();
+        const policy = Policy.parse({ grants: [{ role: 'viewer', jid: 'ann@skerry.test', ...grant }] });
+        const may = maySite(guests, mayBy(policy, centralVerbs, { site: true }));
+        const { 'guest.list': list } = siteGuestHandlers({ site: guests, may, ask: () => assert.fail() });
+        const due = guests
+          .guests()
+          .filter(guestSelector(args.where))
+          .filter(
+            ({ contact, guest }) => contact.includes(args.match ?? '') && (args.state ?? guest.state) === guest.state,
+          )
+          .filter(({ contact }) => may(call.requester, 'guest.info', { guest: contact }))
+          .map(({ contact }) => contact);
+        const pages: string[] = [];
+        for (let from = 0; from < COUNT + limit; from += limit)
+          pages.push(...(await list({ ...args, from, limit }, call)).map(({ name }) => name));
+        assert.deepEqual(pages, due);
+      }),
+    );
+  });
+
+  it('does not look at what comes before a page, for who sees all', async () => {
+    const guests = site();
+    const found: string[] = [];
+    const find = guests.find.bind(guests);
+    guests.find = (contact) => {
+      found.push(contact);
+      return find(contact);
+    };
+    const { 'guest.list': list } = siteGuestHandlers({ site: guests, may: () => true, ask: () => assert.fail() });
+    await list({ where: [], from: 40, limit: 3 }, call);
+    assert.deepEqual(found, ['g40', 'g41', 'g42']);
   });
 });
 

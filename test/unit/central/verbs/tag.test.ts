@@ -18,7 +18,10 @@ describe('tags, titles and notes', () => {
 
   beforeEach(() => {
     const site = siteOf({ host1: [guestOf('fossil', { title: 'of the hypervisor' })] });
-    const handlers = tagHandlers(site) as unknown as Record<Id, (args: object) => Promise<unknown>>;
+    const handlers = tagHandlers(site, () => async () => {}) as unknown as Record<
+      Id,
+      (args: object) => Promise<unknown>
+    >;
     tag = async (line) => {
       const spoken = parseWords(line.split(' '), tagVerbs);
       assert.equal(spoken.kind, 'verb');
