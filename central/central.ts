@@ -71,8 +71,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
-    networks,
-    doers: told,
+    ...{ networks, doers: told },
     rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
     ...{ together: journal.together, perform: performNow },
   });
@@ -90,11 +89,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   });
   const perform = measured(afterSettled(rooms, performed));
   const offer = offersOf({
-    site,
-    table: centralVerbs,
-    perform,
-    may,
-    jobs,
+    ...{ site, table: centralVerbs, perform, may, jobs },
     chains: () => chains.book.list().map(({ stored }) => stored.name),
     networks: () => networks.state,
   });
