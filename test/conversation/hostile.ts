@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { argFields, type Field } from '#shared/verb/fields.ts';
 import type { Verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
+import { sampleOf } from '#test/unit/support/samples.ts';
 import { COMMANDS, HOST } from './stanzas.ts';
 
 /** Stanzas that nobody of good will sends, for properties. Everything here is text, as it comes off the wire. */
@@ -87,8 +88,7 @@ const inRange = ({ kind, minimum = -Infinity, maximum = Infinity }: Field, value
 /** A right value for each field that must be there. */
 export function rightFor(verb: string): Record<string, string> {
   const needed = argFields(rowFor(verb)).filter((field) => field.required);
-  const right = ({ name, options }: Field): string => options?.[0] ?? (name === 'job' ? '1' : 'venti');
-  return Object.fromEntries(needed.map((field) => [field.name, right(field)]));
+  return Object.fromEntries(needed.map((field) => [field.name, sampleOf(field)]));
 }
 
 const NAMESPACES = ['jabber:x:data', COMMANDS, 'jabber:client', 'urn:skerry:verb:1', '', 'urn:xmpp:ping'];

@@ -25,7 +25,7 @@ export function parseXml(text: string, rootName: string): Document {
   if (/<!DOCTYPE/i.test(text)) throw refuse('it has a <!DOCTYPE>; leave that out');
   let document: Document;
   try {
-    document = new DOMParser({ onError: onErrorStopParsing }).parseFromString(text, 'text/xml');
+    document = new DOMParser({ onError: onErrorStopParsing, normalizeLineEndings }).parseFromString(text, 'text/xml');
   } catch (error) {
     throw refuse(`it is not well-formed XML: ${firstLine(error)}`, error);
   }
@@ -33,6 +33,9 @@ export function parseXml(text: string, rootName: string): Document {
   if (root?.nodeName !== rootName) throw refuse(`it begins with <${root?.nodeName ?? ''}>; <${rootName}> was expected`);
   return document;
 }
+
+/** As XML 1.0 says it (section 2.11), and libvirt reads it; the parser's own way, that of 1.1, would alter U+0085, U+2028 and U+2029. */
+const normalizeLineEndings = (text: string): string => text.replace(/\r\n?/g, '\n');
 
 const firstLine = (error: unknown): string =>
   String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';

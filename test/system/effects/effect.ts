@@ -54,13 +54,13 @@ export async function write({ virsh }: Scene, line: string): Promise<void> {
   await virsh('qemu-agent-command', GUEST, JSON.stringify(run));
 }
 
-/** Define a guest as GUEST is, but with nothing to boot; off. Resolves when the agent has heard of it. */
+/** Define a guest as GUEST is, but with nothing to boot, and on no network; off. Resolves when the agent has heard of it. */
 export async function defineDeaf(scene: Pick<Scene, 'rig' | 'virsh' | 'person'>, name: string): Promise<void> {
   const { rig, virsh } = scene;
   const xml = (await virsh('dumpxml', '--inactive', GUEST))
     .replace(/<name>.*<\/name>/, `<name>${name}</name>`)
     .replace(/<(uuid|kernel|initrd|cmdline)>.*<\/\1>/g, '')
-    .replace(/<mac [^>]*>/, '')
+    .replace(/<interface .*<\/interface>/s, '')
     .replace(/<log [^>]*>/, '');
   const file = join(rig.dir, `${name}.xml`);
   await writeFile(file, xml);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { HOSTS } from '#provisioning/rig/plan.ts';
+import { HOSTS, NETWORK, ROUTER } from '#provisioning/rig/plan.ts';
 import { readChain } from '#shared/chain/chain-file.ts';
 import { compile } from '#shared/chain/compile.ts';
 import { plan } from '#shared/chain/plan.ts';
@@ -26,31 +26,30 @@ describe('the chains that come with Skerry', () => {
         assert.equal(virtualRun(graph, { goal, tookMs: () => 1_000 }).run.outcome, 'done');
     });
 
-  it('the grid starts the archive, the file server, then both processors', () => {
-    assert.deepEqual(wavesOf(chainIn('grid.yaml'), 'up', 'down'), [['venti'], ['fossil'], ['cpu1', 'cpu2']]);
-    assert.deepEqual(wavesOf(chainIn('grid.yaml'), 'down', 'up'), [['cpu1', 'cpu2'], ['fossil'], ['venti']]);
+  it('the grid starts its network, the way out, the archive, the file server, then both processors', () => {
+    const waves = [[NETWORK.name], [ROUTER.name], ['venti'], ['fossil'], ['cpu1', 'cpu2']];
+    assert.deepEqual(wavesOf(chainIn('grid.yaml'), 'up', 'down'), waves);
+    assert.deepEqual(wavesOf(chainIn('grid.yaml'), 'down', 'up'), waves.toReversed());
   });
 
-  it('the grid is made of the guests of the rig, on their hosts and at their addresses', () => {
-    const { nodes } = chainIn('grid.yaml');
-    const planned = HOSTS.flatMap(({ name: host, guests }) => guests.map(({ name, address }) => [name, host, address]));
-    const told = Object.entries(nodes).map(([name, { host, ready }]) => [
-      name,
-      host,
-      ready?.tests[0]?.tcp?.split(':')[0],
-    ]);
+  it('the grid is the network, the router and the guests of the rig, each guest on its host', () => {
+    const told = Object.entries(chainIn('grid.yaml').nodes).map(([name, { kind, host }]) => [name, kind, host]);
+    const planned = [
+      [NETWORK.name, 'network', undefined],
+      [ROUTER.name, 'router', undefined],
+      ...HOSTS.flatMap(({ name: host, guests }) => guests.map(({ name }) => [name, 'guest', host])),
+    ];
     assert.deepEqual(told.toSorted(), planned.toSorted());
   });
 
-  it('the grid dials where its guests serve, and waits for what each of them dials', () => {
+  it('the grid looks from its network where its guests serve, and waits for what each of them dials', () => {
     const { nodes } = chainIn('grid.yaml');
-    const dialled = (name: string): string | undefined => nodes[name]?.ready?.tests[0]?.tcp;
+    const lookAt = (name: string) => nodes[name]?.ready?.tests[0];
+    const addressOf = (name: string): string | undefined => lookAt(name)?.tcp;
     for (const { name, address, serve, dial } of HOSTS.flatMap(({ guests }) => guests)) {
-      assert.equal(dialled(name), `${address}:${serve}`);
-      assert.deepEqual(
-        nodes[name]?.after.map((edge) => dialled(edge.name)),
-        dial === undefined ? [] : [dial],
-      );
+      assert.deepEqual([addressOf(name), lookAt(name)?.network], [`${address}:${serve}`, NETWORK.name]);
+      const before = nodes[name]?.after.map((edge) => addressOf(edge.name) ?? edge.name);
+      assert.deepEqual(before, [dial ?? ROUTER.name]);
     }
   });
 

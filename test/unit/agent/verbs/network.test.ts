@@ -18,9 +18,10 @@ const wanted = HostNetworks.parse({
   looks: [],
   routers: [],
 });
-const call = { signal: AbortSignal.timeout(10_000) } as unknown as Call;
 
 async function stage(troubles: NetworkTrouble[] = []) {
+  // Made with each scene: one of the whole file would end while the files before it run.
+  const call = { signal: AbortSignal.timeout(10_000) } as unknown as Call;
   const world = fakeNetworkWorld();
   const networks = fakeNetworks({ world, host: 'host1' });
   await networks.makeNetworks(wanted.networks, wanted.ports, call.signal);
@@ -28,12 +29,12 @@ async function stage(troubles: NetworkTrouble[] = []) {
   const examine = networkHandlers({ networks, keeper: { wanted, standing: { digest: '', troubles } } })[
     'network.examine'
   ];
-  return { world, examine };
+  return { world, examine, call };
 }
 
 describe('network.examine of a host', () => {
   it('tells of a port whether it is there and guarded, and whether other hosts are reached', async () => {
-    const { world, examine } = await stage();
+    const { world, examine, call } = await stage();
     const good = { network: 'lan', state: 'up', isGuarded: true, link: 'sk065300000001', lost: [] };
     assert.deepEqual(await examine({ network: 'lan', mac: MAC }, call), good);
     world.lost.set('192.0.2.3', 'no answer');
@@ -44,7 +45,7 @@ describe('network.examine of a host', () => {
   });
 
   it('tells what ails the network, and does not know others', async () => {
-    const { examine } = await stage([{ what: 'network', name: 'lan', problem: 'no bridge' }]);
+    const { examine, call } = await stage([{ what: 'network', name: 'lan', problem: 'no bridge' }]);
     const { state, problem } = await examine({ network: 'lan', mac: undefined }, call);
     assert.deepEqual([state, problem], ['trouble', 'no bridge']);
     await assert.rejects(

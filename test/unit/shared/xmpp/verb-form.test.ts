@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { z } from 'zod';
 import { GuestRef } from '#shared/model/guest.ts';
 import { readArguments } from '#shared/verb/arguments.ts';
-import { argFields, type Field } from '#shared/verb/fields.ts';
+import { argFields } from '#shared/verb/fields.ts';
 import type { Offer } from '#shared/verb/offer.ts';
 import { type Verb, verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import type { FormField } from '#shared/xmpp/forms.ts';
 import { argumentForm, CONTROL_FIELDS, confirmForm, wordsOf } from '#shared/xmpp/verb-form.ts';
+import { sampleOf } from '#test/unit/support/samples.ts';
 
 const row = verb({
   summary: 'Try every kind of field.',
@@ -129,6 +130,3 @@ describe('the form of a verb', () => {
       for (const field of argFields(each)) assert.ok(!CONTROL_FIELDS.has(field.name), `${id} ${field.name}`);
   });
 });
-
-/** Something that a field takes. */
-const sampleOf = ({ name, options }: Field): string => options?.[0] ?? (name === 'job' ? '7' : 'venti');

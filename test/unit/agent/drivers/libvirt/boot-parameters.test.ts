@@ -73,6 +73,13 @@ describe('agent/drivers/libvirt: boot parameters in a definition', () => {
     );
   });
 
+  it('stay as they are with what is the end of a line in XML 1.1 only', () => {
+    const params = [{ name: 'a', value: 'b\u2028c\u2029d' }];
+    const text = changed(definition({ line: '', isNoted: false }), params);
+    assert.deepEqual(parametersIn(text.replace('<domain ', '<domain id="1" ')), params);
+    assert.equal(rootOf(parseXml('<a>b\u0085c\r\nd\re</a>', 'a')).textContent, 'b\u0085c\nd\ne');
+  });
+
   it('are words and files, and only files where the guest boots by itself', () => {
     const params = [{ name: 'a.b', value: 'x y' }];
     const both = changed(definition({ line: 'quiet', isNoted: false }), params);
