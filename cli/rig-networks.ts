@@ -1,23 +1,34 @@
-import { HOSTS, NETWORK, OUTSIDE, ROUTER } from '#provisioning/rig/plan.ts';
+import { HOSTS, NETWORK, OUTSIDE, type PlannedGuest, type PlannedNetwork } from '#provisioning/rig/plan.ts';
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { type AskRig, asRigAdmin } from './rig-asking.ts';
 
-/**
- * Lay the rig's networks, as the administrator would: the private one of the guests, what is outside, and the router between them; then give each
- * guest its address. What is there already is left as it is.
- */
-export function layNetworks(rig: RigFile, say: (line: string) => void): Promise<void> {
-  return asRigAdmin(rig, async (ask) => {
-    await makeMissing(ask, say);
-    for (const { address, name: guest } of HOSTS.flatMap(({ guests }) => guests))
-      await ask('network.attach', { guest, ip: [address] });
-  });
+/** Lay the network of the rig's own guests, as the administrator would. */
+export function layGrid(rig: RigFile, say: (line: string) => void): Promise<void> {
+  const guests = HOSTS.flatMap((host) => host.guests);
+  return asRigAdmin(rig, (ask) => layNetwork(ask, NETWORK, guests, say));
 }
 
-async function makeMissing(ask: AskRig, say: (line: string) => void): Promise<void> {
+/**
+ * Lay a private network: what is outside, the network itself, and the router between them; then give each guest its address. What is there already
+ * is left as it is.
+ */
+export async function layNetwork(
+  ask: AskRig,
+  network: PlannedNetwork,
+  guests: readonly PlannedGuest[],
+  say: (line: string) => void,
+): Promise<void> {
+  await makeMissing(ask, network, say);
+  for (const { address, name: guest } of guests) await ask('network.attach', { guest, ip: [address] });
+}
+
+async function makeMissing(
+  ask: AskRig,
+  { name, subnets, domain, router }: PlannedNetwork,
+  say: (line: string) => void,
+): Promise<void> {
   const networks = names(await ask('network.list', {}), 'network');
   const routers = names(await ask('router.list', {}), 'router');
-  const { name, subnets, domain } = NETWORK;
   if (!networks.has(OUTSIDE.name))
     await ask('network.create', { network: OUTSIDE.name, kind: 'outside', link: OUTSIDE.link });
   if (!networks.has(name)) {
@@ -25,12 +36,13 @@ async function makeMissing(ask: AskRig, say: (line: string) => void): Promise<vo
     await ask('network.create', { network: name, kind: 'nat', subnet: subnets, domain, host });
     say(`The network ${name} (${subnets.join(', ')}) is there, on ${host.join(' and ')}`);
   }
-  if (!routers.has(ROUTER.name)) {
-    const { name: router, host, gateway } = ROUTER;
+  if (!routers.has(router.name)) {
+    const { host, gateway } = router;
     await ask('router.create', {
-      ...{ router, host, public: [ROUTER.public], gateway: [gateway], outside: OUTSIDE.name, network: [name] },
+      ...{ router: router.name, host, public: [router.public], gateway: [gateway] },
+      ...{ outside: OUTSIDE.name, network: [name] },
     });
-    say(`The router ${router} is there, on ${host}: ${name} gets out as ${ROUTER.public.split('/')[0]}`);
+    say(`The router ${router.name} is there, on ${host}: ${name} gets out as ${router.public.split('/')[0]}`);
   }
 }
 

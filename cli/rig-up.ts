@@ -3,16 +3,19 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { layoutOf } from '#provisioning/rig/layout.ts';
+import { HOSTS } from '#provisioning/rig/plan.ts';
+import { withCloud } from '#provisioning/rig/plan-cloud.ts';
 import { RIG_MARK } from '#provisioning/rig/processes.ts';
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { bringUp } from '#provisioning/rig/up.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { bringGridUp } from './rig-chain.ts';
-import { layNetworks } from './rig-networks.ts';
+import { layCloud } from './rig-cloud.ts';
+import { layGrid } from './rig-networks.ts';
 import { optionsOf, ROOT, rigFolder } from './rig-options.ts';
 import { siteText } from './rig-text.ts';
 
-export const UP_USAGE = './skerry up [--detach] [--idle] [--dir FOLDER] [--hypervisor URI]';
+export const UP_USAGE = './skerry up [--detach] [--idle] [--cloud] [--dir FOLDER] [--hypervisor URI]';
 
 /**
  * `up`: bring the rig up and keep it, in the foreground until Ctrl-C, or detached.
@@ -25,24 +28,39 @@ export async function up(argv: string[]): Promise<number> {
       dir: { type: 'string' },
       detach: { type: 'boolean' },
       idle: { type: 'boolean' },
+      cloud: { type: 'boolean' },
       hypervisor: { type: 'string' },
     },
     UP_USAGE,
   );
   const dir = rigFolder(options.dir);
+  if (options.cloud && options.hypervisor !== undefined)
+    throw new Failure('bad-argument', { field: '--cloud', problem: 'another hypervisor has guests of its own' });
   // Another hypervisor has other guests than those of the chain.
   const isIdle = options.idle === true || options.hypervisor !== undefined;
   const rest = [
+    ...(options.cloud ? ['--cloud'] : []),
     ...(options.hypervisor === undefined ? [] : ['--hypervisor', options.hypervisor]),
     ...(options.idle ? ['--idle'] : []),
   ];
-  return options.detach ? detach(dir, rest) : holdUp(dir, options.hypervisor, isIdle);
+  return options.detach
+    ? detach(dir, rest)
+    : holdUp({ dir, hypervisorUri: options.hypervisor, isIdle, hasCloud: options.cloud === true });
 }
 
 /** Told to whoever started a detached rig. */
 type Word = { line: string } | { ready: true } | { failed: string };
 
-async function holdUp(dir: string, hypervisorUri: string | undefined, isIdle: boolean): Promise<number> {
+interface Wanted {
+  dir: string;
+  hypervisorUri: string | undefined;
+  /** The guests stay off. */
+  isIdle: boolean;
+  /** The second example is laid out too. */
+  hasCloud: boolean;
+}
+
+async function holdUp({ dir, hypervisorUri, isIdle, hasCloud }: Wanted): Promise<number> {
   const startedMs = performance.now();
   const tell = (word: Word) => process.connected && process.send?.(word, undefined, undefined, () => {});
   const say = (line: string) => {
@@ -55,8 +73,9 @@ async function holdUp(dir: string, hypervisorUri: string | undefined, isIdle: bo
   try {
     const site = await bringUp({
       ...{ dir, hypervisorUri, say, signal: interrupted.signal },
+      hosts: hasCloud ? withCloud(HOSTS) : HOSTS,
       // Another hypervisor has networks of its own.
-      ...(hypervisorUri === undefined ? { finish: ({ rig }) => layNetworks(rig, say) } : {}),
+      ...(hypervisorUri === undefined ? { finish: ({ rig }) => layOut(rig, hasCloud, say) } : {}),
     });
     const text = siteText(site.rig, {
       dir: relative(process.cwd(), dir) || '.',
@@ -84,6 +103,11 @@ async function holdUp(dir: string, hypervisorUri: string | undefined, isIdle: bo
 
 /** Also where parts are still coming up, or going down: whatever is left of them dies with this process. */
 const exit = (code: number): never => process.exit(code);
+
+async function layOut(rig: RigFile, hasCloud: boolean, say: (line: string) => void): Promise<void> {
+  await layGrid(rig, say);
+  if (hasCloud) await layCloud(rig, say);
+}
 
 /** The rig is up also where its guests do not come up. */
 const gridUp = (rig: RigFile, say: (line: string) => void): Promise<void> =>

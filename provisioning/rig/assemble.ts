@@ -13,7 +13,7 @@ import type { Kept } from './keep.ts';
 import { kvmVerdict } from './kvm.ts';
 import type { Layout } from './layout.ts';
 import { areOnline, ensureHostAccount, ensurePeople, type Person, refusal } from './people.ts';
-import { CENTRAL, DOMAIN, HOSTS, type PlannedHost, PUBSUB, ROOM, SERVER_ADDRESS } from './plan.ts';
+import { CENTRAL, DOMAIN, type PlannedHost, PUBSUB, ROOM, SERVER_ADDRESS } from './plan.ts';
 import { type RigFile, writeRigFile } from './rig-file.ts';
 import { doorTarget, keepServer, SERVICE, type ServerPart } from './server-part.ts';
 import type { Site } from './site.ts';
@@ -27,6 +27,8 @@ export interface Rise {
   stack: AsyncDisposableStack;
   say: (line: string) => void;
   hypervisorUri: string | undefined;
+  /** The rig's own hosts and guests, where no other hypervisor is used. */
+  hosts: readonly PlannedHost[];
 }
 
 type RunningHosts = ReadonlyMap<string, Kept<RunningHost>>;
@@ -39,8 +41,8 @@ const SHUTDOWN_MS = 8_000;
 export async function assemble(rise: Rise): Promise<Omit<Site, 'stop'>> {
   const { layout, stack, say, hypervisorUri } = rise;
   await ensurePackages(['rig'], say);
-  const planned = hypervisorUri === undefined ? HOSTS : [];
-  const hostNames = hypervisorUri === undefined ? HOSTS.map(({ name }) => name) : ['host1'];
+  const planned = hypervisorUri === undefined ? rise.hosts : [];
+  const hostNames = hypervisorUri === undefined ? planned.map(({ name }) => name) : ['host1'];
   const names = new Map([['server', SERVER_ADDRESS], ...planned.map(({ name, address }) => [name, address] as const)]);
   const hosts = new Map<string, Kept<RunningHost>>();
 

@@ -12,9 +12,9 @@ type Child = ((parent: XmlElement, made: XmlDocument) => void) | string;
 
 /** The definition of a guest of the rig, in libvirt's own format. Its interface comes with its address on a network. */
 export function domainXml(guest: PlannedGuest, image: GuestImage, consoleLog: string, hasKvm: boolean): string {
+  const serves = guest.serve === undefined ? '' : ` skerry.serve=${guest.serve}`;
   const needs = guest.dial === undefined ? '' : ` skerry.dial=${guest.dial}`;
-  const own = `skerry.name=${guest.name} skerry.serve=${guest.serve}${needs}`;
-  const cmdline = `console=ttyS0 quiet panic=-1 ${own}`;
+  const cmdline = `console=ttyS0 quiet panic=-1 skerry.name=${guest.name}${serves}${needs}`;
   const domain = document('domain', { type: hasKvm ? 'kvm' : 'qemu' }, [
     el('name', {}, guest.name),
     el('uuid', {}, uuidOf(guest.name)),

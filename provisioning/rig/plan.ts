@@ -11,16 +11,24 @@ export const SERVER_ADDRESS = '10.77.0.1';
 /** The link of each host that joins it to the others: where the tunnels between hosts begin. */
 export const UNDERLAY = 'br0';
 
-/** The private network of the guests, over both hosts. */
-export const NETWORK = {
+/** A private network over all hosts, and the way from there to the segment of server and hosts. */
+export interface PlannedNetwork {
+  name: string;
+  subnets: readonly string[];
+  domain: string;
+  router: { name: string; host: string; public: string; gateway: string };
+}
+/** The segment that joins server and hosts: what is outside, for the guests. */
+export const OUTSIDE = { name: 'outside', link: UNDERLAY } as const;
+/** The way out of the private network of the guests. */
+export const ROUTER = { name: 'gate', host: 'host1', public: '10.77.0.100/24', gateway: SERVER_ADDRESS } as const;
+/** That private network. */
+export const NETWORK: PlannedNetwork = {
   name: 'grid',
   subnets: ['10.99.0.0/16', 'fd00:99::/64'],
   domain: `grid.${DOMAIN}`,
-} as const;
-/** The segment that joins server and hosts: what is outside, for the guests. */
-export const OUTSIDE = { name: 'outside', link: UNDERLAY } as const;
-/** The way from the one to the other. */
-export const ROUTER = { name: 'gate', host: 'host1', public: '10.77.0.100/24', gateway: SERVER_ADDRESS } as const;
+  router: ROUTER,
+};
 
 export interface PlannedHost {
   name: string;
@@ -31,8 +39,8 @@ export interface PlannedGuest {
   name: string;
   /** On the private network. */
   address: string;
-  /** TCP port of its service. */
-  serve: number;
+  /** TCP port of its service; without one it is told at its start what to serve. */
+  serve?: number;
   /** ADDRESS:PORT of the service that it needs: it does not answer before it has reached that. */
   dial?: string;
 }

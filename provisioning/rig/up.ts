@@ -3,6 +3,7 @@ import { assemble } from './assemble.ts';
 import { stateBoard } from './board.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { lockRig } from './lock.ts';
+import type { PlannedHost } from './plan.ts';
 import { RIG_MARK } from './processes.ts';
 import type { Site } from './site.ts';
 import { readState } from './state.ts';
@@ -12,6 +13,8 @@ export interface UpOptions {
   dir: string;
   /** One agent on this hypervisor, in place of the rig's own hosts. */
   hypervisorUri: string | undefined;
+  /** The rig's own hosts and guests. */
+  hosts: readonly PlannedHost[];
   say: (line: string) => void;
   /** Calls it off while it is coming up. */
   signal: AbortSignal;
@@ -23,7 +26,7 @@ export interface UpOptions {
  * Bring a rig up and keep it up, as long as this process lives.
  * @throws Failure setup-needed when one is up there already, or with what is missing; nothing of it is left then
  */
-export async function bringUp({ dir, hypervisorUri, say, signal, finish }: UpOptions): Promise<Site> {
+export async function bringUp({ dir, hypervisorUri, hosts, say, signal, finish }: UpOptions): Promise<Site> {
   const layout = layoutOf(dir);
   await using stack = new AsyncDisposableStack();
   const unlock = await lockRig(dir);
@@ -39,7 +42,7 @@ export async function bringUp({ dir, hypervisorUri, say, signal, finish }: UpOpt
   const calledOff = Promise.withResolvers<never>();
   const callOff = () => calledOff.reject(signal.reason);
   signal.addEventListener('abort', callOff);
-  const rise = { dir, layout, board, stack, say, hypervisorUri };
+  const rise = { dir, layout, board, stack, say, hypervisorUri, hosts };
   const whole = async () => {
     const site = await assemble(rise);
     await finish?.(site);

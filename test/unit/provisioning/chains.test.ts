@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { unsupportedIn } from '#central/chains/unsupported.ts';
 import { HOSTS, NETWORK, ROUTER } from '#provisioning/rig/plan.ts';
+import { withCloud } from '#provisioning/rig/plan-cloud.ts';
 import { readChain } from '#shared/chain/chain-file.ts';
 import { compile } from '#shared/chain/compile.ts';
 import { plan } from '#shared/chain/plan.ts';
@@ -10,6 +12,9 @@ import { virtualRun } from '#test/unit/support/virtual-run.ts';
 
 const FOLDER = new URL('../../../provisioning/chains/', import.meta.url);
 const chainIn = (file: string): Chain => readChain(readFileSync(new URL(file, FOLDER), 'utf8'), file);
+
+const guestsIn = (file: string): [string, Chain['nodes'][string]][] =>
+  Object.entries(chainIn(file).nodes).filter(([, { kind }]) => kind === 'guest');
 
 function wavesOf(chain: Chain, goal: 'up' | 'down', state: Fact['state']): string[][] {
   const graph = compile(chain);
@@ -56,8 +61,9 @@ describe('the chains that come with Skerry', () => {
   it('the private cloud starts infrastructure, SANs, and three levels of services', () => {
     const chain = chainIn('alpine.yaml');
     assert.deepEqual(wavesOf(chain, 'up', 'down'), [
-      ['lan1', 'lan2', 'uplink'],
-      ['infra'],
+      ['cloud'],
+      ['edge'],
+      ['infra', 'outside'],
       ['san1', 'san2'],
       ['dns1', 'dns2', 'http', 'nfs'],
       ['ldap1'],
@@ -66,6 +72,39 @@ describe('the chains that come with Skerry', () => {
       ['sql2'],
       ['backup', 'console', 'metrics', 'web1', 'web2', 'wiki'],
     ]);
-    assert.equal(Object.values(chain.nodes).filter(({ kind }) => kind === 'guest').length, 20);
+  });
+
+  it('the private cloud is made of the twenty guests that the rig has for it, on their hosts', () => {
+    const planned = withCloud([
+      { name: 'host1', address: '', guests: [] },
+      { name: 'host2', address: '', guests: [] },
+    ]);
+    const there = planned.flatMap(({ name: host, guests }) => guests.map(({ name }) => [name, host]));
+    const told = guestsIn('alpine.yaml').map(([name, { host }]) => [name, host]);
+    assert.deepEqual(told.toSorted(), there.toSorted());
+    assert.equal(told.length, 20);
+  });
+
+  it('the private cloud tells no guest to dial one that the chain does not bring up before it', () => {
+    const graph = compile(chainIn('alpine.yaml'));
+    const needs = (name: string): Set<string> => {
+      const direct =
+        graph.nodes[graph.places.get(name) ?? -1]?.after.map(({ at }) => graph.nodes[at]?.name ?? '') ?? [];
+      return new Set(direct.flatMap((each) => [each, ...needs(each)]));
+    };
+    for (const [name, { params }] of guestsIn('alpine.yaml')) {
+      const [, dialled, port] = /^(\w+):(\d+)$/u.exec(params['skerry.dial'] ?? '') ?? [];
+      if (dialled === undefined) continue;
+      assert.ok(needs(name).has(dialled), `${name} waits for ${dialled}`);
+      assert.equal(
+        graph.nodes[graph.places.get(dialled) ?? -1]?.spec.params['skerry.serve'],
+        port,
+        `${name}: ${dialled}`,
+      );
+    }
+  });
+
+  it('what comes with Skerry is taken by chain set', () => {
+    for (const file of readdirSync(FOLDER)) assert.deepEqual(unsupportedIn(chainIn(file)), [], file);
   });
 });
