@@ -11,6 +11,8 @@ export type Answer = { isFound: boolean } | { problem: string };
 parentPort?.on('message', ({ pattern, texts }: Question) => {
   parentPort?.postMessage(answerTo(pattern, texts));
 });
+// A thread is online before it has read this file, which takes a while on a busy machine.
+parentPort?.postMessage('listening');
 
 function answerTo(pattern: string, texts: readonly string[]): Answer {
   try {

@@ -24,9 +24,12 @@ const REFUSED_MS = 60_000;
 const IDLE_MS = 30_000;
 const TOO_LONG = `the pattern took longer than ${TRY_MS_MAX} ms, and is not tried again for a minute`;
 
-export function matcher(clock: Clock): Matcher {
+const WORKER = new URL('./match-worker.ts', import.meta.url);
+
+/** @param worker what the thread runs */
+export function matcher(clock: Clock, worker: URL = WORKER): Matcher {
   const refusedUntil = new Map<string, number>();
-  const thread = matchThread();
+  const thread = matchThread(worker);
   let last: Promise<unknown> = Promise.resolve();
   let idle = (): void => {};
 
@@ -60,7 +63,7 @@ export function matcher(clock: Clock): Matcher {
 }
 
 /** The thread, one question at a time. `ask` answers undefined for a question that took too long, or that the thread was ended over. */
-function matchThread(): { ask(question: Question): Promise<Answer | undefined>; stop(): void } {
+function matchThread(file: URL): { ask(question: Question): Promise<Answer | undefined>; stop(): void } {
   let worker: Promise<Worker> | undefined;
   const stop = (): void => {
     worker?.then((each) => each.terminate()).catch(() => {});
@@ -69,7 +72,7 @@ function matchThread(): { ask(question: Question): Promise<Answer | undefined>; 
   return {
     stop,
     ask: async (question) => {
-      worker ??= begun();
+      worker ??= begun(file);
       const asked = await worker.catch((error: unknown) => {
         worker = undefined;
         throw error;
@@ -88,12 +91,12 @@ function matchThread(): { ask(question: Question): Promise<Answer | undefined>; 
   };
 }
 
-/** A thread that runs: the time that it takes to begin is nobody's fault. */
-async function begun(): Promise<Worker> {
-  const worker = new Worker(new URL('./match-worker.ts', import.meta.url), {
+/** A thread that listens, as it says when it does: the time that it takes to begin is nobody's fault. */
+async function begun(file: URL): Promise<Worker> {
+  const worker = new Worker(file, {
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 },
   });
-  await new Promise<void>((resolve, reject) => worker.once('online', resolve).once('error', reject));
+  await new Promise<void>((resolve, reject) => worker.once('message', () => resolve()).once('error', reject));
   worker.on('error', () => {}); // 'exit' follows
   worker.unref();
   return worker;

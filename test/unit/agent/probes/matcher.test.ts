@@ -25,6 +25,15 @@ describe('a matcher of patterns', () => {
     assert.deepEqual(await by.find('(', ['x'], signal()), { problem: 'the pattern is not a regular expression' });
   });
 
+  it('does not lay it on a pattern that its thread was slow to begin', async () => {
+    const late = matcher(clock, new URL('./slow-match-worker.ts', import.meta.url));
+    try {
+      assert.deepEqual(await late.find('up', ['[1.0] up'], signal()), { isFound: true });
+    } finally {
+      late.stop();
+    }
+  });
+
   it('ends a pattern that would never end, and never holds up this thread', async () => {
     let turns = 0;
     let isOver = false;
