@@ -3,6 +3,7 @@ import { answerBare, bareIq, longList, roundTrip, throughput } from './answering
 import { benchChains } from './chains/main.ts';
 import { type Figure, tableOf } from './figures.ts';
 import { benchFleet, sizeOf } from './fleet/main.ts';
+import { benchNetworks } from './networks/main.ts';
 import { onRealGuests } from './real.ts';
 import { benchSite } from './site.ts';
 
@@ -14,6 +15,10 @@ if (process.argv.includes('--fleet')) {
 const isQuick = process.argv.includes('--quick');
 if (process.argv.includes('--chains')) {
   benchChains(isQuick);
+  process.exit(0);
+}
+if (process.argv.includes('--networks')) {
+  await benchNetworks(isQuick);
   process.exit(0);
 }
 const rounds = isQuick ? 300 : 3_000;

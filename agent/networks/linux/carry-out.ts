@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Run } from '#agent/exec/run.ts';
 import type { Failpoint } from '#agent/networks/failpoint.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
+import type { Link } from './links.ts';
 import { batch, listFloods, listLinks, parseFloods, parseLinks } from './links.ts';
 import type { Realised, Step } from './plan.ts';
 
@@ -10,16 +11,22 @@ export interface HostTools {
   failpoint: Failpoint;
 }
 
-/** Look at the links of the host, in two processes. */
-export async function readLinks({ run }: Pick<HostTools, 'run'>, signal: AbortSignal): Promise<Realised> {
-  const [links, floods] = await Promise.all([run(listLinks(), signal), run(listFloods(), signal)]);
-  const all = new Map(parseLinks(links).map((link) => [link.name, link]));
-  const ours = [...all.values()].filter(({ isOurs }) => isOurs);
-  return {
-    links: all,
-    floods: parseFloods(floods),
-    speaksV6: new Set(ours.map(({ name }) => name).filter(speaksV6)),
-  };
+/** The links of the host, by name. */
+export async function readLinks(
+  { run }: Pick<HostTools, 'run'>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Link>> {
+  return new Map(parseLinks(await run(listLinks(), signal)).map((link) => [link.name, link]));
+}
+
+/** What there is, before something is made. Only those who want tunnels have to look where those lead. */
+export async function readRealised(tools: HostTools, hasTunnels: boolean, signal: AbortSignal): Promise<Realised> {
+  const [links, floods] = await Promise.all([
+    readLinks(tools, signal),
+    hasTunnels ? tools.run(listFloods(), signal) : '',
+  ]);
+  const ours = [...links.values()].filter(({ isOurs }) => isOurs).map(({ name }) => name);
+  return { links, floods: parseFloods(floods), speaksV6: new Set(ours.filter(speaksV6)) };
 }
 
 /** Do what was planned, in order: neighbours of one tool go into one process. */

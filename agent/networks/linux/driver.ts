@@ -4,7 +4,7 @@ import type { NetworkDriver } from '#agent/networks/driver.ts';
 import { type Failpoint, failpoint as failpointOf } from '#agent/networks/failpoint.ts';
 import { readLinks } from './carry-out.ts';
 import { guards } from './guards.ts';
-import { listLinks, parseLinks } from './links.ts';
+import { listTraffic, parseLinks } from './links.ts';
 import { looks } from './looks.ts';
 import { lookSpaceOf } from './names.ts';
 import { makeNetworks, removeNetworks } from './networks.ts';
@@ -38,14 +38,14 @@ export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
   return {
     kind: 'linux',
     readRealised: async (signal) => ({
-      networks: networksIn(await readLinks(tools, signal)),
+      networks: networksIn({ links: await readLinks(tools, signal) }),
       looks: await ownLooks.list(),
       routers: await routers.readRouters(signal),
     }),
     makeNetworks: (networks, ports, signal) => makeNetworks(tools, networks, ports, signal),
     removeNetworks: (names, signal) => removeNetworks(tools, names, signal),
     guardPorts: guards(tools),
-    readPorts: async (signal) => portsIn(parseLinks(await run(listLinks(), signal))),
+    readPorts: async (signal) => portsIn(parseLinks(await run(listTraffic(), signal))),
     makeLook: ownLooks.make,
     removeLook: ownLooks.remove,
     enterLook: (network, argv) => ['ip', 'netns', 'exec', lookSpaceOf(network), ...argv],

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Command } from '#agent/exec/run.ts';
 import { Failure } from '#shared/errors.ts';
 import { isV6 } from '#shared/model/address.ts';
-import { LINK_GROUP } from './names.ts';
+import { LEAVING_GROUP, LINK_GROUP } from './names.ts';
 
 /** A link as it is, as far as we look at it. */
 export interface Link {
@@ -11,6 +11,8 @@ export interface Link {
   kind?: string;
   /** Whether it bears our mark. */
   isOurs: boolean;
+  /** It was to be removed, and is still there. */
+  isLeaving?: boolean;
   isUp: boolean;
   mtu: number;
   /** The bridge that it is a port of. */
@@ -29,7 +31,9 @@ const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const asked = (file: string, args: readonly string[]): Command => ({
   ...{ file, args, timeoutMs: TIMEOUT_MS, outputBytesMax: OUTPUT_BYTES_MAX },
 });
-export const listLinks = (): Command => asked('ip', ['-N', '-j', '-d', '-s', 'link', 'show']);
+export const listLinks = (): Command => asked('ip', ['-N', '-j', '-d', 'link', 'show']);
+/** The same with what went through them: twice as much to print and to read. */
+export const listTraffic = (): Command => asked('ip', ['-N', '-j', '-d', '-s', 'link', 'show']);
 export const listFloods = (): Command => asked('bridge', ['-j', 'fdb', 'show']);
 export const listAddresses = (): Command => asked('ip', ['-j', 'addr', 'show']);
 
@@ -61,13 +65,14 @@ const VxlanData = z.object({
 });
 const BridgeData = z.object({ forward_delay: z.number(), mcast_snooping: z.number().default(0) });
 
-/** Read what `ip -N -j -d -s link show` prints. @throws Failure host-output */
+/** Read what `ip -N -j -d link show` prints, with `-s` or without. @throws Failure host-output */
 export function parseLinks(stdout: string): Link[] {
   return parsed(stdout, z.array(RawLink), 'ip link').map((raw) => {
     const { info_kind: kind, info_data: data } = raw.linkinfo ?? {};
     return {
       name: raw.ifname,
-      isOurs: raw.group === String(LINK_GROUP),
+      isOurs: raw.group === String(LINK_GROUP) || raw.group === String(LEAVING_GROUP),
+      ...(raw.group === String(LEAVING_GROUP) ? { isLeaving: true } : {}),
       isUp: raw.flags.includes('UP'),
       mtu: raw.mtu,
       ...(kind === undefined ? {} : { kind }),

@@ -6,6 +6,9 @@ import type { Mac } from '#shared/model/address.ts';
  */
 export const LINK_GROUP = 21_323;
 
+/** The mark of those of them that are being removed: the kernel takes a whole group away in a part of the time that one link after another takes. */
+export const LEAVING_GROUP = 21_324;
+
 /** The tunnel's end that is a port of a network's bridge. */
 export const vxlanOf = (network: string): string => `vx-${network}`;
 

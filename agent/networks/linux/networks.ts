@@ -1,6 +1,6 @@
 import { Failure } from '#shared/errors.ts';
 import type { HostNetwork, HostPort } from '#shared/model/network.ts';
-import { carryOut, type HostTools, readLinks } from './carry-out.ts';
+import { carryOut, type HostTools, readLinks, readRealised } from './carry-out.ts';
 import { problemOf } from './check.ts';
 import { listAddresses, parseAddresses } from './links.ts';
 import { planNetworks, planRemoval, planUndo, type Realised } from './plan.ts';
@@ -20,8 +20,12 @@ export async function makeNetworks(
   ports: readonly HostPort[],
   signal: AbortSignal,
 ): Promise<Map<string, Failure>> {
-  const there = await readLinks(tools, signal);
-  const ground = { host: tools.host, links: there.links, addresses: await addressesFor(tools, networks, signal) };
+  const hasTunnels = networks.some(({ tunnel }) => tunnel);
+  const [there, addresses] = await Promise.all([
+    readRealised(tools, hasTunnels, signal),
+    hasTunnels ? readAddresses(tools, signal) : [],
+  ]);
+  const ground = { host: tools.host, links: there.links, addresses };
   const failed = new Map<string, Failure>();
   for (const network of networks) {
     const problem = problemOf(network, ground);
@@ -53,16 +57,14 @@ async function makeWhole(
   } catch (error) {
     const undoing = AbortSignal.timeout(UNDO_MS_MAX);
     const names = networks.map(({ name }) => name);
-    await carryOut(tools, planUndo(names, there, await readLinks(tools, undoing)), undoing);
+    await carryOut(tools, planUndo(names, there, { links: await readLinks(tools, undoing) }), undoing);
     throw error;
   }
 }
 
-/** Only tunnels need them. */
-async function addressesFor({ run }: HostTools, networks: readonly HostNetwork[], signal: AbortSignal) {
-  return networks.some(({ tunnel }) => tunnel) ? parseAddresses(await run(listAddresses(), signal)) : [];
-}
+const readAddresses = async ({ run }: HostTools, signal: AbortSignal) =>
+  parseAddresses(await run(listAddresses(), signal));
 
 export async function removeNetworks(tools: HostTools, names: readonly string[], signal: AbortSignal): Promise<void> {
-  await carryOut(tools, planRemoval(names, await readLinks(tools, signal)), signal);
+  await carryOut(tools, planRemoval(names, { links: await readLinks(tools, signal) }), signal);
 }

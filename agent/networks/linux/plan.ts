@@ -1,6 +1,6 @@
 import { type HostNetwork, type HostPort, portLinkOf } from '#shared/model/network.ts';
 import type { Link } from './links.ts';
-import { LINK_GROUP, networkOfLink, vxlanOf } from './names.ts';
+import { LEAVING_GROUP, LINK_GROUP, networkOfLink, vxlanOf } from './names.ts';
 
 /** IANA's port of VXLAN (RFC 7348); Linux would take an older one by itself. */
 export const VXLAN_PORT = 4789;
@@ -54,7 +54,7 @@ function isKept(name: string, networks: readonly HostNetwork[], there: Realised)
 
 const aliasOf = (network: string): string => `Skerry network ${network}`;
 
-function bridgeSteps({ name, link, mtu }: HostNetwork, { links }: Realised): Step[] {
+function bridgeSteps({ link, mtu }: HostNetwork, { links }: Realised): Step[] {
   const there = links.get(link);
   const steps: Step[] = [];
   if (!there)
@@ -62,7 +62,7 @@ function bridgeSteps({ name, link, mtu }: HostNetwork, { links }: Realised): Ste
   if (there && (there.bridge?.forwardDelay !== 0 || there.bridge.isSnooping))
     steps.push(ip(`link set dev ${link} type bridge forward_delay 0 mcast_snooping 0`));
   if (there && there.mtu !== mtu) steps.push(ip(`link set dev ${link} mtu ${mtu}`));
-  if (there?.alias !== aliasOf(name)) steps.push(ip(`link set dev ${link} alias "${aliasOf(name)}"`));
+  if (there?.isLeaving) steps.push(ip(`link set dev ${link} group ${LINK_GROUP}`));
   return steps;
 }
 
@@ -79,12 +79,12 @@ function tunnelSteps(network: HostNetwork, { links }: Realised): Step[] {
   if (!there)
     steps.push(
       ip(
-        `link add name ${end} mtu ${mtu} group ${LINK_GROUP} type vxlan id ${vni} local ${local} dstport ${VXLAN_PORT} learning`,
+        `link add name ${end} mtu ${mtu} group ${LINK_GROUP} master ${link} type vxlan id ${vni} local ${local} dstport ${VXLAN_PORT} learning`,
       ),
     );
   if (there && there.mtu !== mtu) steps.push(ip(`link set dev ${end} mtu ${mtu}`));
-  if (there?.master !== link) steps.push(ip(`link set dev ${end} master ${link}`));
-  if (there?.alias !== aliasOf(name)) steps.push(ip(`link set dev ${end} alias "${aliasOf(name)}"`));
+  if (there && there.master !== link) steps.push(ip(`link set dev ${end} master ${link}`));
+  if (there?.isLeaving) steps.push(ip(`link set dev ${end} group ${LINK_GROUP}`));
   return steps;
 }
 
@@ -95,14 +95,19 @@ const isSameTunnel = ({ tunnel }: HostNetwork, { vxlan }: Link): boolean =>
   vxlan.port === VXLAN_PORT &&
   vxlan.learning;
 
+/** What links say to people is told them as they are switched on: each line costs time. */
 function upSteps(network: HostNetwork, { links }: Realised): Step[] {
   const { name, link, tunnel } = network;
   const end = vxlanOf(name);
   const found = links.get(end);
-  const isEndUp = found?.isUp && isSameTunnel(network, found);
+  const alias = aliasOf(name);
+  const setting = (dev: string, there: Link | undefined): Step[] => {
+    const words = [...(there?.alias === alias ? [] : [`alias "${alias}"`]), ...(there?.isUp ? [] : ['up'])];
+    return words.length === 0 ? [] : [ip(`link set dev ${dev} ${words.join(' ')}`)];
+  };
   return [
-    ...(links.get(link)?.isUp ? [] : [ip(`link set dev ${link} up`)]),
-    ...(tunnel && !isEndUp ? [ip(`link set dev ${end} up`)] : []),
+    ...setting(link, links.get(link)),
+    ...(tunnel ? setting(end, found && isSameTunnel(network, found) ? found : undefined) : []),
   ];
 }
 
@@ -136,17 +141,36 @@ export const networksIn = ({ links }: Pick<Realised, 'links'>): string[] => [
 const isNetworkLink = ({ name, kind, isOurs }: Link): boolean =>
   isOurs && ((kind === 'bridge' && name.startsWith('sk-')) || (kind === 'vxlan' && name.startsWith('vx-')));
 
+/** How many links go at once: the kernel lets nobody else change a link meanwhile. */
+const LEAVING_MAX = 64;
+
 /** What takes networks away; of what somebody else made, nothing. */
-export function planRemoval(names: readonly string[], { links }: Pick<Realised, 'links'>): Step[] {
-  const unwanted = new Set(names);
-  return [...links.values()]
-    .filter((link) => isNetworkLink(link) && unwanted.has(networkOfLink(link.name) ?? ''))
-    .sort((a, b) => Number(a.kind === 'bridge') - Number(b.kind === 'bridge'))
-    .map(({ name }) => ip(`link del dev ${name}`));
-}
+export const planRemoval = (names: readonly string[], now: Pick<Realised, 'links'>): Step[] =>
+  removal(linksOf(names, now), now);
 
 /** What takes away again what has come since: links of these networks that were not there before. */
-export function planUndo(names: readonly string[], before: Realised, now: Pick<Realised, 'links'>): Step[] {
-  const come = new Map([...now.links].filter(([name]) => !before.links.has(name)));
-  return planRemoval(names, { links: come });
+export const planUndo = (names: readonly string[], before: Realised, now: Pick<Realised, 'links'>): Step[] =>
+  removal(
+    linksOf(names, now).filter(({ name }) => !before.links.has(name)),
+    now,
+  );
+
+function linksOf(names: readonly string[], { links }: Pick<Realised, 'links'>): Link[] {
+  const wanted = new Set(names);
+  return [...links.values()].filter((link) => isNetworkLink(link) && wanted.has(networkOfLink(link.name) ?? ''));
+}
+
+function removal(going: readonly Link[], { links }: Pick<Realised, 'links'>): Step[] {
+  // Whatever else is in that group would go too.
+  const isGroupFree = [...links.values()].every((link) => !link.isLeaving || going.includes(link));
+  if (going.length < 2 || !isGroupFree) return going.map(({ name }) => ip(`link del dev ${name}`));
+  // Those that an earlier removal got no further with go with the first.
+  const staying = going.filter(({ isLeaving }) => !isLeaving);
+  const times = Math.max(1, Math.ceil(staying.length / LEAVING_MAX));
+  return Array.from({ length: times }, (_, at) => [
+    ...staying
+      .slice(at * LEAVING_MAX, (at + 1) * LEAVING_MAX)
+      .map(({ name }) => ip(`link set dev ${name} group ${LEAVING_GROUP}`)),
+    ip(`link del group ${LEAVING_GROUP}`),
+  ]).flat();
 }

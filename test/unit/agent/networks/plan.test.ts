@@ -33,6 +33,7 @@ const partOf = (name: string) =>
       fc.record({
         mtu,
         isUp: fc.boolean(),
+        isLeaving: fc.boolean(),
         alias: fc.constantFrom('', `Skerry network ${name}`),
         isSnooping: fc.boolean(),
         forwardDelay: fc.constantFrom(0, 1500),
@@ -43,6 +44,7 @@ const partOf = (name: string) =>
         ...{
           mtu,
           isUp: fc.boolean(),
+          isLeaving: fc.boolean(),
           vni: fc.constantFrom(7, 8),
           port: fc.constantFrom(4789, 8472),
           learning: fc.boolean(),
@@ -131,6 +133,7 @@ function applied(before: Realised, steps: readonly Step[]): Realised {
         isOurs: after('group') === '21323',
         isUp: false,
         mtu: Number(after('mtu')),
+        ...(has('master') ? { master: at(after('master')!).name } : {}),
       };
       if (link.kind === 'bridge') link.bridge = { forwardDelay: 0, isSnooping: false };
       else
@@ -143,11 +146,15 @@ function applied(before: Realised, steps: readonly Step[]): Realised {
       links.set(name, link);
       speaksV6.add(name);
     } else if (words[1] === 'del') {
-      at(after('dev')!);
-      links.delete(after('dev')!);
-      floods.delete(after('dev')!);
+      const gone = has('group') ? [...links.values()].filter(({ isLeaving }) => isLeaving) : [at(after('dev')!)];
+      assert.ok(gone.length > 0, 'ip fails where a group is empty');
+      for (const { name } of gone) {
+        links.delete(name);
+        floods.delete(name);
+      }
     } else {
       const link = at(after('dev')!);
+      if (has('group')) link.isLeaving = after('group') === '21324';
       if (has('mtu')) link.mtu = Number(after('mtu'));
       if (has('alias')) link.alias = after('alias')!.replaceAll('"', '');
       if (has('master')) link.master = at(after('master')!).name;
@@ -167,9 +174,11 @@ describe('agent/networks/linux: the plan', () => {
         for (const { link, mtu, name, tunnel } of wanted) {
           assert.equal(now.links.get(link)?.mtu, mtu);
           assert.ok(now.links.get(link)?.isUp && !now.speaksV6.has(link));
+          assert.equal(now.links.get(link)?.alias, `Skerry network ${name}`);
           const end = now.links.get(`vx-${name}`);
           assert.equal(end?.vxlan?.vni, tunnel?.vni);
           assert.equal(end?.master, tunnel && link);
+          assert.ok(!now.links.get(link)?.isLeaving && !(tunnel && end?.isLeaving), 'it stays');
           if (tunnel) assert.deepEqual([...(now.floods.get(`vx-${name}`) ?? [])].toSorted(), tunnel.peers.toSorted());
         }
       }),
@@ -198,6 +207,42 @@ describe('agent/networks/linux: the plan', () => {
         assert.ok(steps.every((step) => !('line' in step && /dev other0/.test(step.line))));
       }),
     );
+  });
+
+  it('removes what is named, whole or half removed before, and leaves what else is there', () => {
+    const foreign = fc.boolean();
+    fc.assert(
+      fc.property(fc.subarray(NAMES), realised, foreign, fc.nat(), (names, before, isOtherLeaving, n) => {
+        const other = before.links.get('other0');
+        if (other && isOtherLeaving) other.isLeaving = true;
+        const steps = planRemoval(names, before);
+        const half = applied(before, steps.slice(0, n % (steps.length + 1)));
+        const now = applied(half, planRemoval(names, half));
+        const isOf = (link: string): boolean => names.some((name) => link === `sk-${name}` || link === `vx-${name}`);
+        const left = [...before.links.keys()].filter((link) => !isOf(link));
+        assert.deepEqual([...now.links.keys()], left);
+      }),
+    );
+  });
+
+  it('removes many networks in groups, each of a bounded size', () => {
+    const links = new Map<string, Link>();
+    for (let at = 0; at < 200; at++)
+      links.set(`sk-n${at}`, {
+        name: `sk-n${at}`,
+        kind: 'bridge',
+        isOurs: true,
+        isUp: true,
+        mtu: 1450,
+        isLeaving: at < 3,
+      });
+    const before: Realised = { links, floods: new Map(), speaksV6: new Set() };
+    const steps = planRemoval(
+      [...links.keys()].map((name) => name.slice(3)),
+      before,
+    );
+    assert.equal(steps.filter((step) => 'line' in step && step.line.startsWith('link del group')).length, 4);
+    assert.equal(applied(before, steps).links.size, 0);
   });
 
   it('is undone: what came since goes, and what was there stays', () => {
