@@ -71,10 +71,10 @@ export function networkKeeper({ driver, settings, clock, log, onBug }: NetworkKe
   const once = async (): Promise<void> => {
     const document = wanted;
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(PASS_MS_MAX)]);
-    const { troubles, underlay } = await realise({ driver, waits }, document, signal);
+    const { troubles, ...rest } = await realise({ driver, waits }, document, signal);
     if (document !== wanted) return;
     const digest = isKept ? digestOf('networks', document) : '';
-    tell({ digest, troubles: troubles.slice(0, 1_000), ...(underlay ? { underlay } : {}) });
+    tell({ digest, troubles: troubles.slice(0, 1_000), ...rest });
   };
   const passes = async (): Promise<void> => {
     while (isDue && !stopped.signal.aborted) {

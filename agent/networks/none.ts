@@ -24,6 +24,7 @@ export function noNetworks(host: string): NetworkDriver {
     makeRouter: refuse,
     removeRouter: async () => {},
     examineRouter: async () => [],
+    readGiven: async () => [],
     readLeases: refuse,
     readUnderlay: async () => undefined,
     reachPeer: refuse,

@@ -1,6 +1,6 @@
 import { Failure } from '#shared/errors.ts';
-import type { HostNetworks, NetworkTrouble } from '#shared/model/network.ts';
-import type { NetworkDriver, Realised, Underlay } from './driver.ts';
+import type { HostNetworks, NetworkStanding, NetworkTrouble } from '#shared/model/network.ts';
+import type { NetworkDriver, Realised } from './driver.ts';
 import type { Patience } from './patience.ts';
 
 export interface RealiseDeps {
@@ -21,7 +21,7 @@ export async function realise(
   deps: RealiseDeps,
   wanted: HostNetworks,
   signal: AbortSignal,
-): Promise<{ troubles: NetworkTrouble[]; underlay?: Underlay }> {
+): Promise<Pick<NetworkStanding, 'troubles' | 'underlay' | 'given'>> {
   const { driver } = deps;
   const troubles = new Troubles(deps.waits, signal);
   const there = await reading(() => driver.readRealised(signal), signal);
@@ -30,8 +30,13 @@ export async function realise(
   await guard(driver, wanted, troubles, signal);
   await make(driver, wanted, troubles, signal);
   const underlay = await reading(() => driver.readUnderlay(signal), signal);
+  const given = await readGiven(driver, wanted, signal);
   // A link that is not there keeps tunnels from being made, and each of them says so.
-  return { troubles: troubles.all, ...(underlay && !(underlay instanceof Failure) ? { underlay } : {}) };
+  return {
+    troubles: troubles.all,
+    ...(given.length > 0 ? { given } : {}),
+    ...(underlay && !(underlay instanceof Failure) ? { underlay } : {}),
+  };
 }
 
 /** Collects what fails, and holds back what failed a short time ago. */
@@ -138,6 +143,20 @@ async function make(
     const problems = found instanceof Failure ? [found.message] : found || [];
     for (const problem of problems) troubles.add('router', router.name, problem);
   }
+}
+
+/** What cannot be read is told as a problem of the router. */
+async function readGiven(
+  driver: NetworkDriver,
+  { routers }: HostNetworks,
+  signal: AbortSignal,
+): Promise<NonNullable<NetworkStanding['given']>> {
+  const given: NonNullable<NetworkStanding['given']> = [];
+  for (const { name } of routers.filter(({ outside }) => outside?.addresses.length === 0)) {
+    const addresses = await reading(() => driver.readGiven(name, signal), signal);
+    if (!(addresses instanceof Failure) && addresses.length > 0) given.push({ router: name, addresses });
+  }
+  return given;
 }
 
 /** The same problem for all that a host shall realise. */

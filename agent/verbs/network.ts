@@ -12,6 +12,8 @@ export interface NetworkDeps {
 
 /** What this host shall realise, and how it stands. */
 export function networkHandlers({ networks: driver, keeper }: NetworkDeps): Handlers<typeof hostedNetworkVerbs> {
+  const givenTo = (name: string): string[] =>
+    keeper.standing.given?.find(({ router }) => router === name)?.addresses ?? [];
   const standingOf = (what: NetworkTrouble['what'], name: string) => {
     const problems = keeper.standing.troubles.filter((each) => each.what === what && each.name === name);
     return problems.length === 0
@@ -55,7 +57,7 @@ export function networkHandlers({ networks: driver, keeper }: NetworkDeps): Hand
       keeper.wanted.routers.map(({ name, legs, outside }) => ({
         name,
         networks: legs.map(({ network }) => network),
-        addresses: outside?.addresses ?? [],
+        addresses: outside?.addresses.length ? outside.addresses : givenTo(name),
         ...standingOf('router', name),
       })),
   };

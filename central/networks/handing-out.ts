@@ -39,6 +39,8 @@ export interface Stand {
   problem?: string;
   /** Of what was taken, what could not be made. */
   troubles: readonly NetworkTrouble[];
+  /** What its routers were given outside by DHCP. */
+  given: NonNullable<NetworkStanding['given']>;
 }
 
 const AGAIN_MS = 10_000;
@@ -56,6 +58,10 @@ const ABSENT: ReadonlySet<string> = new Set([
   'service-unavailable',
 ]);
 
+const takenBy = (host: string, standing: NetworkStanding | undefined): Stand => ({
+  ...{ host, how: 'taken', troubles: standing?.troubles ?? [] },
+  given: standing?.given ?? [],
+});
 const digestOfNetworks = (document: HostNetworks): string => digestOf('networks', document);
 const NOTHING = digestOfNetworks(HostNetworks.parse(NO_NETWORKS));
 
@@ -106,10 +112,10 @@ export class HandingOut {
   /** As far as it is known, without asking. */
   standOf(host: string): Stand {
     const known = this.#deps.site.findHost(host);
-    const stand = (how: Stand['how'], problem: string): Stand => ({ host, how, problem, troubles: [] });
+    const stand = (how: Stand['how'], problem: string): Stand => ({ host, how, problem, troubles: [], given: [] });
     if (known?.reach !== 'heard') return stand('away', 'it is not heard');
     const standing = this.#standingOf(host);
-    if (standing || this.#isSettled(host)) return { host, how: 'taken', troubles: standing?.troubles ?? [] };
+    if (standing || this.#isSettled(host)) return takenBy(host, standing);
     const last = this.#answered.get(host);
     const problem = last?.digest === this.#dueAt(host) ? last.problem : undefined;
     if (!problem || NO_WORD.has(problem.code)) return stand('late', 'it has not answered yet');
@@ -195,7 +201,7 @@ export class HandingOut {
       this.#answered.set(name, { digest, standing });
       this.#learn(name, standing.underlay);
       // A report of when it was still at it may say less.
-      if (standing.digest === digest) return { host: name, how: 'taken', troubles: standing.troubles };
+      if (standing.digest === digest) return takenBy(name, standing);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.#answered.set(name, { digest, problem: error });

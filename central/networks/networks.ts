@@ -8,7 +8,7 @@ import type { MacPlan } from './allotment.ts';
 import { type Made, NetworkBook } from './book.ts';
 import { HandingOut, type Stand } from './handing-out.ts';
 import { addLook } from './network-changes.ts';
-import type { Change, NetworkState, Rows, SiteLook } from './state.ts';
+import type { Change, NetworkState, Rows, SiteLook, SiteRouter } from './state.ts';
 import { type NetworkStore, networkStore } from './store.ts';
 
 export interface NetworksDeps {
@@ -111,6 +111,11 @@ export class Networks {
       return [...problemOf(stand), ...own.map(({ problem }) => `${host}: ${problem}`)];
     });
     return [...planned.map(({ problem }) => problem), ...told];
+  }
+
+  /** The addresses that a router was given outside by DHCP, as far as its host has said. */
+  givenTo({ name, host }: SiteRouter): readonly string[] {
+    return this.handing.standOf(host).given.find(({ router }) => router === name)?.addresses ?? [];
   }
 
   /** How a host stands may be something else, or what is wanted of it. */

@@ -43,7 +43,12 @@ export function routerRecord(networks: Networks, router: SiteRouter): RouterReco
   const isOwn = (entry: { router: string }): boolean => entry.router === name;
   return {
     ...{ router: name, host, wanted, dns: [...dns] },
-    public: outside === null ? [] : outside.addresses.length === 0 ? ['dhcp'] : [...outside.addresses],
+    public:
+      outside === null
+        ? []
+        : outside.addresses.length === 0
+          ? ['dhcp', ...networks.givenTo(router)]
+          : [...outside.addresses],
     ...(outside ? { outside: outside.network } : {}),
     gateways: [...(outside?.gateways ?? [])],
     networks: legs.map(({ network, addresses }) => [network, ...addresses].join(' ')),

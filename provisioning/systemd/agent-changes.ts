@@ -6,7 +6,7 @@ import { Failure, messageOf } from '#shared/errors.ts';
 import { absent, type Change, file, folder } from './changes.ts';
 import type { Ground } from './ground.ts';
 import { CLONE } from './program.ts';
-import { disabled, enabled, packages, running, stopped, user } from './system-changes.ts';
+import { disabled, enabled, maskedUnlessThere, packages, running, stopped, user } from './system-changes.ts';
 
 export const AGENT_UNIT = 'skerry-agent.service';
 const UNIT_FILE = `/etc/systemd/system/${AGENT_UNIT}`;
@@ -19,7 +19,9 @@ const PACKAGES = [
   ...['libvirt-daemon-system', 'libvirt-clients', 'qemu-utils'],
   process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
 ];
-const NETWORK_PACKAGES = ['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'iputils-ping', 'procps'];
+const NETWORK_PACKAGES = ['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps'];
+/** Each router starts a haproxy of its own; Debian would start one more, with the file that comes with it. */
+const UNUSED_UNIT = 'haproxy.service';
 /** What stays when the agent is taken off: it is the administrator's. */
 export const LEFT = '/etc/skerry, /var/lib/skerry and the user skerry';
 
@@ -45,6 +47,8 @@ export async function agentChanges(ground: Ground, beginning: Beginning): Promis
   const unit = await readFile(new URL('skerry-agent.service', import.meta.url), 'utf8');
   const isForNetworks = beginning.networks || (await isThere(ground.at(NETWORKS_FILE)));
   return [
+    // Before the package comes: nothing of it is started in between.
+    ...(isForNetworks ? [maskedUnlessThere(ground, UNUSED_UNIT)] : []),
     packages(ground, isForNetworks ? [...PACKAGES, ...NETWORK_PACKAGES] : PACKAGES),
     file(ground, USER_FILE, USER_TEXT, { mode: 0o644 }),
     user(ground, 'skerry', ['libvirt']),

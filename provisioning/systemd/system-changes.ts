@@ -55,6 +55,17 @@ const isEnabled = async (ground: Ground, unit: string): Promise<boolean> =>
   // A link, which in a tree points to nothing.
   (await lstat(ground.at(`/etc/systemd/system/multi-user.target.wants/${unit}`)).catch(() => undefined)) !== undefined;
 
+/** A unit that a package would start is never started. One that was there before has its users, and is left to them. */
+export const maskedUnlessThere = (ground: Ground, unit: string): Change => ({
+  async missing() {
+    const found = await Promise.all(
+      ['/etc', '/lib', '/usr/lib'].map((at) => lstat(ground.at(`${at}/systemd/system/${unit}`)).catch(() => undefined)),
+    );
+    return found.some((each) => each !== undefined) ? undefined : `mask ${unit}`;
+  },
+  apply: async () => void (await ground.run(['systemctl', `--root=${ground.root}`, '--quiet', 'mask', unit])),
+});
+
 export const running = (ground: Ground, unit: string): Change => ({
   missing: async () => (!ground.isLive || (await isActive(ground, unit)) ? undefined : `start ${unit}`),
   apply: async () => void (await ground.run(['systemctl', 'start', unit])),

@@ -165,6 +165,11 @@ export const NetworkStanding = z.strictObject({
   digest: z.string(),
   /** Everything else of it is realised. */
   troubles: z.array(NetworkTrouble).max(1_000),
+  /** What routers that ask by DHCP were given outside. */
+  given: z
+    .array(z.strictObject({ router: RouterName, addresses: z.array(Interface).max(8) }))
+    .max(1_024)
+    .optional(),
   /** Where its tunnels begin, and what fits through: of the link that its configuration names. */
   underlay: z.strictObject({ link: LinkName, address: Address, mtu: z.int().min(576) }).optional(),
 });

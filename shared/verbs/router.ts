@@ -20,7 +20,10 @@ export const RouterRecord = z
     router: z.string().meta({ title: 'Router' }),
     host: z.string().meta({ title: 'Host' }),
     wanted: z.enum(['up', 'down']).meta({ title: 'Wanted' }),
-    public: z.array(z.string()).meta({ title: 'Public', description: 'Its addresses outside; dhcp: as it is given.' }),
+    public: z.array(z.string()).meta({
+      title: 'Public',
+      description: 'Its addresses outside; dhcp: as they are given to it, and those that it has now.',
+    }),
     outside: z.string().optional().meta({ title: 'Outside', description: 'The network that it goes out by.' }),
     gateways: z.array(z.string()).meta({ title: 'Gateways' }),
     networks: z.array(z.string()).meta({ title: 'Networks', description: 'With its addresses on them.' }),

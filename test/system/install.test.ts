@@ -99,6 +99,18 @@ describe('installers, in a tree', () => {
       assert.deepEqual((await installer('install-agent', ['--root', root])).lines, [`change ${more}`]);
     });
 
+    it('keeps the haproxy of Debian from starting, and leaves one that was there to its users', async () => {
+      const unit = join(root, 'etc/systemd/system/haproxy.service');
+      await installer('install-agent', args);
+      await assert.rejects(readlink(unit), /ENOENT/, 'without networks there is none');
+      assert.ok((await isRepeatable('install-agent', [...args, '--networks'])).includes('mask haproxy.service'));
+      assert.equal(await readlink(unit), '/dev/null');
+      await rm(unit);
+      await mkdir(join(root, 'lib/systemd/system'), { recursive: true });
+      await writeFile(join(root, 'lib/systemd/system/haproxy.service'), '[Service]\n');
+      assert.deepEqual((await installer('install-agent', ['--root', root])).lines, []);
+    });
+
     it('gives the password to the agent alone', async () => {
       await installer('install-agent', args);
       const row = (await readFile(join(root, 'etc/passwd'), 'utf8'))

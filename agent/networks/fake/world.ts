@@ -28,6 +28,8 @@ export interface FakeNetworkWorld {
   readonly state: FakeNetworks;
   /** Leases that routers gave. */
   readonly leases: Lease[];
+  /** What a router has by DHCP outside, by its name. */
+  readonly given: Map<string, string[]>;
   /** What is wrong with a router, by its name. */
   readonly ailing: Map<string, string[]>;
   /** Why the end of a tunnel is not reached, by its address. */
@@ -58,6 +60,7 @@ export function fakeNetworkWorld({ foreign = [], stateFile }: FakeNetworkWorldOp
   return {
     state,
     leases: [],
+    given: new Map(),
     ailing: new Map(),
     lost: new Map(),
     did(what, change) {

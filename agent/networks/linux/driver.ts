@@ -14,8 +14,13 @@ import { reachPeer, readUnderlay } from './underlay.ts';
 import { watchHost } from './watch.ts';
 
 /** What makes routers: they are a part of their own. */
-export type Routers = Pick<NetworkDriver, 'makeRouter' | 'removeRouter' | 'examineRouter' | 'readLeases'> & {
+export type Routers = Pick<
+  NetworkDriver,
+  'makeRouter' | 'removeRouter' | 'examineRouter' | 'readGiven' | 'readLeases'
+> & {
   readRouters(signal: AbortSignal): Promise<string[]>;
+  /** Tell when an address that one has by DHCP may have changed. Returns what ends it. */
+  watch(onChange: () => void): () => void;
 };
 
 export interface LinuxNetworksOptions {
@@ -52,10 +57,20 @@ export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
     makeRouter: routers.makeRouter,
     removeRouter: routers.removeRouter,
     examineRouter: routers.examineRouter,
+    readGiven: routers.readGiven,
     readLeases: routers.readLeases,
     readUnderlay: async (signal) => (underlay ? readUnderlay({ run, host, link: underlay }, signal) : undefined),
     reachPeer: (peer, mtu, signal) => reachPeer(run, peer, mtu, signal),
-    watch: watchHost,
+    watch: async (onChange, onBreak, signal) => {
+      const watch = await watchHost(onChange, onBreak, signal);
+      const end = routers.watch(onChange);
+      return {
+        stop: async () => {
+          end();
+          await watch.stop();
+        },
+      };
+    },
     close: async () => {},
   };
 }

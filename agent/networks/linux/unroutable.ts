@@ -11,6 +11,8 @@ export function unroutable(host: string): Routers {
     removeRouter: async () => {},
     readRouters: async () => [],
     examineRouter: async () => [],
+    readGiven: async () => [],
     readLeases: refuse,
+    watch: () => () => {},
   };
 }

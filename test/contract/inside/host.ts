@@ -11,7 +11,9 @@ export const noRouters: Routers = {
   removeRouter: async () => {},
   readRouters: async () => [],
   examineRouter: async () => [],
+  readGiven: async () => [],
   readLeases: async () => [],
+  watch: () => () => {},
 };
 
 /** All that one can see of networks, without what is counted and numbered, and what the kernel finds out a moment later. */

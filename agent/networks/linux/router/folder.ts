@@ -2,13 +2,13 @@ import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/
 import { join } from 'node:path';
 
 /** Write a file whole or not at all; nothing happens where it holds that already. Others may read it: services are others. @returns whether it changed */
-export async function keepFile(file: string, text: string): Promise<boolean> {
+export async function keepFile(file: string, text: string, mode = 0o644): Promise<boolean> {
   if ((await readIfThere(file)) === text) return false;
   // dnsmasq, which watches some folders, does not look at names that begin with a dot.
   const beside = join(file, '..', `.${file.split('/').at(-1)}.new`);
   await writeFile(beside, text);
   // Whatever the umask is.
-  await chmod(beside, 0o644);
+  await chmod(beside, mode);
   await rename(beside, file);
   return true;
 }

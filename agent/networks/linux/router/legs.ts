@@ -94,7 +94,8 @@ function mendingOnHost(leg: PlannedLeg, { host }: LegsNow, { alias }: Marks): st
 }
 
 /** @param link as it is; undefined where it is made by this change */
-function settingInside(leg: PlannedLeg, link: Link | undefined, routes: readonly Route[]): string[] {
+function settingInside(planned: PlannedLeg, link: Link | undefined, routes: readonly Route[]): string[] {
+  const leg = planned.isGiven ? asGiven(planned, link, routes) : planned;
   const has = (link?.addr_info ?? [])
     .filter(({ scope }) => scope === 'global')
     .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
@@ -119,5 +120,20 @@ function settingInside(leg: PlannedLeg, link: Link | undefined, routes: readonly
       .map((gateway) => `route replace default via ${gateway} dev ${leg.link} onlink`),
   ];
 }
+
+/** What DHCP gave stays: its client sees to it. */
+const asGiven = (leg: PlannedLeg, link: Link | undefined, routes: readonly Route[]): PlannedLeg => ({
+  ...leg,
+  addresses: link ? givenTo(link) : [],
+  gateways: link ? gatewaysOf(link, routes).filter((gateway) => !isV6(gateway)) : [],
+});
+
+/** The addresses of IPv4 of a link, with the length of their prefix. */
+export const givenTo = ({ addr_info }: Link): string[] =>
+  addr_info
+    .filter(({ scope, local }) => scope === 'global' && local !== undefined && !isV6(local))
+    .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+export const gatewaysOf = ({ ifname }: Link, routes: readonly Route[]): string[] =>
+  routes.flatMap(({ dev, gateway }) => (dev === ifname && gateway !== undefined ? [gateway] : []));
 
 const broadcastOf = (address: string): string => (split(address).length < 31 ? ' broadcast +' : '');

@@ -19,6 +19,8 @@ export interface PlannedLeg {
   addresses: readonly string[];
   /** Of the outside leg. */
   gateways: readonly string[];
+  /** It has those of IPv4 that DHCP outside gives it. */
+  isGiven?: boolean;
   /** The link on the host that it is on: a bridge, or outside also a plain link. */
   on: string;
   domain?: string;
@@ -55,7 +57,13 @@ export function planRouter(given: HostRouter, networks: readonly HostNetwork[], 
       return { ...legOf(leg), link: legLinkOf(leg.network), way, ...(domain === undefined ? {} : { domain }) };
     }),
     ...(router.outside && {
-      outside: { ...legOf(router.outside), gateways: router.outside.gateways, link: OUTSIDE, way: 'none' as const },
+      outside: {
+        ...legOf(router.outside),
+        gateways: router.outside.gateways,
+        link: OUTSIDE,
+        way: 'none' as const,
+        isGiven: router.outside.addresses.length === 0,
+      },
     }),
   };
   const problem = contradiction(plan);
@@ -83,8 +91,7 @@ function contradiction({ router, legs, outside }: RouterPlan): string | undefine
     ),
   ].find((each) => each !== undefined);
   if (twice !== undefined) return `has ${twice} twice`;
-  if (outside && outside.addresses.length === 0)
-    return 'has no address outside, and a router does not ask for one by DHCP: give it one';
+  if (outside?.isGiven && outside.gateways.length > 0) return 'asks for its address by DHCP, and has a gateway already';
   const ports = new Set(router.ingress.map(({ port }) => port));
   const shared = router.forwards.find(({ protocol, port }) => protocol === 'tcp' && ports.has(port));
   if (shared) return `has a forward and an ingress at port ${shared.port}`;

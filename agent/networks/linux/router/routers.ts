@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Run } from '#agent/exec/run.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
+import type { Interface } from '#shared/model/address.ts';
 import { type HostNetwork, type HostRouter, type Lease, RouterName } from '#shared/model/network.ts';
 import { keepRules } from './firewall.ts';
 import { keepFolder, namesIn } from './folder.ts';
@@ -10,9 +11,11 @@ import { keepIngress } from './ingress.ts';
 import { deleteEnds, keepLegs } from './joining.ts';
 import { deleteNamespace, keepNamespace, markedNamespaces, readNamespace } from './namespace.ts';
 import { keepNaming } from './naming.ts';
+import { endOutside, keepOutside, withGiven } from './outside.ts';
+import { outsideWatches } from './outside-watches.ts';
 import { namespaceOf, planRouter, type RouterPlan } from './plan.ts';
 import { end, type Place } from './services.ts';
-import { examineRouter, keepPlan, readLeases } from './standing.ts';
+import { examineRouter, keepPlan, readGiven, readLeases } from './standing.ts';
 
 export interface LinuxRoutersDeps {
   run: Run;
@@ -35,7 +38,11 @@ export interface LinuxRouters {
   /** Names of those that are there, whole or half. */
   readRouters(signal: AbortSignal): Promise<string[]>;
   examineRouter(name: string, signal: AbortSignal): Promise<string[]>;
+  /** What its leg outside has by DHCP now. */
+  readGiven(name: string, signal: AbortSignal): Promise<Interface[]>;
   readLeases(name: string, signal: AbortSignal): Promise<Lease[]>;
+  /** Tell when the address that one has by DHCP may have changed. Returns what ends it. */
+  watch(onChange: () => void): () => void;
 }
 
 type Before = Awaited<ReturnType<typeof readNamespace>>;
@@ -51,6 +58,8 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     const { run, host, upMsMax = UP_MS_MAX } = deps;
     return { run, host, upMsMax, namespace: namespaceOf(name), folder: join(deps.folder, name) };
   };
+
+  const watches = outsideWatches();
 
   const foldersOf = async (): Promise<string[]> =>
     (await namesIn(deps.folder)).filter((name) => RouterName.safeParse(name).success);
@@ -91,18 +100,28 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     await keepPlan(place, plan, networks);
     await keepNamespace(deps.run, { router: name, standing, group }, signal);
     // Rules first: there is no moment in which a leg is up without them.
-    await keepRules(place, plan, signal);
+    await keepRules(place, withGiven(plan, links), signal);
+    const isGiven = plan.outside?.isGiven === true;
+    if (!isGiven) {
+      watches.end(name);
+      await endOutside(place, signal);
+    }
     await keepLegs(place, plan, { links, group }, signal);
+    if (isGiven) {
+      watches.begin(name, place.folder);
+      await keepOutside(place, plan, { links }, signal);
+    }
     await keepNaming(place, plan, signal);
     await keepIngress(place, plan, signal);
   }
 
   async function removeRouter(name: string, signal: AbortSignal): Promise<void> {
     const place = placeOf(name);
+    watches.end(name);
     const { standing, links } = await readNamespace(deps.run, name, signal);
     const isOurs = (await foldersOf()).includes(name);
     if (standing === 'whole' || isOurs)
-      for (const service of ['dnsmasq', 'haproxy'] as const) await end(place, service, signal);
+      for (const service of ['udhcpc', 'dnsmasq', 'haproxy'] as const) await end(place, service, signal);
     if (standing === 'whole') await keepLegs(place, undefined, { links, group: deps.group }, signal);
     if (standing === 'whole' || (isOurs && (standing === 'bare' || standing === 'broken')))
       await deleteNamespace(deps.run, name, signal);
@@ -116,6 +135,8 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     readRouters: async (signal) =>
       [...new Set([...(await foldersOf()), ...(await markedNamespaces(deps.run, signal))])].toSorted(),
     examineRouter: (name, signal) => examineRouter(placeOf(name), deps.group, signal),
+    readGiven: (name, signal) => readGiven(placeOf(name), signal),
     readLeases: (name) => readLeases(placeOf(name)),
+    watch: watches.watch,
   };
 }

@@ -18,7 +18,7 @@ export interface Place {
 }
 
 export interface Service {
-  name: 'dnsmasq' | 'haproxy';
+  name: 'dnsmasq' | 'haproxy' | 'udhcpc';
   /** What starts it: lines for `sh`, the last of which becomes the program itself. */
   script: readonly string[];
   /** A file in the router's folder: while it is there, the service has to be started anew, which takes it away. */
@@ -29,16 +29,30 @@ export interface Service {
   isReady(process: Process): boolean;
 }
 
+const only = (capabilities: readonly string[]): string => ['-all', ...capabilities.map((each) => `+${each}`)].join(',');
+
 /** A line for `sh` that runs a program with no more of root's powers than these. */
 export const boundTo = (capabilities: readonly string[], program: string): string =>
-  `exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,${capabilities.map((each) => `+${each}`).join(',')} ${program}`;
+  `exec setpriv --no-new-privs --inh-caps=-all --bounding-set=${only(capabilities)} ${program}`;
+
+/** The same as nobody, who keeps these powers, and so does what the program starts. */
+export const asNobodyWith = (capabilities: readonly string[], program: string): string =>
+  [
+    'exec setpriv --no-new-privs --reuid=nobody --regid=nogroup --clear-groups',
+    ...['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=${only(capabilities)}`),
+    program,
+  ].join(' ');
 
 const LOOK_MS = 25;
 const END_MS_MAX = 5_000;
 
 const isSupervisorOf = (name: string, argv: readonly string[]): boolean =>
   argv[0] === 'sh' && argv[1]?.endsWith('/supervise') === true && argv[3] === name;
-const isProgramOf = (name: string, argv: readonly string[]): boolean => argv[0]?.split('/').at(-1) === name;
+/** Some programs are busybox with their name as the first word. */
+const isProgramOf = (name: string, argv: readonly string[]): boolean => {
+  const program = argv[0]?.split('/').at(-1);
+  return program === name || (program === 'busybox' && argv[1] === name);
+};
 /** What becomes the program: `sh` with the file that says how, then setpriv. */
 const isStarting = (name: string, argv: readonly string[]): boolean =>
   !isProgramOf(name, argv) &&

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { contains, subnetOf } from '#shared/model/address.ts';
+import { contains, type Interface, subnetOf } from '#shared/model/address.ts';
 import { HostNetwork, HostRouter, type Lease } from '#shared/model/network.ts';
 import { dnsmasqFiles } from './dnsmasq.ts';
 import { areRulesChanged } from './firewall.ts';
@@ -10,6 +10,7 @@ import { type LeaseLine, parseLeases } from './leases.ts';
 import { type LegChanges, legChanges } from './legs.ts';
 import { aliasOf, readLegs, readNamespace } from './namespace.ts';
 import { dnsmasqService } from './naming.ts';
+import { examineOutside, withGiven } from './outside.ts';
 import { allLegs, namespaceOf, planRouter, type RouterPlan } from './plan.ts';
 import { examine, type Place } from './services.ts';
 
@@ -45,6 +46,7 @@ export async function examineRouter(place: Place, group: number, signal: AbortSi
   return [
     ...(isNothing(changes) ? [] : ['its legs are not as they were made']),
     ...((await areRulesChanged(place, signal)) ? ['its rules were changed'] : []),
+    ...(plan.outside?.isGiven ? await examineOutside(place, { links }, signal) : []),
     ...(plan.legs.length === 0
       ? []
       : await examine(place, dnsmasqService(dnsmasqFiles(plan).configuration.name), signal)),
@@ -53,6 +55,14 @@ export async function examineRouter(place: Place, group: number, signal: AbortSi
 }
 
 const isNothing = ({ deleting, joining, setting }: LegChanges): boolean => `${deleting}${joining}${setting}` === '';
+
+/** The addresses that the leg outside has by DHCP; none where it does not ask for one. */
+export async function readGiven(place: Place, signal: AbortSignal): Promise<Interface[]> {
+  const plan = await readPlan(place);
+  if (!plan?.outside?.isGiven) return [];
+  const { standing, links } = await readNamespace(place.run, plan.router.name, signal);
+  return standing === 'whole' ? [...(withGiven(plan, links).outside?.addresses ?? [])] : [];
+}
 
 /** Leases that a router gave and that are not over, as far as it knows whose they are. */
 export async function readLeases(place: Place): Promise<Lease[]> {
