@@ -112,6 +112,18 @@ describe('the private network of the grid', function () {
     await machine('server', ['ip', 'route', 'del', '10.99.0.0/16']);
   });
 
+  it('knows who has which address after its router was stopped and started', async () => {
+    const leased = async (): Promise<string[]> =>
+      (JSON.parse(await skerry('network', 'leases', NETWORK.name, '--json')) as { address: string }[])
+        .map(({ address }) => address)
+        .toSorted();
+    const before = await leased();
+    assert.ok(before.includes(VENTI));
+    await skerry('router', 'stop', ROUTER.name, '--yes');
+    await skerry('router', 'start', ROUTER.name);
+    assert.deepEqual(await leased(), before);
+  });
+
   it('passes a port on to a guest, until that is taken away', async () => {
     await skerry('router', 'forward-add', ROUTER.name, '8017', 'venti:17034');
     assert.equal(await dial(8017), 'venti');

@@ -61,4 +61,5 @@ export async function keepFiles(folder: string, files: ReadonlyMap<string, strin
   for (const name of [...changed, ...added]) await keepFile(join(folder, name), files.get(name) ?? '');
 }
 
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+export const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -9,6 +9,7 @@ import { keepRules } from './firewall.ts';
 import { keepFolder, namesIn } from './folder.ts';
 import { keepIngress } from './ingress.ts';
 import { deleteEnds, keepLegs } from './joining.ts';
+import { putLeasesAside, takeLeasesBack } from './kept-leases.ts';
 import { deleteNamespace, keepNamespace, markedNamespaces, readNamespace } from './namespace.ts';
 import { keepNaming } from './naming.ts';
 import { endOutside, keepOutside, withGiven } from './outside.ts';
@@ -111,6 +112,7 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
       watches.begin(name, place.folder);
       await keepOutside(place, plan, { links }, signal);
     }
+    await takeLeasesBack(deps.folder, name);
     await keepNaming(place, plan, signal);
     await keepIngress(place, plan, signal);
   }
@@ -126,6 +128,7 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     if (standing === 'whole' || (isOurs && (standing === 'bare' || standing === 'broken')))
       await deleteNamespace(deps.run, name, signal);
     await deleteEnds(deps.run, { router: name, group: deps.group }, signal);
+    if (isOurs) await putLeasesAside(deps.folder, name, Date.now());
     await rm(place.folder, { recursive: true, force: true });
   }
 
