@@ -7,9 +7,9 @@ import { benchTraffic } from './traffic.ts';
 
 const isQuick = process.argv.includes('--quick');
 await mkdir('/run/bench', { recursive: true });
-const figures: Figure[] = [...(await benchSegments(isQuick ? 1 : 5))];
+const figures: Figure[] = [...(await benchSegments(isQuick ? 1 : 3))];
 await makeOutside();
-figures.push(...(await benchRouter(isQuick ? 2 : 9)));
+figures.push(...(await benchRouter(isQuick ? 1 : 5)));
 figures.push(...(await benchTraffic(isQuick ? 1 : 3)));
 console.log(JSON.stringify(figures));
 process.exit(0);

@@ -3,7 +3,7 @@ import { type Figure, ms, timesOf } from '../figures.ts';
 
 /** How many times the floor the agent's part may take. */
 export const AIM = 1.5;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 30_000;
 
 export const signal = (): AbortSignal => AbortSignal.timeout(TIMEOUT_MS);
 
@@ -19,6 +19,11 @@ export const within = (space: string, argv: readonly string[], input?: string): 
 /** How long things took that are done once in each round. */
 export class Watches<Name extends string> {
   readonly #samples = new Map<Name, number[]>();
+
+  /** What was measured so far was to warm up. */
+  forget(): void {
+    this.#samples.clear();
+  }
 
   async time(name: Name, work: () => Promise<unknown>): Promise<void> {
     const begin = performance.now();
