@@ -56,8 +56,8 @@ export function withinBounds({ graph, asked, there }: Went): void {
 
 /** No guest was asked to stop before all that wait for it were off. */
 export function inReverse({ graph, asked, there }: Went): void {
+  // Groups, networks, routers and what is outside are not asked by a host.
   for (const { name, after } of guestsIn(graph))
-    // Groups, networks, routers and what is outside are not asked by a host.
     for (const need of after.map(({ at }) => graph.nodes[at]))
       if (need?.spec.kind === 'guest')
         assert.ok(timeOf(there, name) <= timeOf(asked, need.name), `${need.name} stopped before ${name} was off`);
