@@ -18,7 +18,8 @@ const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
   test: async (argv) => (await import('./rig-test.ts')).test(argv),
 };
 
-const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small site on this machine (--idle: leave its guests off)
+const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small site on this machine (--idle: leave its guests off;
+                            --cloud: twenty guests more, for the chain alpine)
 ./skerry status             where it is, its accounts, its parts
 ./skerry down               take it down
 ./skerry test               run all tests

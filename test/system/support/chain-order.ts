@@ -54,13 +54,18 @@ export function withinBounds({ graph, asked, there }: Went): void {
   }
 }
 
-/** No guest was asked to stop before all that wait for it were off. */
+/** No guest was asked to stop before all that wait for it were off, those that wait for a group that it is in too. */
 export function inReverse({ graph, asked, there }: Went): void {
   for (const { name, after } of guestsIn(graph))
-    // Groups, networks, routers and what is outside are not asked by a host.
-    for (const need of after.map(({ at }) => graph.nodes[at]))
-      if (need?.spec.kind === 'guest')
-        assert.ok(timeOf(there, name) <= timeOf(asked, need.name), `${need.name} stopped before ${name} was off`);
+    for (const need of after.flatMap(({ at }) => guestsOf(graph, at)))
+      assert.ok(timeOf(there, name) <= timeOf(asked, need), `${need} stopped before ${name} was off`);
+}
+
+/** The guest at a place, or those of the group there. Networks, routers and what is outside have none. */
+function guestsOf(graph: Graph, at: number): string[] {
+  const { name = '', spec } = graph.nodes[at] ?? {};
+  if (spec?.kind === 'group') return spec.members.flatMap((each) => guestsOf(graph, graph.places.get(each) ?? -1));
+  return spec?.kind === 'guest' ? [name] : [];
 }
 
 function timeOf(times: ReadonlyMap<string, number>, name: string): number {
