@@ -19,7 +19,10 @@ export async function layNetwork(
   say: (line: string) => void,
 ): Promise<void> {
   await makeMissing(ask, network, say);
-  for (const { address, name: guest } of guests) await ask('network.attach', { guest, ip: [address] });
+  const { guests: there } = (await ask('network.info', { network: network.name })) as { guests: string[] };
+  const attached = new Set(there.map((each) => each.split(' ')[0]));
+  for (const { address, name: guest } of guests)
+    if (!attached.has(guest)) await ask('network.attach', { guest, ip: [address] });
 }
 
 async function makeMissing(

@@ -1,7 +1,6 @@
 import type { Watch } from '#agent/drivers/driver.ts';
 import type { Failure } from '#shared/errors.ts';
-import type { Interface } from '#shared/model/address.ts';
-import type { HostLook, HostNetwork, HostPort, HostRouter, Lease } from '#shared/model/network.ts';
+import type { GivenOutside, HostLook, HostNetwork, HostPort, HostRouter, Lease } from '#shared/model/network.ts';
 
 /**
  * What a host's networking must be able to do, whatever realises it.
@@ -48,8 +47,8 @@ export interface NetworkDriver {
   removeRouter(name: string, signal: AbortSignal): Promise<void>;
   /** What is wrong with a router that was made: a service that does not stay up, in words. Empty where all is right. */
   examineRouter(name: string, signal: AbortSignal): Promise<string[]>;
-  /** The addresses, with the length of their prefix, that a router without one of its own was given outside (DHCP). Empty where it has none yet. */
-  readGiven(router: string, signal: AbortSignal): Promise<Interface[]>;
+  /** What a router that asks by DHCP has outside now; where that is nothing, why. */
+  readGiven(router: string, signal: AbortSignal): Promise<GivenOutside>;
   readLeases(router: string, signal: AbortSignal): Promise<Lease[]>;
 
   /** Where tunnels begin. Undefined where the host's configuration names no link. @throws Failure network-missing */

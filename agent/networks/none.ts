@@ -24,7 +24,7 @@ export function noNetworks(host: string): NetworkDriver {
     makeRouter: refuse,
     removeRouter: async () => {},
     examineRouter: async () => [],
-    readGiven: async () => [],
+    readGiven: async (router) => ({ router, addresses: [] }),
     readLeases: refuse,
     readUnderlay: async () => undefined,
     reachPeer: refuse,

@@ -145,7 +145,7 @@ async function make(
   }
 }
 
-/** What cannot be read is told as a problem of the router. */
+/** Of routers that ask outside for their address. */
 async function readGiven(
   driver: NetworkDriver,
   { routers }: HostNetworks,
@@ -153,8 +153,8 @@ async function readGiven(
 ): Promise<NonNullable<NetworkStanding['given']>> {
   const given: NonNullable<NetworkStanding['given']> = [];
   for (const { name } of routers.filter(({ outside }) => outside?.addresses.length === 0)) {
-    const addresses = await reading(() => driver.readGiven(name, signal), signal);
-    if (!(addresses instanceof Failure) && addresses.length > 0) given.push({ router: name, addresses });
+    const found = await reading(() => driver.readGiven(name, signal), signal);
+    given.push(found instanceof Failure ? { router: name, addresses: [], problem: found.message } : found);
   }
   return given;
 }

@@ -1,7 +1,7 @@
 import type { NetworkDriver, RealisedPort } from '#agent/networks/driver.ts';
 import type { NetworkKeeper } from '#agent/networks/keeper.ts';
 import { Failure } from '#shared/errors.ts';
-import { type NetworkTrouble, portLinkOf } from '#shared/model/network.ts';
+import { type GivenOutside, type NetworkTrouble, portLinkOf } from '#shared/model/network.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { hostedNetworkVerbs } from '#shared/verbs/hosted-network.ts';
 
@@ -12,13 +12,15 @@ export interface NetworkDeps {
 
 /** What this host shall realise, and how it stands. */
 export function networkHandlers({ networks: driver, keeper }: NetworkDeps): Handlers<typeof hostedNetworkVerbs> {
-  const givenTo = (name: string): string[] =>
-    keeper.standing.given?.find(({ router }) => router === name)?.addresses ?? [];
+  const givenTo = (name: string): GivenOutside | undefined =>
+    keeper.standing.given?.find(({ router }) => router === name);
   const standingOf = (what: NetworkTrouble['what'], name: string) => {
-    const problems = keeper.standing.troubles.filter((each) => each.what === what && each.name === name);
+    const troubles = keeper.standing.troubles.filter((each) => each.what === what && each.name === name);
+    const waits = what === 'router' ? givenTo(name)?.problem : undefined;
+    const problems = [...troubles.map(({ problem }) => problem), ...(waits === undefined ? [] : [waits])];
     return problems.length === 0
       ? { state: 'up' as const }
-      : { state: 'trouble' as const, problem: problems.map(({ problem }) => problem).join(' ') };
+      : { state: 'trouble' as const, problem: problems.join('; ') };
   };
   return {
     'network.list': async () =>
@@ -57,7 +59,7 @@ export function networkHandlers({ networks: driver, keeper }: NetworkDeps): Hand
       keeper.wanted.routers.map(({ name, legs, outside }) => ({
         name,
         networks: legs.map(({ network }) => network),
-        addresses: outside?.addresses.length ? outside.addresses : givenTo(name),
+        addresses: outside?.addresses.length ? outside.addresses : (givenTo(name)?.addresses ?? []),
         ...standingOf('router', name),
       })),
   };

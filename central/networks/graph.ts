@@ -4,6 +4,7 @@ import { dotOfBoxes } from '#shared/chain/graph-dot.ts';
 import { svgOfBoxes } from '#shared/chain/graph-svg.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Networks } from './networks.ts';
+import { publicOf } from './records.ts';
 import { networkNamed } from './rules.ts';
 import type { NetworkState } from './state.ts';
 
@@ -34,10 +35,11 @@ export function networkPicture(
   const ofKind = (isOutside: boolean) =>
     [...state.networks.values()].filter(({ kind }) => (kind === 'outside') === isOutside);
   for (const { name, link } of ofKind(true)) draw(drawing, `network ${name}`, name, `outside · ${link}`, LOOKS.left);
-  for (const { name, host, outside } of state.routers.values()) {
+  for (const router of state.routers.values()) {
+    const { name, host, outside } = router;
     const joined = outside ? [`network ${outside.network}`] : [];
     const look = networks.problemsOf('router', name).length > 0 ? LOOKS.failed : LOOKS.starting;
-    draw(drawing, `router ${name}`, name, ['router', host, ...(outside?.addresses ?? [])].join(' · '), look, joined);
+    draw(drawing, `router ${name}`, name, ['router', host, ...publicOf(networks, router)].join(' · '), look, joined);
   }
   for (const { name, kind, subnets, wanted } of ofKind(false)) {
     const joined = [...state.routers.values()].filter(({ legs }) => legs.some((leg) => leg.network === name));

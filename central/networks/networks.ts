@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Kept } from '#central/kept.ts';
 import { type Clock, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
+import type { GivenOutside } from '#shared/model/network.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import type { MacPlan } from './allotment.ts';
@@ -110,12 +111,14 @@ export class Networks {
       const own = stand.troubles.filter((trouble) => isOf(this.state, trouble, what, name));
       return [...problemOf(stand), ...own.map(({ problem }) => `${host}: ${problem}`)];
     });
-    return [...planned.map(({ problem }) => problem), ...told];
+    const host = this.state.routers.get(name)?.host;
+    const waits = what === 'router' && host !== undefined ? this.givenTo({ name, host })?.problem : undefined;
+    return [...planned.map(({ problem }) => problem), ...told, ...(waits === undefined ? [] : [`${host}: ${waits}`])];
   }
 
-  /** The addresses that a router was given outside by DHCP, as far as its host has said. */
-  givenTo({ name, host }: SiteRouter): readonly string[] {
-    return this.handing.standOf(host).given.find(({ router }) => router === name)?.addresses ?? [];
+  /** What a router was given outside by DHCP, as far as its host has said. */
+  givenTo({ name, host }: Pick<SiteRouter, 'name' | 'host'>): GivenOutside | undefined {
+    return this.handing.standOf(host).given.find(({ router }) => router === name);
   }
 
   /** How a host stands may be something else, or what is wanted of it. */

@@ -37,18 +37,20 @@ export const portRecord = (port: SitePort, guest: SiteGuest | undefined, problem
   problems: [...problems],
 });
 
+/** `dhcp` comes before what is given by it. */
+export function publicOf(networks: Networks, router: SiteRouter): string[] {
+  const { outside } = router;
+  if (outside === null || outside.addresses.length > 0) return [...(outside?.addresses ?? [])];
+  return ['dhcp', ...(networks.givenTo(router)?.addresses ?? [])];
+}
+
 export function routerRecord(networks: Networks, router: SiteRouter): RouterRecord {
   const { name, host, outside, legs, dns, pools, wanted } = router;
   const { forwards, ingress } = networks.state;
   const isOwn = (entry: { router: string }): boolean => entry.router === name;
   return {
     ...{ router: name, host, wanted, dns: [...dns] },
-    public:
-      outside === null
-        ? []
-        : outside.addresses.length === 0
-          ? ['dhcp', ...networks.givenTo(router)]
-          : [...outside.addresses],
+    public: publicOf(networks, router),
     ...(outside ? { outside: outside.network } : {}),
     gateways: [...(outside?.gateways ?? [])],
     networks: legs.map(({ network, addresses }) => [network, ...addresses].join(' ')),

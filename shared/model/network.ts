@@ -159,6 +159,14 @@ export const NetworkTrouble = z.strictObject({
 });
 export type NetworkTrouble = z.infer<typeof NetworkTrouble>;
 
+/** What a router that asks by DHCP was given outside, and why it has nothing: that it waits is no trouble of its host. */
+export const GivenOutside = z.strictObject({
+  router: RouterName,
+  addresses: z.array(Interface).max(8),
+  problem: z.string().optional(),
+});
+export type GivenOutside = z.infer<typeof GivenOutside>;
+
 /** How far a host is with what it shall realise; part of its reports. */
 export const NetworkStanding = z.strictObject({
   /** digestOf the HostNetworks that it has taken; empty before the first. */
@@ -166,10 +174,7 @@ export const NetworkStanding = z.strictObject({
   /** Everything else of it is realised. */
   troubles: z.array(NetworkTrouble).max(1_000),
   /** What routers that ask by DHCP were given outside. */
-  given: z
-    .array(z.strictObject({ router: RouterName, addresses: z.array(Interface).max(8) }))
-    .max(1_024)
-    .optional(),
+  given: z.array(GivenOutside).max(1_024).optional(),
   /** Where its tunnels begin, and what fits through: of the link that its configuration names. */
   underlay: z.strictObject({ link: LinkName, address: Address, mtu: z.int().min(576) }).optional(),
 });

@@ -281,5 +281,43 @@ describe('routers on Linux: made whole', function () {
         assert.deepEqual(await residue(), [], `command ${n}`);
       }
     });
+
+    it('is removed by the next one, or whole again, where its removal is cut off', async () => {
+      // Services are ended between two looks, so that the first cut at each kind of command counts too.
+      const isNew = new Set<string>();
+      const cutAt = async (n: number): Promise<string> => {
+        let commands = 0;
+        let last = '';
+        const dying: Run = (command, signal) => {
+          commands += 1;
+          if (commands > n) throw new Failure('host-command', { problem: 'cut off' });
+          last = [command.file, ...command.args].join(' ');
+          return scene.run(command, signal);
+        };
+        const end = routersOn(scene, dying).removeRouter('edge', never());
+        return await end.then(
+          () => 'whole',
+          () => last,
+        );
+      };
+      let isWhole = false;
+      for (let n = 0; !isWhole; n += 1) {
+        if ((await routers.readRouters(never())).length === 0) await make(SMALL);
+        const last = await cutAt(n);
+        isWhole = last === 'whole';
+        // What was looked at in between is the same again.
+        if (isNew.has(last) && !isWhole) continue;
+        isNew.add(last);
+        if (isWhole || n % 2 === 1) {
+          await routers.removeRouter('edge', never());
+          assert.deepEqual(await residue(), [], `after command ${n}: ${last}`);
+        } else {
+          await make(SMALL);
+          assert.deepEqual(await routers.examineRouter('edge', never()), [], `after command ${n}: ${last}`);
+          assert.equal((await processesOf(scene, 'dnsmasq')).length, 1, `after command ${n}: ${last}`);
+        }
+      }
+      assert.ok(isNew.size >= 5, [...isNew].join('\n'));
+    });
   });
 });

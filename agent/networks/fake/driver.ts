@@ -68,7 +68,7 @@ export function fakeNetworks({ world, host, underlay }: FakeNetworkOptions): Net
     makeRouter: async (router) => put(['routers', 'router'], router.name, router),
     removeRouter: async (name) => drop('routers', 'router', name),
     examineRouter: async (name) => world.ailing.get(name) ?? [],
-    readGiven: async (name) => world.given.get(name) ?? [],
+    readGiven: async (name) => world.given.get(name) ?? { router: name, addresses: [] },
     readLeases: async (router) => world.leases.filter((lease) => lease.router === router),
     readUnderlay: async () => underlay,
     reachPeer: async (peer) => {

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Failure } from '#shared/errors.ts';
-import { HostLook, HostNetwork, HostPort, HostRouter, type Lease } from '#shared/model/network.ts';
+import { type GivenOutside, HostLook, HostNetwork, HostPort, HostRouter, type Lease } from '#shared/model/network.ts';
 
 /** What there is on the host that is none; kept as JSON. */
 const State = z.strictObject({
@@ -29,7 +29,7 @@ export interface FakeNetworkWorld {
   /** Leases that routers gave. */
   readonly leases: Lease[];
   /** What a router has by DHCP outside, by its name. */
-  readonly given: Map<string, string[]>;
+  readonly given: Map<string, GivenOutside>;
   /** What is wrong with a router, by its name. */
   readonly ailing: Map<string, string[]>;
   /** Why the end of a tunnel is not reached, by its address. */

@@ -11,7 +11,7 @@ export function unroutable(host: string): Routers {
     removeRouter: async () => {},
     readRouters: async () => [],
     examineRouter: async () => [],
-    readGiven: async () => [],
+    readGiven: async (router) => ({ router, addresses: [] }),
     readLeases: refuse,
     watch: () => () => {},
   };

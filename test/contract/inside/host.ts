@@ -11,7 +11,7 @@ export const noRouters: Routers = {
   removeRouter: async () => {},
   readRouters: async () => [],
   examineRouter: async () => [],
-  readGiven: async () => [],
+  readGiven: async (router) => ({ router, addresses: [] }),
   readLeases: async () => [],
   watch: () => () => {},
 };

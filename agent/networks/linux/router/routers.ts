@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Run } from '#agent/exec/run.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
-import type { Interface } from '#shared/model/address.ts';
-import { type HostNetwork, type HostRouter, type Lease, RouterName } from '#shared/model/network.ts';
+import { type GivenOutside, type HostNetwork, type HostRouter, type Lease, RouterName } from '#shared/model/network.ts';
 import { keepRules } from './firewall.ts';
 import { keepFolder, namesIn } from './folder.ts';
 import { keepIngress } from './ingress.ts';
@@ -39,8 +38,8 @@ export interface LinuxRouters {
   /** Names of those that are there, whole or half. */
   readRouters(signal: AbortSignal): Promise<string[]>;
   examineRouter(name: string, signal: AbortSignal): Promise<string[]>;
-  /** What its leg outside has by DHCP now. */
-  readGiven(name: string, signal: AbortSignal): Promise<Interface[]>;
+  /** What its leg outside has by DHCP now; where that is nothing, why. */
+  readGiven(name: string, signal: AbortSignal): Promise<GivenOutside>;
   readLeases(name: string, signal: AbortSignal): Promise<Lease[]>;
   /** Tell when the address that one has by DHCP may have changed. Returns what ends it. */
   watch(onChange: () => void): () => void;
@@ -138,7 +137,7 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     readRouters: async (signal) =>
       [...new Set([...(await foldersOf()), ...(await markedNamespaces(deps.run, signal))])].toSorted(),
     examineRouter: (name, signal) => examineRouter(placeOf(name), deps.group, signal),
-    readGiven: (name, signal) => readGiven(placeOf(name), signal),
+    readGiven: (name, signal) => readGiven(placeOf(name), name, signal),
     readLeases: (name) => readLeases(placeOf(name)),
     watch: watches.watch,
   };

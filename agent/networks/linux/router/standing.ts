@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { contains, type Interface, subnetOf } from '#shared/model/address.ts';
-import { HostNetwork, HostRouter, type Lease } from '#shared/model/network.ts';
+import { contains, subnetOf } from '#shared/model/address.ts';
+import { type GivenOutside, HostNetwork, HostRouter, type Lease } from '#shared/model/network.ts';
 import { dnsmasqFiles } from './dnsmasq.ts';
 import { areRulesChanged } from './firewall.ts';
 import { keepFile, readIfThere } from './folder.ts';
@@ -46,7 +46,6 @@ export async function examineRouter(place: Place, group: number, signal: AbortSi
   return [
     ...(isNothing(changes) ? [] : ['its legs are not as they were made']),
     ...((await areRulesChanged(place, signal)) ? ['its rules were changed'] : []),
-    ...(plan.outside?.isGiven ? await examineOutside(place, { links }, signal) : []),
     ...(plan.legs.length === 0
       ? []
       : await examine(place, dnsmasqService(dnsmasqFiles(plan).configuration.name), signal)),
@@ -56,12 +55,14 @@ export async function examineRouter(place: Place, group: number, signal: AbortSi
 
 const isNothing = ({ deleting, joining, setting }: LegChanges): boolean => `${deleting}${joining}${setting}` === '';
 
-/** The addresses that the leg outside has by DHCP; none where it does not ask for one. */
-export async function readGiven(place: Place, signal: AbortSignal): Promise<Interface[]> {
+/** What the leg outside has by DHCP; nothing, and no problem, where it does not ask. */
+export async function readGiven(place: Place, router: string, signal: AbortSignal): Promise<GivenOutside> {
   const plan = await readPlan(place);
-  if (!plan?.outside?.isGiven) return [];
-  const { standing, links } = await readNamespace(place.run, plan.router.name, signal);
-  return standing === 'whole' ? [...(withGiven(plan, links).outside?.addresses ?? [])] : [];
+  if (!plan?.outside?.isGiven) return { router, addresses: [] };
+  const { links } = await readNamespace(place.run, router, signal);
+  const [problem] = await examineOutside(place, { links }, signal);
+  const addresses = [...(withGiven(plan, links).outside?.addresses ?? [])];
+  return { router, addresses, ...(problem === undefined ? {} : { problem }) };
 }
 
 /** Leases that a router gave and that are not over, as far as it knows whose they are. */
