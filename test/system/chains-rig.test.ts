@@ -12,6 +12,8 @@ import { type TestRig, testRig, until } from './support/rig.ts';
 const GRID = new URL('../../provisioning/chains/grid.yaml', import.meta.url).pathname;
 const GUESTS = { venti: 'host1', fossil: 'host1', cpu1: 'host2', cpu2: 'host2' } as const;
 type GuestName = keyof typeof GUESTS;
+/** Its network and router, and the guests. */
+const NODES = ['grid', 'gate', ...Object.keys(GUESTS)];
 
 describe('the grid, brought up by its chain', function () {
   this.timeout(240_000);
@@ -67,12 +69,15 @@ describe('the grid, brought up by its chain', function () {
   });
   after(async () => {
     await allOff();
+    // What goes down with the chain is what others have for their guests.
+    await skerry('network', 'start', 'grid');
+    await skerry('router', 'start', 'gate');
     await viewer?.entity.stop();
   });
 
-  it('is planned in three waves', async () => {
+  it('is planned in three waves, as its network and its router are up with the rig', async () => {
     await skerry('chain', 'set', GRID);
-    assert.match(await skerry('chain', 'plan', 'grid'), /1\. venti\n2\. fossil\n3\. cpu1, cpu2/);
+    assert.match(await skerry('chain', 'plan', 'grid'), /4 nodes in 3 waves.*\n1\. venti\n2\. fossil\n3\. cpu1, cpu2/);
   });
 
   it('starts each guest when the one before answers, which each needs to answer itself', async () => {
@@ -84,10 +89,10 @@ describe('the grid, brought up by its chain', function () {
     for (const cpu of ['cpu1', 'cpu2'] as const)
       assert.match(await said(cpu), new RegExp(`${cpu} has reached 10\\.99\\.0\\.17:564`));
     const since = new Map((await nodes()).map((node) => [node.node, node.since]));
-    const inOrder = ['venti', 'fossil', 'cpu1'].map((name) => since.get(name) ?? '');
+    const inOrder = ['grid', 'gate', 'venti', 'fossil', 'cpu1'].map((name) => since.get(name) ?? '');
     assert.deepEqual(inOrder, inOrder.toSorted());
-    await hears(/chain grid: wave 3 of 3 is up: cpu1, cpu2/);
-    await hears(/chain grid up: done, 4 of 4 nodes/);
+    await hears(/chain grid: wave 5 of 5 is up: cpu1, cpu2/);
+    await hears(/chain grid up: done, 6 of 6 nodes/);
   });
 
   it('takes what runs as it is', async () => {
@@ -104,8 +109,10 @@ describe('the grid, brought up by its chain', function () {
       assert.doesNotMatch(await rig.virsh(GUESTS[guest], ['domstate', guest, '--reason']), /destroyed/, guest);
     }
     const since = new Map((await nodes()).map((node) => [node.node, node.since]));
-    const inOrder = ['cpu1', 'fossil', 'venti'].map((name) => since.get(name) ?? '');
+    const inOrder = ['cpu1', 'fossil', 'venti', 'gate', 'grid'].map((name) => since.get(name) ?? '');
     assert.deepEqual(inOrder, inOrder.toSorted());
+    const waves = /6 nodes in 5 waves.*\n1\. grid\n2\. gate\n3\. venti\n4\. fossil\n5\. cpu1, cpu2/;
+    assert.match(await skerry('chain', 'plan', 'grid'), waves);
   });
 
   it('comes up although central, an agent and the server are killed meanwhile', async () => {
@@ -123,7 +130,7 @@ describe('the grid, brought up by its chain', function () {
       async () => {
         const { stdout } = await rig.skerry(['chain', 'status', 'grid', '--json']);
         const known = JSON.parse(stdout || '[]') as NodeRecord[];
-        return known.length === 4 && known.every(({ phase }) => phase === 'ready');
+        return known.length === NODES.length && known.every(({ phase }) => phase === 'ready');
       },
       120_000,
     );
