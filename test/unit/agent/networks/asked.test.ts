@@ -89,6 +89,20 @@ describe('agent/verbs: networks of a host', () => {
     ]);
   });
 
+  it('tell what a router was given outside, and that it waits for it', async () => {
+    const core = async (addresses: string[], problem?: string) => {
+      const given = [{ router: 'core', addresses, ...(problem === undefined ? {} : { problem }) }];
+      const keeper = { wanted, standing: { ...standing, given } };
+      const networks = fakeNetworks({ world: fakeNetworkWorld(), host: 'here' });
+      return (await networkHandlers({ networks, keeper })['router.list']({}, call))[0];
+    };
+    const { name, networks } = { name: 'core', networks: ['grid'] };
+    assert.deepEqual(await core(['192.0.2.7/24']), { name, networks, addresses: ['192.0.2.7/24'], state: 'up' });
+    assert.deepEqual(await core([], 'none yet'), {
+      ...{ name, networks, addresses: [], state: 'trouble', problem: 'none yet' },
+    });
+  });
+
   it('tell the leases of routers on them', async () => {
     const { handlers, world } = stage();
     const lease = { network: 'grid', address: '10.9.0.4', mac: '52:54:00:00:00:04', router: 'core' };
