@@ -87,7 +87,11 @@ export function centralHandlers({
   return {
     ...passed,
     ...addressHandlers({ ...deps, networks }, passed['guest.delete']),
-    ...siteHostHandlers({ ...deps, lookFrom: networks.lookFrom.bind(networks) }),
+    ...siteHostHandlers({
+      ...deps,
+      lookFrom: networks.lookFrom.bind(networks),
+      isStopped: networks.isStopped.bind(networks),
+    }),
     ...siteGuestHandlers(deps),
     ...tagHandlers(site, together),
     ...enrolmentHandlers(hosts, together),

@@ -101,6 +101,11 @@ export class Networks {
     return this.state.looks.get(id) as SiteLook;
   }
 
+  /** Whether a network is there and wanted down. */
+  isStopped(network: string): boolean {
+    return this.state.networks.get(network)?.wanted === 'down';
+  }
+
   /** What is not as it is wanted of a network or a router, on all hosts. */
   problemsOf(what: 'network' | 'router', name: string): string[] {
     const { compiled } = this.handing;

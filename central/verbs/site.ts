@@ -24,9 +24,17 @@ export interface SiteHandlerDeps {
 
 export interface SiteHostDeps extends SiteHandlerDeps {
   lookFrom: Networks['lookFrom'];
+  /** Whether a network is there and wanted down. */
+  isStopped: Networks['isStopped'];
 }
 
-export function siteHostHandlers({ site, ask, may, lookFrom }: SiteHostDeps): Handlers<typeof siteHostVerbs> {
+export function siteHostHandlers({
+  site,
+  ask,
+  may,
+  lookFrom,
+  isStopped,
+}: SiteHostDeps): Handlers<typeof siteHostVerbs> {
   const at = (name: string) => knownHost(site, name);
   return {
     'host.list': async ({ where }, { requester }) =>
@@ -42,7 +50,10 @@ export function siteHostHandlers({ site, ask, may, lookFrom }: SiteHostDeps): Ha
       (await ask(at(host), 'host.doctor', hostVerbs['host.doctor'], {}, call)).value as Finding[],
     'host.probe': async ({ host, ...args }, call) => {
       requireSight({ site, may }, host, args, call.requester);
-      if (args.network !== undefined) await lookFrom(args.network, at(host).name, { ...call, operation: randomUUID() });
+      if (args.network !== undefined) {
+        if (isStopped(args.network)) throw new Failure('network-stopped', { network: args.network });
+        await lookFrom(args.network, at(host).name, { ...call, operation: randomUUID() });
+      }
       return (await ask(at(host), 'host.probe', hostVerbs['host.probe'], args, call)).value as ProbeLook;
     },
   };

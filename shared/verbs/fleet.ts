@@ -69,7 +69,7 @@ export const siteHostVerbs = {
     args: hostVerbs['host.probe'].args.extend({ host }),
     positional: ['host', 'kind', 'target'],
     hostArg: 'host',
-    failures: [...hostFailures, 'network-not-found', 'network-host', 'addresses-spent'],
+    failures: [...hostFailures, 'network-not-found', 'network-stopped', 'network-host', 'addresses-spent'],
     timeoutMs: 60_000,
     example: 'host probe host1 tcp venti:17034',
   }),

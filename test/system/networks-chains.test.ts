@@ -128,4 +128,9 @@ describe('chains with networks', function () {
     assert.deepEqual(Object.keys(routers), []);
     assert.ok(!Object.keys(networks).includes('lan'));
   });
+
+  it('says of a network that is stopped that nobody can look from there', async () => {
+    const look = { host: 'host1', kind: 'tcp', target: `127.0.0.1:${port}`, network: 'lan' };
+    await assert.rejects(ask('host.probe', look), /network lan is stopped/);
+  });
 });

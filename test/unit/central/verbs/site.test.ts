@@ -133,6 +133,7 @@ describe('host.probe of a site', () => {
         return { value: { verdict: 'good', kind: 'tcp', target: 'x', tookMs: 1 } } as never;
       },
       lookFrom: async (network, host) => void asked.push(['leg', network, host]) as never,
+      isStopped: (network) => network === 'quiet',
     })['host.probe'];
   const look = { host: 'host1', insecure: false, status: undefined, pattern: undefined };
   afterEach(() => void asked.splice(0));
@@ -141,6 +142,12 @@ describe('host.probe of a site', () => {
     await stage(() => true)({ ...look, kind: 'tcp', target: 'venti:1', network: 'grid' }, call);
     assert.deepEqual(asked[0], ['leg', 'grid', 'host1']);
     assert.equal(asked.length, 2);
+  });
+
+  it('says of a network that is stopped that it is, and has nothing made', async () => {
+    const stopped = stage(() => true)({ ...look, kind: 'tcp', target: 'venti:1', network: 'quiet' }, call);
+    await assert.rejects(stopped, /network quiet is stopped/);
+    assert.deepEqual(asked, []);
   });
 
   it('is asked of the agent, without the host', async () => {
