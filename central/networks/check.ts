@@ -14,6 +14,7 @@ import type { ExaminedNetwork } from '#shared/verbs/hosted-network.ts';
 import type { NetworkHop } from '#shared/verbs/network.ts';
 import type { Networks } from './networks.ts';
 import { type NetworkState, portsOn, routersOn, type SiteNetwork, type SitePort } from './state.ts';
+import { strayOf } from './strays.ts';
 
 /** What hosts are asked. @throws Failure */
 export interface CheckDeps {
@@ -121,6 +122,9 @@ async function* endHops(deps: CheckDeps, network: SiteNetwork, end: End): AsyncG
       ? good(`guest ${name}`, `${state} on ${host}`)
       : bad(`guest ${name}`, `it is ${state}`, `guest start ${name}`);
     yield await asked(`interface of ${name}`, () => nicHop(deps, guest, network, port));
+    const stray = port && strayOf(port, network, guest.guest);
+    if (stray !== undefined)
+      yield bad(`address of ${name}`, stray, `guest reboot ${name}, or ask for its address anew`);
   }
   yield networkHop(deps, network, host);
   yield await asked(`${network.name} on ${host}`, async () =>

@@ -1,9 +1,10 @@
-import type { SiteGuest } from '#central/inventory/site.ts';
+import type { Site, SiteGuest } from '#central/inventory/site.ts';
 import type { NetworkInfo, NetworkRecord, PortRecord } from '#shared/verbs/network.ts';
 import type { RouterRecord } from '#shared/verbs/router.ts';
 import { textOf } from './entry-changes.ts';
 import type { Networks } from './networks.ts';
 import { portsOn, routersOn, type SiteNetwork, type SitePort, type SiteRouter } from './state.ts';
+import { heldProblem, strayOf } from './strays.ts';
 
 export function networkRecord(networks: Networks, network: SiteNetwork): NetworkRecord {
   const { name, kind, subnets, mtu, domain, link, wanted } = network;
@@ -19,13 +20,22 @@ export function networkRecord(networks: Networks, network: SiteNetwork): Network
 }
 
 /** @param isSeen of which guests the one who asks may know */
-export function networkInfo(networks: Networks, network: SiteNetwork, isSeen: (guest: string) => boolean): NetworkInfo {
+export function networkInfo(
+  { networks, site }: { networks: Networks; site: Pick<Site, 'find'> },
+  network: SiteNetwork,
+  isSeen: (guest: string) => boolean,
+): NetworkInfo {
   const { name, level, vni, by, at } = network;
-  const guests = portsOn(networks.state, name)
-    .filter(({ guest }) => isSeen(guest))
-    .map(({ guest, mac, addresses }) => [guest, ...addresses, mac].join(' '))
-    .sort();
-  return { ...networkRecord(networks, network), guests, level, ...(vni === null ? {} : { vni }), by, at };
+  const ports = portsOn(networks.state, name).filter(({ guest }) => isSeen(guest));
+  const guests = ports.map(({ guest, mac, addresses }) => [guest, ...addresses, mac].join(' ')).sort();
+  const strays = ports.flatMap((port) => {
+    const found = site.find(port.guest);
+    const stray = found && strayOf(port, network, found.guest);
+    return stray === undefined ? [] : [`${port.guest}: ${stray}; ${heldProblem(port.guest)}`];
+  });
+  const record = networkRecord(networks, network);
+  const problems = [...record.problems, ...strays.sort()];
+  return { ...record, problems, guests, level, ...(vni === null ? {} : { vni }), by, at };
 }
 
 export const portRecord = (port: SitePort, guest: SiteGuest | undefined, problems: readonly string[]): PortRecord => ({

@@ -10,7 +10,7 @@ import { type AttachDeps, attaching, mayHaveActed } from './attach.ts';
 import { knownHost } from './site.ts';
 
 type DeleteHandler = Handler<(typeof passedGuestVerbs)['guest.delete']>;
-type Setting = { setting: string; value: string; holds: 'now' | 'from the next start' };
+type Setting = { setting: string; value: string; holds: 'now' | 'from the next start'; problem?: string };
 
 /** A new guest is reported at once; longer than this nobody waits for it. */
 const REPORT_MS = 15_000;
@@ -68,8 +68,11 @@ export function addressHandlers(
   };
 }
 
-const settingsOf = ({ network, addresses, holds = 'now' }: PortRecord): Setting[] => [
-  { setting: `address on ${network}`, value: addresses.join(', '), holds },
+const settingsOf = ({ network, addresses, holds = 'now', problems }: PortRecord): Setting[] => [
+  {
+    ...{ setting: `address on ${network}`, value: addresses.join(', '), holds },
+    ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
+  },
 ];
 
 const UNDO_MS = 60_000;

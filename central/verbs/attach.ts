@@ -9,7 +9,9 @@ import type { Networks } from '#central/networks/networks.ts';
 import { portRecord } from '#central/networks/records.ts';
 import { networkNamed, networkOf } from '#central/networks/rules.ts';
 import { type NetworkState, type SitePort, withoutRow } from '#central/networks/state.ts';
+import { heldProblem, strayOf } from '#central/networks/strays.ts';
 import { Failure } from '#shared/errors.ts';
+import { isActive } from '#shared/model/guest.ts';
 import { portLinkOf } from '#shared/model/network.ts';
 import type { Nic } from '#shared/model/nic.ts';
 import type { Call } from '#shared/verb/request.ts';
@@ -45,6 +47,11 @@ export function attaching({ networks, site, ask }: AttachDeps) {
       const network = networkNamed(made.after, port.network);
       const link = { bridge: linkOf(network), mac: port.mac, link: portLinkOf(port.mac), mtu: network.mtu };
       const nics = await askNic('nic.attach', target, { network: network.name, ...link }, call);
+      if (isCutOff(made, port, target) || strayOf(port, network, target.guest) !== undefined)
+        return {
+          ...portRecord(port, target, [...problems, heldProblem(target.contact)]),
+          holds: 'from the next start',
+        };
       return { ...portRecord(port, target, problems), holds: holdsOf(nics, port.mac) };
     } catch (error) {
       if (mayHaveActed(error)) throw error;
@@ -84,6 +91,14 @@ function portIn({ change }: Pick<Made, 'change'>): SitePort {
   const port = touched?.after ?? touched?.before;
   if (!port) throw new Error('a change of a port holds none');
   return port as SitePort;
+}
+
+/** Whether a running guest still goes by the address that it had until now. */
+function isCutOff({ change }: Pick<Made, 'change'>, { mac, addresses }: SitePort, { guest }: SiteGuest): boolean {
+  const before = change.find(({ kind, id }) => kind === 'ports' && id === mac)?.before as SitePort | null | undefined;
+  const isHeld = (address: string): boolean =>
+    guest.addresses.includes(address) || !!before?.addresses.includes(address);
+  return isActive(guest.state) && !!before && !addresses.every(isHeld);
 }
 
 /** Of one that does not hold now there are two of one MAC, or only the one to come. */

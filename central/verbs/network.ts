@@ -54,7 +54,7 @@ export function networkHandlers(deps: NetworkVerbDeps): Handlers<typeof networkV
   return {
     'network.list': async () => [...networks.state.networks.keys()].sort().map((name) => recordOf(name)),
     'network.info': async ({ network }, { requester }) =>
-      networkInfo(networks, networkNamed(networks.state, network), (guest) => may(requester, 'guest.info', { guest })),
+      networkInfo(deps, networkNamed(networks.state, network), (guest) => may(requester, 'guest.info', { guest })),
     'network.create': async (
       { network: name, subnet, kind, mtu = mtuOf(kind), domain = null, link = null, host: hosts, ...rest },
       call,

@@ -126,6 +126,11 @@ export const settingVerbs = {
     summary: 'Change the vCPUs, the memory, the title or the address of a guest, at once where it can be.',
     details: `${set.details} An address gives it an interface on the network that has it; where it has one, that address.`,
     args: set.args.extend({ ip }),
+    result: z.array(
+      set.result.element
+        .extend({ problem: z.string().optional().meta({ title: 'Problem' }) })
+        .meta({ line: '{setting} {value}, {holds} · {problem}' }),
+    ),
     failures: [...set.failures, ...networkFailures],
     example: 'guest set venti memoryMiB=128 ip=10.99.0.12',
   }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { AskAgent } from '#central/agents/caller.ts';
-import { createNetwork } from '#central/networks/network-changes.ts';
+import { createNetwork, setAddress } from '#central/networks/network-changes.ts';
 import { attaching } from '#central/verbs/attach.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Call } from '#shared/verb/request.ts';
@@ -76,6 +76,25 @@ describe('a guest’s interface', () => {
     const port = await verbs().attach({ guest: 'web1', ip: ['10.99.0.7'] }, call('1'));
     assert.deepEqual(port.addresses, ['10.99.0.7']);
     assert.equal(scene.networks.state.ports.size, 1);
+  });
+
+  it('of a running guest that gets another address holds from the next start, and the answer says why', async () => {
+    const first = await verbs().attach({ guest: 'web1', ip: ['10.99.0.7'] }, call('1'));
+    assert.deepEqual([first.holds, first.problems], ['now', []]);
+    const moved = await verbs().attach({ guest: 'web1', ip: ['10.99.0.9'] }, call('2'), setAddress);
+    assert.equal(moved.holds, 'from the next start');
+    assert.match(moved.problems.join(), /web1 is cut off until it asks for its address anew: guest reboot web1/);
+    const same = await verbs().attach({ guest: 'web1', ip: ['10.99.0.9'] }, call('3'), setAddress);
+    assert.deepEqual([same.holds, same.problems], ['now', []]);
+  });
+
+  it('of a guest that is off has another address now', async () => {
+    scene.networks.stop();
+    const off = { ...guestOf('web1'), state: 'shutoff' } as const;
+    scene = await sceneOf({ host1: [off] }, scene.store);
+    await verbs().attach({ guest: 'web1', ip: ['10.99.0.7'] }, call('1'));
+    const moved = await verbs().attach({ guest: 'web1', ip: ['10.99.0.9'] }, call('2'), setAddress);
+    assert.deepEqual([moved.holds, moved.problems], ['now', []]);
   });
 
   it('is not tried where its host is away', async () => {

@@ -207,6 +207,16 @@ describe('the check of a way', () => {
     scene.networks.stop();
   });
 
+  it('stops at a guest that has another address than it is held to', async () => {
+    const scene = await sceneOf({ host1: [{ ...guestOf('web1'), addresses: ['10.9.0.77', 'fe80::1'] }] });
+    const stray = new Stage(scene);
+    await stray.change((state) => withRow(withRow(state, 'networks', lan), 'ports', web));
+    const { hop, verdict, found, mend = '' } = last(await stray.check('web1', '10.9.0.9'));
+    assert.deepEqual([hop, verdict, found], ['address of web1', 'bad', 'it has 10.9.0.77, and is held to 10.9.0.2']);
+    assert.match(mend, /guest reboot web1/);
+    scene.networks.stop();
+  });
+
   it('stops at a router that is stopped, ails or is not there, on the way out', async () => {
     const away = () => stage.check('web1', '198.51.100.7');
     await stage.change((state) => withRow(state, 'routers', { ...core, wanted: 'down' }));
