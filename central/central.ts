@@ -26,6 +26,8 @@ import { type Kept, openKept } from './kept.ts';
 import { siteMetrics } from './metrics.ts';
 import { siteNetworks } from './networks/networks.ts';
 import { maySite, offersOf } from './offers.ts';
+import { pictures } from './pictures/pictures.ts';
+import { FONTS, renderer } from './pictures/render.ts';
 import { servePresences } from './presences.ts';
 import { type FollowedRooms, followRooms } from './roles/follow-rooms.ts';
 import { doers } from './room/doers.ts';
@@ -96,13 +98,15 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
 
   takeReports(entity, site, feed);
   serveJoins(entity, hosts.join);
-  const endSurfaces = serveSurfaces({ entity, site, offer, may, jobs, version, now, newId, onBug });
+  const publish = config.upload && pictures({ entity, render: renderer(FONTS, log), upload: config.upload });
+  const endSurfaces = serveSurfaces({ entity, site, offer, may, jobs, publish, version, now, newId, onBug });
   const room =
     config.room &&
     serveRoom({
       ...{ entity, room: config.room, site, doers: told, newId, log, onBug },
       offer: offer(entity.bareJid),
       owners: administrators(config),
+      publish,
       onJob: jobs.onJob,
       onRun: (listener) => chains.runs.onStep(listener),
       clock: systemClock,

@@ -72,6 +72,18 @@ export const CentralConfig = z.strictObject({
     .meta({
       description: 'PubSub service where programs read what happens; central makes its node there. See events.md.',
     }),
+  upload: z
+    .strictObject({
+      service: z
+        .string()
+        .refine((jid) => isJid(jid) && !/[@/]/.test(jid), 'a domain is due, as upload.example.org')
+        .meta({ description: "The site's upload service (XEP-0363), which lets central's component upload." }),
+      ca: Path.optional().meta({
+        description: 'PEM file of whoever signs its certificate; without it, those that Node trusts.',
+      }),
+    })
+    .optional()
+    .meta({ description: 'Where pictures are put that chat shows. Without it, chat gets them as text.' }),
   macs: MacPlan.default({ prefix: '06:53', templates: {} }).meta({
     description:
       'How MAC addresses are given: prefix, level of the network, template of the guest, a number of two bytes.',

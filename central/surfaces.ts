@@ -8,6 +8,7 @@ import { serveCommands } from '#shared/xmpp/commands.ts';
 import { type Identity, serveDisco } from '#shared/xmpp/disco.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { localpartOf } from '#shared/xmpp/jid.ts';
+import type { Publish } from '#shared/xmpp/picture.ts';
 import { GUEST_IDENTITY } from './contacts/presence.ts';
 import { serveVcards } from './contacts/vcard.ts';
 import type { Site } from './inventory/site.ts';
@@ -21,6 +22,8 @@ export interface SurfaceDeps {
   offer(to: string): Offer;
   may: May;
   jobs: JobRunner;
+  /** Without it, pictures in chat are told as text. */
+  publish?: Publish | undefined;
   version: string;
   now(): number;
   newId(): string;
@@ -28,7 +31,8 @@ export interface SurfaceDeps {
 }
 
 /** Verbs as commands and in chat, and what clients ask of any address. Returns what ends it. */
-export function serveSurfaces({ entity, site, offer, may, jobs, version, now, newId, onBug }: SurfaceDeps): () => void {
+export function serveSurfaces(deps: SurfaceDeps): () => void {
+  const { entity, site, offer, may, jobs, publish, version, now, newId, onBug } = deps;
   const isOwn = (to: string): boolean => localpartOf(to) === '';
   serveVcards(entity, site, may);
   serveCommands({ entity, offer, now, newId });
@@ -39,7 +43,7 @@ export function serveSurfaces({ entity, site, offer, may, jobs, version, now, ne
     itemsAt: (to, requester) => (isOwn(to) ? guestItems(site, entity.bareJid, may, requester) : []),
   });
   serveAbout(entity, { name: 'Skerry central', version, now });
-  return serveChat({ entity, offer, onJob: jobs.onJob, now, newId, onBug });
+  return serveChat({ entity, offer, onJob: jobs.onJob, publish, now, newId, onBug });
 }
 
 const ITEMS_MAX = 500;

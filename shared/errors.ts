@@ -122,6 +122,7 @@ export const FAILURES = {
   'router-in-use': ['cancel', 'conflict', 'The router {router} is used by {users}: {how}.'],
   'addresses-spent': ['cancel', 'resource-constraint', '{network} has no {what} left to give.'],
   'network-too-large': ['cancel', 'policy-violation', 'There are {what}; a picture has at most {most}.'],
+  'picture-not-sent': ['wait', 'undefined-condition', 'The picture cannot be sent: {problem}.'],
   'router-entry': ['cancel', 'item-not-found', 'The router {router} has no {what}.'],
   // The way to the server.
   'server-unreachable': [

@@ -2,6 +2,7 @@ import xml, { type Element } from '@xmpp/xml';
 import type { Clock } from '#shared/clock.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf, resourceOf } from '#shared/xmpp/jid.ts';
+import { pictureAt } from '#shared/xmpp/picture.ts';
 
 /** Rooms: XEP-0045. */
 const MUC_NS = 'http://jabber.org/protocol/muc';
@@ -27,6 +28,8 @@ export interface MucDeps {
 export interface Muc {
   /** What is said while we are not in the room is not kept. */
   say(body: string): void;
+  /** A picture, by its URL. */
+  show(url: string): void;
   /** To one occupant alone. */
   whisper(nick: string, body: string): void;
   stop(): void;
@@ -40,6 +43,10 @@ export function muc(deps: MucDeps): Muc {
   let isIn = false;
   let callOff = (): void => {};
   const send = (stanza: Element): void => void entity.send(stanza, 'drop').catch(onBug);
+
+  const say = (body: string, more?: Element): void => {
+    if (isIn) send(xml('message', { from: own, to: room, type: 'groupchat' }, xml('body', {}, body), more));
+  };
 
   const join = (): void => {
     jids.clear();
@@ -91,9 +98,8 @@ export function muc(deps: MucDeps): Muc {
   ];
 
   return {
-    say: (body) => {
-      if (isIn) send(xml('message', { from: own, to: room, type: 'groupchat' }, xml('body', {}, body)));
-    },
+    say: (body) => say(body),
+    show: (url) => say(url, pictureAt(url)),
     whisper: (who, body) => {
       const message = { from: own, to: `${room}/${who}`, type: 'chat' };
       send(xml('message', message, xml('body', {}, body), xml('x', { xmlns: MUC_USER_NS })));

@@ -21,6 +21,7 @@ import { jobLine } from '#shared/xmpp/chat-jobs.ts';
 import type { Said } from '#shared/xmpp/chat-message.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf } from '#shared/xmpp/jid.ts';
+import { type Publish, type Shown, shownOf } from '#shared/xmpp/picture.ts';
 import { bursts } from './bursts.ts';
 import type { Doers } from './doers.ts';
 import { eventOf } from './events.ts';
@@ -38,6 +39,8 @@ export interface RoomDeps {
   onJob(listener: JobListener): () => void;
   /** Told of each step of a run of a chain. */
   onRun(listener: RunListener): () => void;
+  /** Without it, pictures are told as text. */
+  publish?: Publish | undefined;
   clock: Clock;
   newId(): string;
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
@@ -59,7 +62,9 @@ export function serveRoom(deps: RoomDeps): { stop(): void } {
     ...{ entity, room, clock, onBug, nick: NICK, owners: deps.owners, log: deps.log },
     said: (nick, jid, body, id) => {
       if (!ADDRESSED.test(body) || bounds.admit(bareOf(jid)) !== 'go') return;
-      answer(nick, jid, body.replace(ADDRESSED, ''), id).then((text) => {
+      answer(nick, jid, body.replace(ADDRESSED, ''), id).then((shown) => {
+        if ('url' in shown) return inRoom.show(shown.url);
+        const { text } = shown;
         if (text.split('\n').length <= LINES_MAX) inRoom.say(`${nick}: ${text}`);
         else inRoom.whisper(nick, text);
       }, onBug);
@@ -91,23 +96,23 @@ export function serveRoom(deps: RoomDeps): { stop(): void } {
   };
 }
 
-type Answer = (nick: string, fullJid: string, body: string, id: string | undefined) => Promise<string>;
+type Answer = (nick: string, fullJid: string, body: string, id: string | undefined) => Promise<Shown>;
 
 /** What is answered to somebody in the room. The same message again has the same operation id. */
-function answerer({ room, offer, clock, newId }: RoomDeps): Answer {
+function answerer({ room, offer, publish, clock, newId }: RoomDeps): Answer {
   const codes = chatCodes(clock.now);
   return async (nick, fullJid, body, id) => {
     const requester = { bareJid: bareOf(fullJid), fullJid };
     const table = tableFor(offer, requester);
-    if (Object.keys(table).length === 0) return `${requester.bareJid} has no role here.`;
+    if (Object.keys(table).length === 0) return { text: `${requester.bareJid} has no role here.` };
     const spoken = understand(body, table, offer.table);
-    if (spoken instanceof Failure) return spoken.message;
+    if (spoken instanceof Failure) return { text: spoken.message };
     const text = JSON.stringify([room, fullJid, id, body]);
     const key = id ? createHash('sha256').update(text).digest('hex').slice(0, 32) : undefined;
     const said: Said = {
       ...{ body, to: `${room}/${nick}`, key, requester, thread: null },
       ...{ isCorrection: false, isLate: false, receiptFor: undefined },
     };
-    return reply({ offer, newId }, codes, said, spoken, table);
+    return shownOf(await reply({ offer, newId }, codes, said, spoken, table), publish);
   };
 }

@@ -8,6 +8,9 @@ import { EjabberdOptions } from './options.ts';
 /** What passes whole: a table of 1,000 guests, a definition with many devices. */
 const STANZA_BYTES_MAX = 524_288;
 const UPLOAD_BYTES_MAX = 104_857_600;
+/** Of one account, together. */
+const UPLOAD_MIB = { soft: 900, hard: 1_000 };
+const UPLOAD_DAYS_MAX = 30;
 const TLS_OPTIONS = ['no_sslv3', 'no_tlsv1', 'no_tlsv1_1', 'cipher_server_preference', 'no_compression'];
 
 /**
@@ -105,6 +108,10 @@ const access = ({ domain }: Parsed): object => ({
     loopback: { allow: 'loopback' },
     people_and_central: [{ allow: 'local_users' }, { allow: 'central' }],
   },
+  shaper_rules: {
+    soft_upload_quota: { [UPLOAD_MIB.soft]: 'all' },
+    hard_upload_quota: { [UPLOAD_MIB.hard]: 'all' },
+  },
   api_permissions: {
     ejabberdctl: { from: ['ejabberd_ctl'], who: 'all', what: '*' },
     // Only the API's own listeners have the handler: see EjabberdOptions.listen.api.
@@ -128,12 +135,14 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
     put_url: `${httpUrl}/upload`,
     get_url: `${httpUrl}/upload`,
     host: `upload.${domain}`,
-    access: 'local_users',
+    access: 'people_and_central',
     max_size: UPLOAD_BYTES_MAX,
     secret_length: 40,
     dir_mode: '0700',
     file_mode: '0600',
   },
+  // Whoever goes over the hard bound loses their oldest files, down to the soft one.
+  mod_http_upload_quota: { max_days: UPLOAD_DAYS_MAX },
   mod_last: {},
   mod_mam: { assume_mam_usage: true, default: 'always' },
   mod_muc: {

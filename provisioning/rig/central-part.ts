@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type Kept, keep } from './keep.ts';
 import type { Machine } from './machine.ts';
-import { CENTRAL, PUBSUB, ROOM } from './plan.ts';
+import { CENTRAL, PUBSUB, ROOM, UPLOAD } from './plan.ts';
 import type { ProcessId } from './processes.ts';
 import { type Program, startProgram } from './program.ts';
 import { API_SOCKET } from './server-part.ts';
@@ -75,4 +75,5 @@ const centralConfig = ({ stateFolder, hosts, people }: CentralPartOptions): obje
   rosters: people.map(({ jid }) => jid),
   room: ROOM,
   events: PUBSUB,
+  upload: { service: UPLOAD },
 });

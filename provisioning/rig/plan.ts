@@ -6,6 +6,7 @@ export const CENTRAL = `central.${DOMAIN}`;
 /** Where central tells what happens. */
 export const ROOM = `ops@conference.${DOMAIN}`;
 export const PUBSUB = `pubsub.${DOMAIN}`;
+export const UPLOAD = `upload.${DOMAIN}`;
 export const SERVER_ADDRESS = '10.77.0.1';
 
 /** The link of each host that joins it to the others: where the tunnels between hosts begin. */

@@ -107,7 +107,8 @@ async function startInside(
     listen: {
       starttls: [at('starttls'), { ip: SERVER_ADDRESS, port: SERVICE.port }],
       directTls: [at('directTls'), { ip: SERVER_ADDRESS, port: 5223 }],
-      http: [at('http')],
+      // Where uploads are is one URL for all: central, in here, and clients outside find it at the same port of loopback.
+      http: [at('http'), { ip: '127.0.0.1', port: httpPort() }],
       api: [at('api')],
       component: [COMPONENT],
     },

@@ -26,6 +26,8 @@ export interface Field {
   /** The text of a file: the command line takes its name. */
   file: boolean;
   secret: boolean;
+  /** Of a result: where it is an SVG, chat shows it as a picture. */
+  picture: boolean;
 }
 
 export type Choices = 'chain' | 'guest' | 'host' | 'job' | 'network' | 'router' | 'verb';
@@ -46,6 +48,7 @@ interface Property {
   multiline?: boolean;
   file?: boolean;
   secret?: boolean;
+  picture?: boolean;
 }
 interface ObjectSchema {
   properties?: Record<string, Property>;
@@ -101,6 +104,7 @@ function fieldOf(name: string, property: Property, required: boolean): Field {
     multiline: property.multiline ?? false,
     file: property.file ?? false,
     secret: property.secret ?? false,
+    picture: property.picture ?? false,
   };
 }
 

@@ -90,6 +90,15 @@ export function sayResult(verb: string, table: VerbTable, value: unknown, linesM
   return lines.join('\n');
 }
 
+/** The SVG in what a verb answered, where a field of its row is marked as a picture, and holds one. */
+export function pictureIn(verb: string, table: VerbTable, value: unknown): string | undefined {
+  const row = rowOf(table, verb);
+  const [record] = recordsOf(value);
+  const field = row && resultFields(row).fields.find(({ picture }) => picture);
+  const text = field && record?.[field.name];
+  return typeof text === 'string' && text.startsWith('<svg ') ? text : undefined;
+}
+
 /** How to ask for fewer. */
 function narrowing(verb: string, row: Verb): string {
   const names = argFields(row).flatMap((field) => (field.required ? [] : [`${field.name}=…`]));

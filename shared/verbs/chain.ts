@@ -95,7 +95,7 @@ export const chainVerbs = {
     result: z
       .strictObject({
         chain: z.string().meta({ title: 'Chain' }),
-        text: z.string().meta({ title: 'Text', multiline: true }),
+        text: z.string().meta({ title: 'Text', multiline: true, picture: true }),
       })
       .meta({ line: '{text}' }),
     failures: ['chain-not-found', 'chain-too-large'],

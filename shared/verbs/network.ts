@@ -258,7 +258,9 @@ export const networkVerbs = {
       picture: z.enum(['svg', 'dot']).default('svg').meta({ title: 'Picture' }),
     }),
     positional: ['network'],
-    result: z.strictObject({ text: z.string().meta({ title: 'Text', multiline: true }) }).meta({ line: '{text}' }),
+    result: z
+      .strictObject({ text: z.string().meta({ title: 'Text', multiline: true, picture: true }) })
+      .meta({ line: '{text}' }),
     failures: ['network-not-found', 'network-too-large'],
     timeoutMs: 30_000,
     example: 'network graph lan picture=dot',

@@ -69,13 +69,24 @@ const keyOf = (sender: string, id: string | undefined, body: string): string | u
         .slice(0, 32)
     : undefined;
 
-/** @param from only of a component, which has to say which of its addresses speaks */
-export const messageTo = (to: string, id: string, body: string, thread?: string | null, from?: string): Element =>
+/**
+ * @param from only of a component, which has to say which of its addresses speaks
+ * @param more what goes with the body
+ */
+export const messageTo = (
+  to: string,
+  id: string,
+  body: string,
+  thread?: string | null,
+  from?: string,
+  more?: Element,
+): Element =>
   xml(
     'message',
     { to, type: 'chat', id, ...(from === undefined ? {} : { from }) },
     xml('body', {}, printable(body)),
     thread ? xml('thread', {}, thread) : undefined,
+    more,
   );
 
 export const receiptTo = (to: string, id: string, from?: string): Element =>

@@ -10,13 +10,14 @@
  * operation id, made of its sender and its id, so that the journal knows it. One that was kept by the server while the agent was
  * away is not carried out, and is said to be.
  */
+import type { Element } from '@xmpp/xml';
 import { Failure } from '#shared/errors.ts';
 import { toConfirm } from '#shared/verb/confirm.ts';
 import { parseWords, type Spoken } from '#shared/verb/grammar.ts';
 import { helpText } from '#shared/verb/help.ts';
 import { type JobListener, type Offer, type OfferAt, offerFor } from '#shared/verb/offer.ts';
 import type { Answer, Requester } from '#shared/verb/request.ts';
-import { sayResult } from '#shared/verb/say.ts';
+import { pictureIn, sayResult } from '#shared/verb/say.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import type { VerbTable } from '#shared/verb/verb.ts';
 import { wordsIn } from '#shared/verb/words.ts';
@@ -26,12 +27,15 @@ import { chatJobs, jobLine } from './chat-jobs.ts';
 import { messageTo, partsOf, receiptTo, type Said, saidIn } from './chat-message.ts';
 import type { Entity } from './entity.ts';
 import { bareOf } from './jid.ts';
+import { type Publish, pictureAt, type Reply, type Shown, shownOf } from './picture.ts';
 
 export interface ChatDeps {
   entity: Pick<Entity, 'onMessage' | 'send' | 'bareJid'>;
   offer: OfferAt;
   /** Told of every change of every job. */
   onJob(listener: JobListener): () => void;
+  /** Without it, pictures are told as text. */
+  publish?: Publish | undefined;
   now(): number;
   newId(): string;
   onBug(error: unknown, id: string): void;
@@ -76,10 +80,13 @@ function chatter(deps: ChatDeps): (said: Said) => Promise<void> {
   const strangers = new Set<string>();
   const seen = new Set<string>();
 
+  const send = (said: Said, body: string, more?: Element): Promise<void> =>
+    entity.send(messageTo(said.requester.fullJid, newId(), body, said.thread, speaker(entity, said), more), 'keep');
   const answer = async (said: Said, text: string): Promise<void> => {
-    for (const part of partsOf(text))
-      await entity.send(messageTo(said.requester.fullJid, newId(), part, said.thread, speaker(entity, said)), 'keep');
+    for (const part of partsOf(text)) await send(said, part);
   };
+  const show = (said: Said, shown: Shown): Promise<void> =>
+    'url' in shown ? send(said, shown.url, pictureAt(shown.url)) : answer(said, shown.text);
 
   return async (said) => {
     const { bareJid, fullJid } = said.requester;
@@ -100,7 +107,7 @@ function chatter(deps: ChatDeps): (said: Said) => Promise<void> {
     const spoken = understand(said.body, table, offer.table);
     if (!(spoken instanceof Failure)) {
       bounds.understood(bareJid);
-      return answer(said, await reply({ ...deps, offer }, codes, said, spoken, table));
+      return show(said, await shownOf(await reply({ ...deps, offer }, codes, said, spoken, table), deps.publish));
     }
     const confused = bounds.confused(bareJid);
     if (confused !== 'ignore') await answer(said, confused === 'tell' ? TEXTS.silence : spoken.message);
@@ -160,10 +167,10 @@ export async function reply(
   said: Said,
   spoken: Spoken,
   table: VerbTable,
-): Promise<string> {
-  if (spoken.kind === 'help') return helpText(spoken.topic, table);
+): Promise<Reply> {
+  if (spoken.kind === 'help') return { text: helpText(spoken.topic, table) };
   const asked = spoken.kind === 'yes' ? codes.take(spoken.code, holderOf(said)) : spoken;
-  if (!asked) return TEXTS.noCode;
+  if (!asked) return { text: TEXTS.noCode };
   const { verb, args } = asked;
   try {
     const answer = await deps.offer.perform({
@@ -177,21 +184,23 @@ export async function reply(
     return sayAnswer(deps.offer, verb, answer);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    if (error.code !== 'confirmation-required') return error.message + hintFor(error, deps.offer, said.requester);
+    if (error.code !== 'confirmation-required')
+      return { text: error.message + hintFor(error, deps.offer, said.requester) };
     const code = codes.give(holderOf(said), verb, args);
-    return `${toConfirm(error)} Say yes ${code} within two minutes to go on.`;
+    return { text: `${toConfirm(error)} Say yes ${code} within two minutes to go on.` };
   }
 }
 
 /** A code holds where it was given. */
 const holderOf = ({ requester, to }: Said): string => `${requester.bareJid} ${bareOf(to)}`;
 
-function sayAnswer({ table }: Offer, verb: string, answer: Answer): string {
+function sayAnswer({ table }: Offer, verb: string, answer: Answer): Reply {
+  const svg = answer.kind === 'result' ? pictureIn(verb, table, answer.value) : undefined;
   const text =
     answer.kind === 'result'
       ? sayResult(verb, table, answer.value, LINES_MAX)
       : `${jobLine(answer.job)}\nI shall tell you when it ends. Stop it with: job cancel ${answer.job.id}`;
-  return answer.replayed ? `${TEXTS.done}\n${text}` : text;
+  return { text: answer.replayed ? `${TEXTS.done}\n${text}` : text, ...(svg === undefined ? {} : { svg }) };
 }
 
 /** Names like the one that is not there. */
