@@ -97,7 +97,7 @@ export async function sceneOf(
     return xml('iq', {}, jsonIn('standing', NETWORKS_NS, host.standing));
   };
   const networks = await Networks.start({
-    ...{ site, store: kept, macs: PLAN, clock, onBug: assert.fail, log: { warn: () => {} } },
+    ...{ site, store: kept, macs: PLAN, mesh: 'fd5e:1::/64', clock, onBug: assert.fail, log: { warn: () => {} } },
     entity: { request, isOnline: true, bareJid: 'central.skerry.test' },
   });
   const heard = async (name: string, epoch = 1): Promise<void> => {
