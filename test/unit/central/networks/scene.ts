@@ -61,6 +61,7 @@ export interface FakeHost {
   taken: HostNetworks[];
   troubles(document: HostNetworks): NetworkTrouble[];
   underlay?: NetworkStanding['underlay'];
+  wireguard?: NetworkStanding['wireguard'];
   /** Thrown in place of an answer. */
   failure?: Failure;
   standing?: NetworkStanding;
@@ -131,6 +132,7 @@ const standingOf = (host: FakeHost, document: HostNetworks | undefined): Network
   digest: document ? digestOf('networks', document) : '',
   troubles: document ? host.troubles(document) : [],
   ...(host.underlay ? { underlay: host.underlay } : {}),
+  ...(host.wireguard ? { wireguard: host.wireguard } : {}),
 });
 
 /** Wait until what was begun by an event is done. */
