@@ -52,8 +52,14 @@ function joinedTo(host: string, hosts: readonly string[], ways: Ways): { host: s
   const own = endOf(host, ways);
   return hosts.flatMap((other) => {
     const end = other === host ? undefined : endOf(other, ways);
-    return end && own && end.way === own.way ? [{ host: other, end }] : [];
+    return end && own && end.way === own.way && !isTwin(host, other, ways) ? [{ host: other, end }] : [];
   });
+}
+
+/** A key that two have is that of a disk that was copied: each would take the other's packets. */
+function isTwin(host: string, other: string, { wireguardOf }: Ways): boolean {
+  const [own, its] = [wireguardOf(host)?.publicKey, wireguardOf(other)?.publicKey];
+  return own !== undefined && own === its;
 }
 
 export function tunnelFor(
@@ -77,14 +83,13 @@ export function meshFor(host: string, shared: readonly (readonly string[])[], wa
   const own = ways.wireguardOf(host);
   if (!own) return undefined;
   const others = new Set(shared.flatMap((hosts) => joinedTo(host, hosts, ways).map((each) => each.host)));
+  if (others.size === 0) return undefined;
   const peers = [...others].sort().flatMap((other): MeshPeer[] => {
     const end = ways.wireguardOf(other);
     return end ? [peerOf(other, end, own, ways)] : [];
   });
-  // A key that two say is nobody's: a disk that was copied. Each would take the other's packets.
-  const keys = [own, ...peers].map(({ publicKey }) => publicKey);
+  const keys = peers.map(({ publicKey }) => publicKey);
   const single = peers.filter(({ publicKey }) => keys.indexOf(publicKey) === keys.lastIndexOf(publicKey));
-  if (single.length === 0) return undefined;
   return { address: meshAddressOf(ways.mesh, host), mtu: own.mtu, peers: single };
 }
 

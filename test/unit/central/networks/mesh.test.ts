@@ -92,7 +92,15 @@ describe('hosts that meet by WireGuard', () => {
     assert.match(problems, /1450 bytes do not fit through the WireGuard link of host1: 1350 is the most/);
     assert.match(problems, /host1 and host2 do not reach each other: none of them names a WireGuard endpoint/);
     assert.match(problems, /host1 and host2 are not joined: they have one WireGuard key/);
-    assert.equal(scene.last('host1').mesh, undefined);
+    assert.deepEqual([scene.last('host1').mesh, scene.last('host1').networks[0]?.tunnel], [undefined, undefined]);
+  });
+
+  it('do not know two that have one key apart, and listen to neither', async () => {
+    scene = await sceneOf(THREE, undefined, hostsWith([endOf(1), endOf(2), endOf(2)]));
+    await scene.networks.make(callOf('1'), create('lan', ['host1', 'host2']));
+    await scene.networks.make(callOf('2'), create('far', ['host1', 'host3']));
+    await settled();
+    assert.deepEqual([scene.last('host1').mesh?.peers, scene.last('host1').networks.length], [[], 2]);
   });
 
   it('have a trouble of their link told of all networks that are joined by it', async () => {

@@ -376,7 +376,9 @@ describe('what hosts realise', () => {
             const others = realisers.flatMap((other) => {
               const address = other === host ? undefined : startOf(other);
               if (address === undefined || own === undefined || isV6(own) !== isV6(address)) return [];
-              return contains(MESH, own) === contains(MESH, address) ? [address] : [];
+              if (contains(MESH, own) !== contains(MESH, address)) return [];
+              const [key, its] = [where.wireguardOf(host)?.publicKey, where.wireguardOf(other)?.publicKey];
+              return key !== undefined && key === its ? [] : [address];
             });
             assert.deepEqual(tunnel?.peers ?? [], of === 'outside' ? [] : others.sort());
             const isTold = compiled.troubles.some((each) => each.name === name);
@@ -409,9 +411,7 @@ describe('what hosts realise', () => {
             assert.equal(peer.keepaliveS !== undefined, own?.endpoint === undefined);
             seen.nat += peer.endpoint ? 0 : 1;
           }
-          // Those that have a key of their own are all there.
-          const keys = new Set(HOSTS.map((each) => where.wireguardOf(each)?.publicKey));
-          if (keys.size === HOSTS.length) assert.equal(mesh?.peers.length ?? 0, reached.size);
+          assert.equal(mesh?.peers.length ?? 0, reached.size);
           seen.peers += mesh?.peers.length ?? 0;
           seen.alone += own && !mesh ? 1 : 0;
         }
