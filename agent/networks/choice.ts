@@ -17,7 +17,9 @@ import { wireguardEnd, wireguardFolder } from './wireguard-end.ts';
 /** The driver of networks that the configuration names. */
 export function networkDriverFor(config: AgentConfig, { run, log }: { run: Run; log: Logger }): NetworkDriver {
   const { networks, state, host } = config;
-  const { driver, underlay } = networks;
+  const { driver, wireguard } = networks;
+  // Where WireGuard is named, nothing is to go bare: also not while the host's key cannot be read.
+  const underlay = wireguard ? undefined : networks.underlay;
   const readWireguard = () => wireguardEnd(config);
   if (driver === 'none') return noNetworks(host);
   if (driver === 'fake') {
@@ -33,7 +35,7 @@ export function networkDriverFor(config: AgentConfig, { run, log }: { run: Run; 
     mesh: {
       readWireguard,
       keepMesh: linuxMesh({
-        ...{ run, host, folder: wireguardFolder(state), port: networks.wireguard?.listen },
+        ...{ run, host, folder: wireguardFolder(state), port: wireguard?.listen },
         lookUp: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
       }).keep,
     },
