@@ -3,6 +3,7 @@ import { FakeDefinition } from '#agent/drivers/fake/definition.ts';
 import { MetricsConfig } from '#shared/metrics/endpoint.ts';
 import { Address } from '#shared/model/address.ts';
 import { HostName } from '#shared/model/host.ts';
+import { Endpoint, ListenPort, MeshMtu } from '#shared/model/mesh.ts';
 import { LinkName } from '#shared/model/network.ts';
 import { Policy } from '#shared/verb/policy.ts';
 import { isJid } from '#shared/xmpp/jid.ts';
@@ -124,6 +125,23 @@ export const AgentConfig = z.strictObject({
         description:
           'The link whose first address the tunnels to other hosts begin at. Without it, networks of this host stay on it.',
       }),
+      wireguard: z
+        .strictObject({
+          listen: ListenPort.default(51_820).meta({ description: 'UDP port, the one that has to be open to others.' }),
+          endpoint: Endpoint.optional().meta({
+            description:
+              'Address or name where other hosts reach that port. Without it, as behind NAT, this host dials them.',
+          }),
+          mtu: MeshMtu.default(1_420).meta({
+            description:
+              'What fits through: the MTU of the way between the hosts less 60 bytes, or less 80 where that is IPv6.',
+          }),
+        })
+        .optional()
+        .meta({
+          description:
+            'Tunnels to other hosts go by WireGuard, for hosts that meet over the public net. Where it is named, `underlay` is not used.',
+        }),
       dns: z.array(Address).max(8).default([]).meta({
         description:
           'Name servers that routers here ask about names that are not theirs. Without any, such questions are refused.',

@@ -68,7 +68,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     clock: systemClock,
     onBug,
   });
-  const networks = await siteNetworks(kept, { entity, macs: config.macs, log, onBug });
+  const networks = await siteNetworks(kept, { entity, macs: config.macs, mesh: config.mesh, log, onBug });
   const chains = await siteChains({ entity, kept, may, feed, networks, log, onBug });
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MetricsConfig } from '#shared/metrics/endpoint.ts';
 import { HostName } from '#shared/model/host.ts';
+import { MeshSubnet } from '#shared/model/mesh.ts';
 import { Policy } from '#shared/verb/policy.ts';
 import { isJid } from '#shared/xmpp/jid.ts';
 
@@ -87,6 +88,9 @@ export const CentralConfig = z.strictObject({
   macs: MacPlan.default({ prefix: '06:53', templates: {} }).meta({
     description:
       'How MAC addresses are given: prefix, level of the network, template of the guest, a number of two bytes.',
+  }),
+  mesh: MeshSubnet.default('fd5e:77a1:93c4:51::/64').meta({
+    description: 'Where hosts that meet by WireGuard have their addresses, each one made of its name.',
   }),
   metrics: MetricsConfig,
   log: z

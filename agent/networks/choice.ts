@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '#agent/config.ts';
@@ -7,27 +8,37 @@ import { failpoint } from './failpoint.ts';
 import { fakeNetworks } from './fake/driver.ts';
 import { fakeNetworkWorld } from './fake/world.ts';
 import { linuxNetworks } from './linux/driver.ts';
+import { linuxMesh } from './linux/mesh/mesh.ts';
 import { LINK_GROUP } from './linux/names.ts';
 import { linuxRouters } from './linux/router/routers.ts';
 import { noNetworks } from './none.ts';
+import { wireguardEnd, wireguardFolder } from './wireguard-end.ts';
 
 /** The driver of networks that the configuration names. */
-export function networkDriverFor(
-  { networks, state, host }: AgentConfig,
-  { run, log }: { run: Run; log: Logger },
-): NetworkDriver {
-  const { driver, underlay } = networks;
+export function networkDriverFor(config: AgentConfig, { run, log }: { run: Run; log: Logger }): NetworkDriver {
+  const { networks, state, host } = config;
+  const { driver, wireguard } = networks;
+  // Where WireGuard is named, nothing is to go bare: also not while the host's key cannot be read.
+  const underlay = wireguard ? undefined : networks.underlay;
+  const readWireguard = () => wireguardEnd(config);
   if (driver === 'none') return noNetworks(host);
   if (driver === 'fake') {
     const world = fakeNetworkWorld({ stateFile: join(state, 'fake-networks.json') });
     return fakeNetworks({
-      ...{ world, host },
+      ...{ world, host, readWireguard },
       ...(underlay ? { underlay: { link: underlay, address: '192.0.2.1', mtu: 1500 } } : {}),
     });
   }
   const routers = linuxRouters({ run, host, log, folder: join(state, 'routers'), group: LINK_GROUP });
   return linuxNetworks({
     ...{ run, host, folder: join(state, 'networks'), routers },
+    mesh: {
+      readWireguard,
+      keepMesh: linuxMesh({
+        ...{ run, host, folder: wireguardFolder(state), port: wireguard?.listen },
+        lookUp: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+      }).keep,
+    },
     ...(underlay ? { underlay } : {}),
     failpoint: failpoint(process.env.SKERRY_FAILPOINT),
   });

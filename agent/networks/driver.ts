@@ -1,5 +1,7 @@
 import type { Watch } from '#agent/drivers/driver.ts';
 import type { Failure } from '#shared/errors.ts';
+import type { Interface } from '#shared/model/address.ts';
+import type { HostMesh, MeshEnd } from '#shared/model/mesh.ts';
 import type { GivenOutside, HostLook, HostNetwork, HostPort, HostRouter, Lease } from '#shared/model/network.ts';
 
 /**
@@ -53,6 +55,15 @@ export interface NetworkDriver {
 
   /** Where tunnels begin. Undefined where the host's configuration names no link. @throws Failure network-missing */
   readUnderlay(signal: AbortSignal): Promise<Underlay | undefined>;
+
+  /** What others need to reach this host by WireGuard. Undefined where the host's configuration does not name it. */
+  readWireguard(signal: AbortSignal): Promise<MeshEnd | undefined>;
+  /**
+   * Have the host's WireGuard link as the mesh says, or none. Sessions with peers that stay are not cut.
+   *
+   * @param vnis of tunnels that begin in the mesh: their packets come and go by it alone
+   */
+  keepMesh(mesh: HostMesh | undefined, vnis: readonly number[], signal: AbortSignal): Promise<void>;
 
   /** Whether a tunnel's other end answers to packets as large as those that carry `mtu` bytes in it; where not, why, in words. */
   reachPeer(peer: string, mtu: number, signal: AbortSignal): Promise<string | undefined>;

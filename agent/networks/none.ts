@@ -27,6 +27,10 @@ export function noNetworks(host: string): NetworkDriver {
     readGiven: async (router) => ({ router, addresses: [] }),
     readLeases: refuse,
     readUnderlay: async () => undefined,
+    readWireguard: async () => undefined,
+    keepMesh: async (mesh) => {
+      if (mesh) throw failure;
+    },
     reachPeer: refuse,
     watch: async () => ({ stop: async () => {} }),
     close: async () => {},

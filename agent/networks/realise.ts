@@ -1,4 +1,5 @@
 import { Failure } from '#shared/errors.ts';
+import { MESH_LINK } from '#shared/model/mesh.ts';
 import type { HostNetworks, NetworkStanding, NetworkTrouble } from '#shared/model/network.ts';
 import type { NetworkDriver, Realised } from './driver.ts';
 import type { Patience } from './patience.ts';
@@ -21,22 +22,39 @@ export async function realise(
   deps: RealiseDeps,
   wanted: HostNetworks,
   signal: AbortSignal,
-): Promise<Pick<NetworkStanding, 'troubles' | 'underlay' | 'given'>> {
+): Promise<Omit<NetworkStanding, 'digest'>> {
   const { driver } = deps;
   const troubles = new Troubles(deps.waits, signal);
   const there = await reading(() => driver.readRealised(signal), signal);
   if (there instanceof Failure) return { troubles: everything(wanted, there.message) };
   await remove(driver, wanted, there, troubles, signal);
   await guard(driver, wanted, troubles, signal);
+  if (wanted.mesh) await join(driver, wanted, troubles, signal);
   await make(driver, wanted, troubles, signal);
+  if (!wanted.mesh) await join(driver, wanted, troubles, signal);
   const underlay = await reading(() => driver.readUnderlay(signal), signal);
+  const wireguard = await reading(() => driver.readWireguard(signal), signal);
+  if (wireguard instanceof Failure) troubles.add('mesh', MESH_LINK, wireguard.message);
   const given = await readGiven(driver, wanted, signal);
   // A link that is not there keeps tunnels from being made, and each of them says so.
   return {
     troubles: troubles.all,
     ...(given.length > 0 ? { given } : {}),
     ...(underlay && !(underlay instanceof Failure) ? { underlay } : {}),
+    ...(wireguard && !(wireguard instanceof Failure) ? { wireguard } : {}),
   };
+}
+
+/** The link that tunnels go by is there before them, and goes after them. */
+async function join(
+  driver: NetworkDriver,
+  { mesh, networks }: HostNetworks,
+  troubles: Troubles,
+  signal: AbortSignal,
+): Promise<void> {
+  const inside = networks.flatMap(({ tunnel }) => (tunnel && tunnel.local === mesh?.address ? [tunnel.vni] : []));
+  const vnis = inside.toSorted((a, b) => a - b);
+  await troubles.try('mesh', MESH_LINK, () => driver.keepMesh(mesh, vnis, signal));
 }
 
 /** Collects what fails, and holds back what failed a short time ago. */
@@ -165,4 +183,5 @@ export const everything = (wanted: HostNetworks, problem: string): NetworkTroubl
   ...wanted.ports.map(({ mac }) => ({ what: 'port' as const, name: mac, problem })),
   ...wanted.looks.map(({ network }) => ({ what: 'look' as const, name: network, problem })),
   ...wanted.routers.map(({ name }) => ({ what: 'router' as const, name, problem })),
+  ...(wanted.mesh ? [{ what: 'mesh' as const, name: MESH_LINK, problem }] : []),
 ];

@@ -9,19 +9,13 @@ import { isV6, split } from '#shared/model/address.ts';
 import { bridgeOf, HostNetworks, type HostPort, portLinkOf } from '#shared/model/network.ts';
 import { routersFor } from './compile-routers.ts';
 import type { NetworkState, SiteLook, SiteNetwork, SitePort, SiteRouter } from './state.ts';
+import { meshFor, tunnelFor, tunnelTroubles, type Ways } from './tunnels.ts';
 
-export interface Underlay {
-  address: string;
-  mtu: number;
-}
-
-export interface World {
+export interface World extends Ways {
   /** All hosts of the site. */
   hosts: ReadonlySet<string>;
   /** Where a guest is: on two hosts while it moves; on none, when it is away. */
   hostsOf(guest: string): readonly string[];
-  /** Where a host's tunnels begin, as far as it is known. */
-  underlayOf(host: string): Underlay | undefined;
 }
 
 /** What cannot be as it is wanted. */
@@ -39,9 +33,6 @@ export interface Compiled {
   realisersOf(network: string): readonly string[];
   troubles: readonly PlanTrouble[];
 }
-
-/** The MTU that an underlay needs more than what is in the tunnel: VXLAN (RFC 7348) over IPv4, over IPv6. */
-export const tunnelBytes = (address: string): number => (isV6(address) ? 70 : 50);
 
 /** The link of a network on its hosts. */
 export const linkOf = ({ name, link }: Pick<SiteNetwork, 'name' | 'link'>): string => link ?? bridgeOf(name);
@@ -121,7 +112,13 @@ interface Site {
 }
 
 function documentFor(host: string, share: Shares | undefined, site: Site): HostNetworks {
-  const { state } = site;
+  const { state, world, realisers } = site;
+  const joined = [...(share?.networks ?? [])].filter((name) => state.networks.get(name)?.vni !== null);
+  const mesh = meshFor(
+    host,
+    joined.map((name) => realisers.get(name) ?? []),
+    world,
+  );
   // By the schema, so that all keys are in one order, and defaults are there: it has one digest here and there.
   return HostNetworks.parse({
     networks: [...(share?.networks ?? [])]
@@ -132,6 +129,7 @@ function documentFor(host: string, share: Shares | undefined, site: Site): HostN
       .toSorted((a, b) => (a.network < b.network ? -1 : 1))
       .map((look) => lookFor(state, look)),
     routers: routersFor(state, share?.routers ?? []),
+    ...(mesh ? { mesh } : {}),
   });
 }
 
@@ -144,35 +142,9 @@ const portFor = ({ network, mac, guest, addresses }: SitePort): HostPort => ({
 const byLink = (a: HostPort, b: HostPort): number => (portLinkOf(a.mac) < portLinkOf(b.mac) ? -1 : 1);
 
 function networkFor(host: string, network: SiteNetwork, { world, realisers }: Site) {
-  const { name, kind, mtu, vni } = network;
-  const local = world.underlayOf(host)?.address;
-  const peers = (realisers.get(name) ?? []).flatMap((other) => {
-    const address = other === host ? undefined : world.underlayOf(other)?.address;
-    return address !== undefined && local !== undefined && isV6(address) === isV6(local) ? [address] : [];
-  });
-  const tunnel =
-    vni !== null && local !== undefined && peers.length > 0 ? { vni, local, peers: peers.sort() } : undefined;
+  const { name, kind, mtu } = network;
+  const tunnel = tunnelFor(host, network, realisers.get(name) ?? [], world);
   return { name, kind, link: linkOf(network), mtu, ...(tunnel ? { tunnel } : {}) };
-}
-
-/** Why hosts of a network are not joined, or not for all that is sent. */
-function tunnelTroubles(network: SiteNetwork, hosts: readonly string[], world: World): PlanTrouble[] {
-  if (network.vni === null || hosts.length < 2) return [];
-  const { name, mtu } = network;
-  const told = (problem: string): PlanTrouble => ({ what: 'network', name, problem });
-  const underlays = hosts.map((host) => ({ host, underlay: world.underlayOf(host) }));
-  const families = new Set(underlays.flatMap(({ underlay }) => (underlay ? [isV6(underlay.address)] : [])));
-  const parted =
-    families.size > 1 ? [told('its hosts are not all joined: some have an underlay of IPv4, some of IPv6')] : [];
-  const each = underlays.flatMap(({ host, underlay }) => {
-    if (!underlay)
-      return [told(`${host} is not joined to the others: it has no underlay; name one in its configuration`)];
-    const fits = underlay.mtu - tunnelBytes(underlay.address);
-    return mtu <= fits
-      ? []
-      : [told(`packets of ${mtu} bytes do not fit through the underlay of ${host}: ${fits} is the most`)];
-  });
-  return [...parted, ...each];
 }
 
 function lookFor(state: NetworkState, { network, mac, addresses }: SiteLook) {

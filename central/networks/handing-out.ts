@@ -18,13 +18,15 @@ import { digestOf } from '#shared/verb/digest.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendNetworks } from '#shared/xmpp/networks.ts';
 import type { NetworkBook } from './book.ts';
-import { type Compiled, compileSite, type Underlay } from './compile.ts';
+import { type Compiled, compileSite } from './compile.ts';
 import type { NetworkState } from './state.ts';
 
 export interface HandingOutDeps {
   entity: Pick<Entity, 'request' | 'isOnline' | 'bareJid'>;
   site: Site;
   book: NetworkBook;
+  /** Subnet of hosts that meet by WireGuard. */
+  mesh: string;
   clock: Clock;
   log: Record<'warn', (fields: object, message: string) => void>;
   onBug(error: unknown): void;
@@ -69,11 +71,11 @@ export class HandingOut {
   readonly #deps: HandingOutDeps;
   /** What a host answered last, and to what. */
   readonly #answered = new Map<string, { digest: string; standing?: NetworkStanding; problem?: Failure }>();
-  readonly #underlays = new Map<string, Underlay | undefined>();
+  readonly #ends = new Map<string, Ends>();
   readonly #running = new Map<string, Promise<Stand>>();
   readonly #next = new Map<string, Promise<Stand>>();
   readonly #listeners = new Set<() => void>();
-  readonly #ends: (() => void)[];
+  readonly #offs: (() => void)[];
   #callOff = (): void => {};
   /** As long as guests and hosts are where they were: a state is never changed in place. */
   #compiled = new WeakMap<NetworkState, Compiled>();
@@ -82,8 +84,8 @@ export class HandingOut {
 
   constructor(deps: HandingOutDeps) {
     this.#deps = deps;
-    for (const { name, known } of deps.site.hosts()) this.#underlays.set(name, known.facts?.networks?.underlay);
-    this.#ends = [deps.site.onChange((change) => this.#onChange(change)), deps.book.onChange(() => this.#soon())];
+    for (const { name, known } of deps.site.hosts()) this.#ends.set(name, endsIn(known.facts?.networks));
+    this.#offs = [deps.site.onChange((change) => this.#onChange(change)), deps.book.onChange(() => this.#soon())];
     this.#callOff = deps.clock.after(AGAIN_MS, () => this.#again());
     this.#anew();
   }
@@ -132,7 +134,7 @@ export class HandingOut {
   stop(): void {
     this.#isOver = true;
     this.#callOff();
-    for (const end of this.#ends) end();
+    for (const off of this.#offs) off();
   }
 
   #compile(state: NetworkState): Compiled {
@@ -142,7 +144,9 @@ export class HandingOut {
     const compiled = compileSite(state, {
       hosts: new Set(site.hosts().map(({ name }) => name)),
       hostsOf: (guest) => site.hostsOf(guest),
-      underlayOf: (host) => this.#underlays.get(host),
+      underlayOf: (host) => this.#ends.get(host)?.underlay,
+      wireguardOf: (host) => this.#ends.get(host)?.wireguard,
+      mesh: this.#deps.mesh,
     });
     this.#compiled.set(state, compiled);
     return compiled;
@@ -199,7 +203,7 @@ export class HandingOut {
       const way = { from: entity.bareJid, to: `${host.jid}/agent`, timeoutMs: ANSWER_MS };
       const standing = await sendNetworks(entity, way, document);
       this.#answered.set(name, { digest, standing });
-      this.#learn(name, standing.underlay);
+      this.#learn(name, endsIn(standing));
       // A report of when it was still at it may say less.
       if (standing.digest === digest) return takenBy(name, standing);
     } catch (error) {
@@ -216,16 +220,16 @@ export class HandingOut {
   }
 
   /** Where its tunnels begin is news to the others. */
-  #learn(name: string, underlay: Underlay | undefined): void {
-    if (isDeepStrictEqual(this.#underlays.get(name), underlay)) return;
-    this.#underlays.set(name, underlay);
+  #learn(name: string, ends: Ends): void {
+    if (isDeepStrictEqual(this.#ends.get(name), ends)) return;
+    this.#ends.set(name, ends);
     this.#anew();
   }
 
   #onChange(change: SiteChange): void {
     if (isHeardAnew(change)) this.#answered.delete(change.name);
     if (change.what === 'host' && isSaidAnew(change))
-      this.#learn(change.name, change.after?.known.facts?.networks?.underlay);
+      this.#learn(change.name, endsIn(change.after?.known.facts?.networks));
     if (change.what === 'host') this.#tell();
     if (touchesNetworks(this.#deps.book.state, change)) this.#anew();
   }
@@ -258,6 +262,10 @@ export class HandingOut {
     this.#refresh();
   }
 }
+
+/** Where a host's tunnels begin. */
+type Ends = Pick<NetworkStanding, 'underlay' | 'wireguard'>;
+const endsIn = ({ underlay, wireguard }: Ends = {}): Ends => ({ underlay, wireguard });
 
 const isAbsent = ({ code, details }: Failure): boolean =>
   code === 'peer-refused' && ABSENT.has(String(details.condition));

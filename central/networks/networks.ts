@@ -17,6 +17,8 @@ export interface NetworksDeps {
   site: Kept['site'];
   store: NetworkStore;
   macs: MacPlan;
+  /** Subnet of hosts that meet by WireGuard. */
+  mesh: string;
   clock: Clock;
   log: Record<'warn', (fields: object, message: string) => void>;
   onBug(error: unknown): void;
@@ -147,7 +149,14 @@ export class Networks {
 type Trouble = Stand['troubles'][number];
 const keyOf = ({ what, name, problem }: Trouble): string => `${what} ${name} ${problem}`;
 
-const isOf = ({ ports }: NetworkState, trouble: Trouble, what: 'network' | 'router', name: string): boolean => {
+const isOf = (
+  { networks, ports }: NetworkState,
+  trouble: Trouble,
+  what: 'network' | 'router',
+  name: string,
+): boolean => {
+  // Without its link nothing is joined.
+  if (trouble.what === 'mesh') return what === 'network' && networks.get(name)?.vni !== null;
   if (trouble.what === 'port') return what === 'network' && ports.get(trouble.name)?.network === name;
   return trouble.what === 'look'
     ? what === 'network' && trouble.name === name
@@ -206,6 +215,6 @@ function problemOf({ host, how, problem }: Stand): string[] {
 /** The same, from what central keeps. */
 export const siteNetworks = (
   { database, writer, site }: Pick<Kept, 'database' | 'writer' | 'site'>,
-  deps: Pick<NetworksDeps, 'entity' | 'macs' | 'log' | 'onBug'>,
+  deps: Pick<NetworksDeps, 'entity' | 'macs' | 'mesh' | 'log' | 'onBug'>,
 ): Promise<Networks> =>
   Networks.start({ ...deps, site, store: networkStore(database, writer, systemClock.now), clock: systemClock });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Address, Interface, Mac } from './address.ts';
+import { HostMesh, MeshEnd } from './mesh.ts';
 
 /** With `sk-` before it, a name is that of a link, which has at most 15 characters (Linux's IFNAMSIZ). */
 export const NetworkName = z
@@ -136,6 +137,8 @@ export const HostNetworks = z
     ports: z.array(HostPort).max(16_384),
     looks: z.array(HostLook).max(4_096),
     routers: z.array(HostRouter).max(1_024),
+    /** Where tunnels of this host go by WireGuard. */
+    mesh: HostMesh.optional(),
   })
   .superRefine((all, ctx) => {
     const known = new Set(all.networks.map(({ name }) => name));
@@ -152,8 +155,8 @@ export const NO_NETWORKS: HostNetworks = { networks: [], ports: [], looks: [], r
 
 /** What is not as it should be on a host. */
 export const NetworkTrouble = z.strictObject({
-  what: z.enum(['network', 'port', 'look', 'router']),
-  /** Name of the network or router; of a port, its MAC. */
+  what: z.enum(['network', 'port', 'look', 'router', 'mesh']),
+  /** Name of the network or router; of a port, its MAC; of the mesh, its link. */
   name: z.string(),
   problem: z.string(),
 });
@@ -177,6 +180,8 @@ export const NetworkStanding = z.strictObject({
   given: z.array(GivenOutside).max(1_024).optional(),
   /** Where its tunnels begin, and what fits through: of the link that its configuration names. */
   underlay: z.strictObject({ link: LinkName, address: Address, mtu: z.int().min(576) }).optional(),
+  /** How others reach it by WireGuard, where its configuration says so: then its tunnels go that way, and not by the underlay. */
+  wireguard: MeshEnd.optional(),
 });
 export type NetworkStanding = z.infer<typeof NetworkStanding>;
 

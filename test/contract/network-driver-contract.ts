@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'mocha';
 import type { NetworkDriver } from '#agent/networks/driver.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
+import { type HostMesh, MESH_LINK } from '#shared/model/mesh.ts';
 import { HostLook, type HostNetwork, type HostPort, portLinkOf } from '#shared/model/network.ts';
 
 export interface NetworkHarness {
@@ -41,6 +42,17 @@ export const port = (on: string, n: number): HostPort => ({
 });
 const look = (on: string, n: number): HostLook =>
   HostLook.parse({ network: on, mac: port(on, n).mac, addresses: [`10.9.0.${n}/24`], gateways: ['10.9.0.1'] });
+
+/** @param n what tells its peer from others */
+const meshOf = (n: number, mtu = 1420): HostMesh => ({
+  ...{ address: 'fd5e:1::1', mtu },
+  peers: [
+    {
+      ...{ host: 'other', publicKey: Buffer.alloc(32, n).toString('base64'), address: `fd5e:1::${n}` },
+      endpoint: { host: '192.0.2.2', port: 51_820 },
+    },
+  ],
+});
 
 const isFailure =
   (code: FailureCode, words: RegExp) =>
@@ -152,6 +164,30 @@ export function networkDriverContract(name: string, makeHarness: () => Promise<N
       await driver.removeLook('grid', signal());
       await driver.removeNetworks(['grid'], signal());
       await driver.guardPorts([], signal());
+    });
+
+    it('meets others in a mesh, follows it, and leaves it', async () => {
+      const keep = (mesh: HostMesh | undefined) => driver.keepMesh(mesh, mesh ? [7] : [], signal());
+      const before = await harness.changes();
+      await keep(undefined);
+      assert.equal(await harness.changes(), before, 'there was none');
+      await harness.behind.makeLink(MESH_LINK);
+      await assert.rejects(keep(meshOf(2)), isFailure('network-clash', /skwg/));
+      await keep(undefined);
+      assert.ok(await harness.behind.hasLink(MESH_LINK));
+      await harness.behind.removeLink(MESH_LINK);
+      await keep(meshOf(2));
+      const joined = await harness.changes();
+      assert.notEqual(joined, before);
+      await keep(meshOf(2));
+      assert.equal(await harness.changes(), joined);
+      await keep(meshOf(3, 1400));
+      assert.notEqual(await harness.changes(), joined);
+      const told = await driver.readWireguard(signal());
+      assert.deepEqual([told?.port, told?.publicKey.length], [51_820, 44]);
+      await keep(undefined);
+      await keep(undefined);
+      assert.equal(await harness.changes(), before);
     });
 
     it('makes a look and removes it', async () => {

@@ -2,11 +2,13 @@ import { fakeNetworks } from '#agent/networks/fake/driver.ts';
 import { fakeNetworkWorld } from '#agent/networks/fake/world.ts';
 import { type NetworkHarness, networkDriverContract } from './network-driver-contract.ts';
 
+const END = { publicKey: Buffer.alloc(32, 1).toString('base64'), port: 51_820, mtu: 1420 };
+
 networkDriverContract('fake', async (): Promise<NetworkHarness> => {
   const world = fakeNetworkWorld({ foreign: ['wan0'] });
   const underlay = { link: 'eth0', address: '192.0.2.1', mtu: 1500 };
   return {
-    driver: fakeNetworks({ world, host: 'here', underlay }),
+    driver: fakeNetworks({ world, host: 'here', underlay, readWireguard: async () => END }),
     outside: 'wan0',
     local: underlay.address,
     behind: {

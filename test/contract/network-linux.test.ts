@@ -10,5 +10,6 @@ describe('networks of Linux, in a network namespace of its own', function () {
   };
   inside('hold the contract', 'linux-networks');
   inside('guard ports against frames as a guest that means ill sends them', 'linux-guards');
+  inside('meet by WireGuard over a public net', 'linux-mesh');
   inside('are looked from by processes in their legs', 'lookers');
 });

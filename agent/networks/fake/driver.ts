@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NetworkDriver, Underlay } from '#agent/networks/driver.ts';
 import { Failure } from '#shared/errors.ts';
+import { MESH_LINK, type MeshEnd } from '#shared/model/mesh.ts';
 import { type HostNetwork, portLinkOf } from '#shared/model/network.ts';
 import type { FakeNetworks, FakeNetworkWorld } from './world.ts';
 
@@ -9,10 +10,12 @@ export interface FakeNetworkOptions {
   /** Name of this host. */
   host: string;
   underlay?: Underlay;
+  /** How others reach it by WireGuard. */
+  readWireguard?: () => Promise<MeshEnd | undefined>;
 }
 
 /** A NetworkDriver of networks that are none: for trying out, and for scale. */
-export function fakeNetworks({ world, host, underlay }: FakeNetworkOptions): NetworkDriver {
+export function fakeNetworks({ world, host, underlay, readWireguard }: FakeNetworkOptions): NetworkDriver {
   const { state } = world;
   const put = <K extends 'networks' | 'looks' | 'routers'>(
     [kind, what]: readonly [K, string],
@@ -71,6 +74,20 @@ export function fakeNetworks({ world, host, underlay }: FakeNetworkOptions): Net
     readGiven: async (name) => world.given.get(name) ?? { router: name, addresses: [] },
     readLeases: async (router) => world.leases.filter((lease) => lease.router === router),
     readUnderlay: async () => underlay,
+    readWireguard: async () => readWireguard?.(),
+    keepMesh: async (mesh, vnis) => {
+      world.try('mesh');
+      if (state.foreign.includes(MESH_LINK)) {
+        if (mesh) throw new Failure('network-clash', { what: 'a link', name: MESH_LINK, host });
+        return;
+      }
+      const wanted = mesh && { ...mesh, vnis: [...vnis] };
+      if (!isDeepStrictEqual(state.mesh, wanted))
+        world.did(wanted ? 'make mesh' : 'remove mesh', (all) => {
+          if (wanted) all.mesh = structuredClone(wanted);
+          else delete all.mesh;
+        });
+    },
     reachPeer: async (peer) => {
       const why = world.lost.get(peer);
       return why === undefined ? undefined : `${peer}: ${why}`;

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Failure } from '#shared/errors.ts';
+import { HostMesh } from '#shared/model/mesh.ts';
 import { type GivenOutside, HostLook, HostNetwork, HostPort, HostRouter, type Lease } from '#shared/model/network.ts';
 
 /** What there is on the host that is none; kept as JSON. */
@@ -9,6 +10,7 @@ const State = z.strictObject({
   looks: z.record(z.string(), HostLook),
   routers: z.record(z.string(), HostRouter),
   guards: z.array(HostPort),
+  mesh: HostMesh.safeExtend({ vnis: z.array(z.int()) }).optional(),
   /** Links that somebody else made. */
   foreign: z.array(z.string()),
   /** How often each thing was done: `make network grid` to 3. */

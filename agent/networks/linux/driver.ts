@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
 import type { NetworkDriver } from '#agent/networks/driver.ts';
 import { type Failpoint, failpoint as failpointOf } from '#agent/networks/failpoint.ts';
+import { Failure } from '#shared/errors.ts';
 import { readLinks } from './carry-out.ts';
 import { guards } from './guards.ts';
 import { listTraffic, parseLinks } from './links.ts';
@@ -33,6 +34,8 @@ export interface LinuxNetworksOptions {
   /** The link that tunnels begin at. */
   underlay?: string;
   failpoint?: Failpoint;
+  /** The host's WireGuard link; without it, the host has none. */
+  mesh?: Pick<NetworkDriver, 'readWireguard' | 'keepMesh'>;
 }
 
 /** Networks of Linux: bridges, VXLAN, nftables and network namespaces, by the tools of iproute2 and nftables. As root. */
@@ -60,6 +63,11 @@ export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
     readGiven: routers.readGiven,
     readLeases: routers.readLeases,
     readUnderlay: async (signal) => (underlay ? readUnderlay({ run, host, link: underlay }, signal) : undefined),
+    readWireguard: async (signal) => options.mesh?.readWireguard(signal),
+    keepMesh: async (mesh, vnis, signal) => {
+      if (!options.mesh && mesh) throw new Failure('network-host', { host, problem: 'it makes no WireGuard link' });
+      await options.mesh?.keepMesh(mesh, vnis, signal);
+    },
     reachPeer: (peer, mtu, signal) => reachPeer(run, peer, mtu, signal),
     watch: async (onChange, onBreak, signal) => {
       const watch = await watchHost(onChange, onBreak, signal);

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '#agent/exec/run.ts';
 import { linuxNetworks } from '#agent/networks/linux/driver.ts';
+import { linuxMesh } from '#agent/networks/linux/mesh/mesh.ts';
 import { lookSpaceOf, vxlanOf } from '#agent/networks/linux/names.ts';
+import { wireguardEnd, wireguardFolder } from '#agent/networks/wireguard-end.ts';
 import { type NetworkHarness, networkDriverContract } from '../network-driver-contract.ts';
 import { noRouters, sh, shape } from './host.ts';
 
@@ -11,7 +13,18 @@ networkDriverContract('linux', async (): Promise<NetworkHarness> => {
   const folder = await mkdtemp(join(tmpdir(), 'skerry-networks-'));
   await sh('ip link add name wan0 type bridge', 'ip link set wan0 up');
   await sh('ip link add name up0 type bridge', 'ip addr add 192.0.2.1/24 dev up0', 'ip link set up0 up');
-  const driver = linuxNetworks({ run, host: 'here', folder, routers: noRouters, underlay: 'up0' });
+  const config = {
+    ...{ host: 'here', state: folder },
+    networks: { driver: 'linux' as const, dns: [], wireguard: { listen: 51_820, mtu: 1420 } },
+  };
+  const mesh = {
+    readWireguard: () => wireguardEnd(config),
+    keepMesh: linuxMesh({
+      ...{ run, host: 'here', folder: wireguardFolder(folder), port: 51_820 },
+      lookUp: async () => [],
+    }).keep,
+  };
+  const driver = linuxNetworks({ run, host: 'here', folder, routers: noRouters, underlay: 'up0', mesh });
   return {
     driver,
     outside: 'wan0',

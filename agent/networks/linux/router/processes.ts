@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Run } from '#agent/exec/run.ts';
 import { Failure } from '#shared/errors.ts';
+import { readIfThere } from './folder.ts';
 
 /** A process in a router's namespace. */
 export interface Process {
@@ -52,6 +53,14 @@ export async function processOf(pid: number): Promise<Process | undefined> {
       return undefined;
     throw error;
   }
+}
+
+/** The process that a pid file names, if it is still the one that wrote it: `PID START`, with the time of its start. */
+export async function saidIn(file: string): Promise<Process | undefined> {
+  const [pid = '', startedAt] = ((await readIfThere(file)) ?? '').trim().split(' ');
+  if (!/^[1-9]\d*$/.test(pid)) return undefined;
+  const found = await processOf(Number(pid));
+  return found?.startedAt === startedAt ? found : undefined;
 }
 
 /** Tell a process something, if it is still the one that was read. */

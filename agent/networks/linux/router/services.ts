@@ -4,7 +4,7 @@ import type { Run } from '#agent/exec/run.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import { keepFile, readIfThere } from './folder.ts';
-import { type Process, processesIn, processOf, tell } from './processes.ts';
+import { type Process, processesIn, saidIn, tell } from './processes.ts';
 
 /** Where a router's services run, and what they run with. */
 export interface Place {
@@ -80,12 +80,9 @@ export async function readRunning(place: Place, name: string, signal: AbortSigna
   };
 }
 
-/** The one that its pid file names, if that process is still the one that wrote it. */
 async function saidSupervisor({ folder }: Place, name: string): Promise<Process | undefined> {
-  const [pid = '', startedAt] = ((await readIfThere(join(folder, `${name}.pid`))) ?? '').trim().split(' ');
-  if (!/^[1-9]\d*$/.test(pid)) return undefined;
-  const found = await processOf(Number(pid));
-  return found?.startedAt === startedAt && isSupervisorOf(name, found?.argv ?? []) ? found : undefined;
+  const found = await saidIn(join(folder, `${name}.pid`));
+  return isSupervisorOf(name, found?.argv ?? []) ? found : undefined;
 }
 
 /**

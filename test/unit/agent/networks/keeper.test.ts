@@ -5,6 +5,7 @@ import { type FakeNetworkWorld, fakeNetworkWorld } from '#agent/networks/fake/wo
 import { networkKeeper } from '#agent/networks/keeper.ts';
 import { noNetworks } from '#agent/networks/none.ts';
 import { Failure } from '#shared/errors.ts';
+import type { MeshEnd } from '#shared/model/mesh.ts';
 import { HostNetworks, HostRouter } from '#shared/model/network.ts';
 import { digestOf } from '#shared/verb/digest.ts';
 import { network, port } from '#test/contract/network-driver-contract.ts';
@@ -24,9 +25,18 @@ function keptIn(map: Map<string, string>) {
   return { get: (key: string) => map.get(key), set: (key: string, value: string) => void map.set(key, value) };
 }
 
-function stage(world: FakeNetworkWorld = fakeNetworkWorld(), kept = new Map<string, string>()) {
+function stage(
+  world: FakeNetworkWorld = fakeNetworkWorld(),
+  kept = new Map<string, string>(),
+  readWireguard?: () => Promise<MeshEnd>,
+) {
   const clock = manualClock();
-  const driver = fakeNetworks({ world, host: 'here', underlay: { link: 'eth0', address: '192.0.2.1', mtu: 1500 } });
+  const driver = fakeNetworks({
+    world,
+    host: 'here',
+    underlay: { link: 'eth0', address: '192.0.2.1', mtu: 1500 },
+    ...(readWireguard ? { readWireguard } : {}),
+  });
   const log = { info: () => {}, warn: () => {} };
   const onBug = (error: unknown): never => {
     throw error;
@@ -70,6 +80,33 @@ describe('agent/networks: the keeper', () => {
     await keeper.start();
     assert.deepEqual(Object.keys(world.state.networks).toSorted(), ['grid', 'stays']);
     assert.equal(world.state.effects['make network stays'], 1, 'what was right was left as it was');
+    await keeper.stop();
+  });
+
+  it('has the mesh before what goes by it, tells how others reach it, and says what is wrong with its key', async () => {
+    const mesh = { address: 'fd5e:1::1', mtu: 1420, peers: [] };
+    const tunnel = { vni: 7, local: 'fd5e:1::1', peers: ['fd5e:1::2'] };
+    const end = { publicKey: Buffer.alloc(32, 1).toString('base64'), port: 51_820, mtu: 1420 };
+    const world = fakeNetworkWorld();
+    let problem: Failure | undefined;
+    const { keeper, passes } = stage(world, undefined, async () => {
+      if (problem) throw problem;
+      return end;
+    });
+    await keeper.start();
+    const document = documentOf({ networks: [network('grid', { tunnel }), network('lone')], mesh });
+    const { wireguard, troubles } = await keeper.take(document);
+    assert.deepEqual([wireguard, troubles], [end, []]);
+    assert.deepEqual(world.state.mesh, { ...mesh, vnis: [7] });
+    assert.deepEqual(Object.keys(world.state.effects), ['make mesh', 'make network grid', 'make network lone']);
+    problem = new Failure('network-host', { host: 'here', problem: 'no key' });
+    await passes(60_000);
+    assert.deepEqual(
+      [keeper.standing.wireguard, keeper.standing.troubles.map(({ what }) => what)],
+      [undefined, ['mesh']],
+    );
+    await keeper.take(documentOf({}));
+    assert.deepEqual(Object.keys(world.state.effects).slice(-2), ['remove network lone', 'remove mesh']);
     await keeper.stop();
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { gatewayOf, ownersOn, poolsOn, vnisOf } from '#central/networks/allotment.ts';
 import { compileSite, type World } from '#central/networks/compile.ts';
@@ -22,11 +23,13 @@ import {
   undone,
   withoutRow,
 } from '#central/networks/state.ts';
+import { meshAddressOf } from '#central/networks/tunnels.ts';
 import { Failure } from '#shared/errors.ts';
 import { contains, isV6, nth, numberOf, overlap, sizeOf, split } from '#shared/model/address.ts';
 import { digestOf } from '#shared/verb/digest.ts';
 
 const PLAN = { prefix: '06:53', templates: {} };
+const MESH = 'fd5e:1::/64';
 const HOSTS = ['host1', 'host2', 'host3'];
 const NAMES = ['lan', 'dmz', 'wan', 'far'];
 const GUESTS = ['web1', 'Web_1', 'db\\20x', 'cpu'];
@@ -200,14 +203,26 @@ const world: fc.Arbitrary<World> = fc
     underlays: fc.subarray(HOSTS),
     known: fc.subarray(HOSTS, { minLength: 1 }),
     isMixed: fc.boolean(),
+    wireguards: fc.subarray(HOSTS),
+    endpoints: fc.subarray(HOSTS),
+    isCopied: fc.boolean(),
   })
-  .map(({ places, underlays, known, isMixed }) => ({
+  .map(({ places, underlays, known, isMixed, wireguards, endpoints, isCopied }) => ({
     hosts: new Set(known),
     hostsOf: (each) => (places[GUESTS.indexOf(each)] ?? []).filter((host) => known.includes(host)),
     underlayOf: (host) => {
       const n = HOSTS.indexOf(host) + 1;
       if (!underlays.includes(host)) return undefined;
       return { address: isMixed && n === 2 ? 'fd01::2' : `198.51.100.${n}`, mtu: 1500 };
+    },
+    mesh: MESH,
+    wireguardOf: (host) => {
+      if (!wireguards.includes(host)) return undefined;
+      const key = isCopied ? 'host1' : host;
+      return {
+        ...{ publicKey: createHash('sha256').update(key).digest('base64'), port: 51_820, mtu: 1420 },
+        ...(endpoints.includes(host) ? { endpoint: `${host}.example.org` } : {}),
+      };
     },
   }));
 
@@ -355,10 +370,15 @@ describe('what hosts realise', () => {
           const realisers = compiled.realisersOf(name);
           for (const host of realisers) {
             const { tunnel } = compiled.documentOf(host).networks.find((each) => each.name === name) ?? {};
-            const own = where.underlayOf(host)?.address;
+            const startOf = (each: string): string | undefined =>
+              where.wireguardOf(each) ? meshAddressOf(MESH, each) : where.underlayOf(each)?.address;
+            const own = startOf(host);
             const others = realisers.flatMap((other) => {
-              const address = other === host ? undefined : where.underlayOf(other)?.address;
-              return address !== undefined && own !== undefined && isV6(own) === isV6(address) ? [address] : [];
+              const address = other === host ? undefined : startOf(other);
+              if (address === undefined || own === undefined || isV6(own) !== isV6(address)) return [];
+              if (contains(MESH, own) !== contains(MESH, address)) return [];
+              const [key, its] = [where.wireguardOf(host)?.publicKey, where.wireguardOf(other)?.publicKey];
+              return key !== undefined && key === its ? [] : [address];
             });
             assert.deepEqual(tunnel?.peers ?? [], of === 'outside' ? [] : others.sort());
             const isTold = compiled.troubles.some((each) => each.name === name);
@@ -367,6 +387,51 @@ describe('what hosts realise', () => {
         }
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('meet by WireGuard where they share a network, know each other both ways, and nobody else', () => {
+    const seen = { peers: 0, alone: 0, nat: 0 };
+    fc.assert(
+      fc.property(steps, world, (all, where) => {
+        const compiled = compileSite(all.reduce(after, NO_STATE), where);
+        const meshOf = (host: string) => compiled.documentOf(host).mesh;
+        for (const host of HOSTS) {
+          const { mesh, networks } = compiled.documentOf(host);
+          const own = where.wireguardOf(host);
+          const inside = networks.flatMap(({ tunnel }) => (tunnel && contains(MESH, tunnel.local) ? [tunnel] : []));
+          const reached = new Set(inside.flatMap(({ peers }) => peers));
+          for (const { local } of inside) assert.equal(local, meshAddressOf(MESH, host));
+          if (!own) assert.equal(mesh, undefined);
+          for (const peer of mesh?.peers ?? []) {
+            assert.ok(where.hosts.has(peer.host), 'no host that is forgotten');
+            assert.equal(peer.publicKey, where.wireguardOf(peer.host)?.publicKey);
+            assert.ok(reached.has(peer.address) && peer.address === meshAddressOf(MESH, peer.host));
+            assert.equal(meshOf(peer.host)?.peers.find((each) => each.host === host)?.address, mesh?.address);
+            assert.equal(peer.keepaliveS !== undefined, own?.endpoint === undefined);
+            seen.nat += peer.endpoint ? 0 : 1;
+          }
+          assert.equal(mesh?.peers.length ?? 0, reached.size);
+          seen.peers += mesh?.peers.length ?? 0;
+          seen.alone += own && !mesh ? 1 : 0;
+        }
+      }),
+      { numRuns: 300 },
+    );
+    for (const [what, times] of Object.entries(seen)) assert.ok(times > 0, `${what} was tried`);
+  });
+
+  it('have one address of the mesh each, whatever their names', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string({ minLength: 1 }), { maxLength: 50 }), (names) => {
+        const given = names.map((each) => meshAddressOf(MESH, each));
+        assert.equal(new Set(given).size, names.length);
+        for (const address of given) assert.ok(contains(MESH, address) && address !== nth(MESH, 0n));
+        assert.deepEqual(
+          names.map((each) => meshAddressOf(MESH, each)),
+          given,
+        );
+      }),
     );
   });
 });

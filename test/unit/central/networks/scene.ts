@@ -61,6 +61,7 @@ export interface FakeHost {
   taken: HostNetworks[];
   troubles(document: HostNetworks): NetworkTrouble[];
   underlay?: NetworkStanding['underlay'];
+  wireguard?: NetworkStanding['wireguard'];
   /** Thrown in place of an answer. */
   failure?: Failure;
   standing?: NetworkStanding;
@@ -97,7 +98,7 @@ export async function sceneOf(
     return xml('iq', {}, jsonIn('standing', NETWORKS_NS, host.standing));
   };
   const networks = await Networks.start({
-    ...{ site, store: kept, macs: PLAN, clock, onBug: assert.fail, log: { warn: () => {} } },
+    ...{ site, store: kept, macs: PLAN, mesh: 'fd5e:1::/64', clock, onBug: assert.fail, log: { warn: () => {} } },
     entity: { request, isOnline: true, bareJid: 'central.skerry.test' },
   });
   const heard = async (name: string, epoch = 1): Promise<void> => {
@@ -131,6 +132,7 @@ const standingOf = (host: FakeHost, document: HostNetworks | undefined): Network
   digest: document ? digestOf('networks', document) : '',
   troubles: document ? host.troubles(document) : [],
   ...(host.underlay ? { underlay: host.underlay } : {}),
+  ...(host.wireguard ? { wireguard: host.wireguard } : {}),
 });
 
 /** Wait until what was begun by an event is done. */
