@@ -1,6 +1,5 @@
 import type { Watch } from '#agent/drivers/driver.ts';
 import type { Failure } from '#shared/errors.ts';
-import type { Interface } from '#shared/model/address.ts';
 import type { HostMesh, MeshEnd } from '#shared/model/mesh.ts';
 import type { GivenOutside, HostLook, HostNetwork, HostPort, HostRouter, Lease } from '#shared/model/network.ts';
 
