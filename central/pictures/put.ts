@@ -29,13 +29,11 @@ export async function put(url: string, bytes: Uint8Array, { headers, ca, signal 
   const sending = isPlain
     ? requestPlain(url, options, resolve)
     : requestTls(url, { ...options, ...(ca === undefined ? {} : { ca }) }, resolve);
-  sending.once('error', reject);
+  // It may fail once more when the answer is left unread.
+  sending.on('error', reject);
   sending.end(bytes);
-  const { statusCode = 0, destroy } = await promise.then((answer) => ({
-    statusCode: answer.statusCode,
-    destroy: () => void answer.destroy(),
-  }));
-  // What else it says is of no use.
-  destroy();
+  const answer = await promise;
+  answer.destroy();
+  const { statusCode = 0 } = answer;
   if (statusCode < 200 || statusCode > 299) throw new Error(`it answered ${statusCode}`);
 }

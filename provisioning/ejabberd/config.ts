@@ -109,8 +109,9 @@ const access = ({ domain }: Parsed): object => ({
     people_and_central: [{ allow: 'local_users' }, { allow: 'central' }],
   },
   shaper_rules: {
-    soft_upload_quota: { [UPLOAD_MIB.soft]: 'all' },
-    hard_upload_quota: { [UPLOAD_MIB.hard]: 'all' },
+    // A quoted number would be the name of a shaper that nobody knows.
+    soft_upload_quota: new Map([[UPLOAD_MIB.soft, 'all']]),
+    hard_upload_quota: new Map([[UPLOAD_MIB.hard, 'all']]),
   },
   api_permissions: {
     ejabberdctl: { from: ['ejabberd_ctl'], who: 'all', what: '*' },

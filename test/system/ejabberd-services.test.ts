@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import xml, { type Element } from '@xmpp/xml';
 import { after, before, describe, it } from 'mocha';
 import { dismissHost, enrolHost, rosterHosts } from '#shared/ejabberd/accounts.ts';
@@ -32,6 +34,11 @@ describe('ejabberd: what it offers', () => {
       needed.filter((feature) => !features.includes(feature)),
       [],
     );
+
+  it('knows all that its configuration names', async () => {
+    const log = await readFile(join(server.folder, 'ejabberd/log/ejabberd.log'), 'utf8');
+    assert.doesNotMatch(log, /unknown|\[error\]/);
+  });
 
   it('lists its services', async () => {
     const query = (await alice.get(server.domain, xml('query', { xmlns: DISCO_ITEMS }))).getChild('query');

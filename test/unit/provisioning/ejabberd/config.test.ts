@@ -56,6 +56,12 @@ describe('configuration of ejabberd', () => {
     assert.match(text, /ip: "::"/);
   });
 
+  it('bounds uploads in numbers: a quoted one would be the name of a shaper', () => {
+    const text = ejabberdConfig(OPTIONS);
+    assert.match(text, /soft_upload_quota:\n +900: "all"\n/);
+    assert.match(text, /hard_upload_quota:\n +1000: "all"\n/);
+  });
+
   it('names what is wrong', () => {
     const listen = OPTIONS.listen;
     const wrong: [Partial<EjabberdOptions>, RegExp][] = [
