@@ -13,8 +13,8 @@ import type { ProbeLook } from '#shared/model/probe.ts';
 import type { ExaminedNetwork } from '#shared/verbs/hosted-network.ts';
 import type { NetworkHop } from '#shared/verbs/network.ts';
 import type { Networks } from './networks.ts';
+import { strayOf } from './problems.ts';
 import { type NetworkState, portsOn, routersOn, type SiteNetwork, type SitePort } from './state.ts';
-import { strayOf } from './strays.ts';
 
 /** What hosts are asked. @throws Failure */
 export interface CheckDeps {
