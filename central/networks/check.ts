@@ -86,7 +86,7 @@ const placeOf = ({ site }: CheckDeps, to: string): string =>
   site.findHost(to)?.known.facts?.networks?.underlay?.address ?? to;
 
 /** The guest that is meant by a name or an address. */
-function peerOf({ networks, site }: CheckDeps, to: string): SiteGuest | undefined {
+export function peerOf({ networks, site }: Pick<CheckDeps, 'networks' | 'site'>, to: string): SiteGuest | undefined {
   const owner = [...networks.state.ports.values()].find(({ addresses }) => addresses.includes(to));
   return site.find(to.toLowerCase()) ?? (owner ? site.find(owner.guest) : undefined);
 }
