@@ -29,6 +29,12 @@ export function exitOf(error: unknown): number {
   return error.code === 'not-permitted' ? EXIT.refused : EXIT.failed;
 }
 
+/** What was carried out, and found out that something is bad: `network check`, `host probe`. */
+export function exitOfFound(value: unknown): number {
+  const isBad = (record: unknown): boolean => (record as { verdict?: unknown } | null)?.verdict === 'bad';
+  return (Array.isArray(value) ? value.some(isBad) : isBad(value)) ? EXIT.failed : EXIT.done;
+}
+
 /** Details of a failure lose their line ends on the wire, as XML's attributes do; the text beside them keeps them. */
 function inLines(error: unknown): string {
   const text = messageOf(error);

@@ -13,7 +13,7 @@ import type { Ran } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { type Asked, ask, askAll, type HostAt, isAway, waitForJob } from './asking.ts';
 import { connect } from './connect.ts';
-import { EXIT, exitOf, tell } from './failing.ts';
+import { EXIT, exitOf, exitOfFound, tell } from './failing.ts';
 import { chosenHosts, hostFor } from './finding.ts';
 import type { Options } from './options.ts';
 import { paintFor, render } from './render.ts';
@@ -105,7 +105,7 @@ async function onAll(entity: Entity, hosts: readonly HostAt[], wanted: Wanted): 
   printAll(wanted, answers);
   const silent = answers.filter(({ failure }) => failure !== undefined);
   for (const { host, failure } of silent) tell(failure, wanted.options, host.name);
-  return silent[0] ? exitOf(silent[0].failure) : EXIT.done;
+  return silent[0] ? exitOf(silent[0].failure) : exitOfFound(answers.flatMap(({ ran }) => ran?.value ?? []));
 }
 
 /** One table of all hosts; what is no table, a part for each host. */
@@ -137,7 +137,7 @@ async function onOne(entity: Entity, host: HostAt, wanted: Wanted): Promise<numb
   const ran = await askSure(entity, host, wanted);
   if (!ran.isJob) {
     print(wanted, ran.value);
-    return EXIT.done;
+    return exitOfFound(ran.value);
   }
   return options.wait
     ? watchJob(entity, host, ran.value as Job, options)

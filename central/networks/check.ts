@@ -6,15 +6,15 @@
  */
 import type { Site, SiteGuest } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
-import { contains } from '#shared/model/address.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Nic } from '#shared/model/nic.ts';
 import type { ProbeLook } from '#shared/model/probe.ts';
 import type { ExaminedNetwork } from '#shared/verbs/hosted-network.ts';
 import type { NetworkHop } from '#shared/verbs/network.ts';
 import type { Networks } from './networks.ts';
+import { strayOf } from './problems.ts';
 import { type NetworkState, portsOn, routersOn, type SiteNetwork, type SitePort } from './state.ts';
-import { strayOf } from './strays.ts';
+import { isIn, networksAt, wallOf } from './walls.ts';
 
 /** What hosts are asked. @throws Failure */
 export interface CheckDeps {
@@ -22,8 +22,8 @@ export interface CheckDeps {
   site: Pick<Site, 'find' | 'findHost'>;
   listNics(guest: SiteGuest): Promise<Nic[]>;
   examine(host: string, network: string, mac: string | undefined): Promise<ExaminedNetwork>;
-  /** One TCP connection from a leg on the network. */
-  look(host: string, network: string, target: string): Promise<ProbeLook>;
+  /** One TCP connection from a leg on the network; without one, from the host itself. */
+  look(host: string, network: string | undefined, target: string): Promise<ProbeLook>;
 }
 
 type Hop = NetworkHop;
@@ -61,7 +61,9 @@ async function* wayOf(
   const peer = peerOf(deps, to);
   const network = networkBetween(deps, from, guest, to, peer);
   if (!network) {
-    yield bad(from, `${guest ? 'it' : `the host ${from}`} is on no network`, `network attach ${from}`);
+    yield guest
+      ? bad(from, 'it is on no network', `network attach ${from}`)
+      : await reachHop(deps, { host: from }, peer?.guest.addresses[0] ?? placeOf(deps, to), tcpPort);
     return;
   }
   const start = endOf(state, network, from, guest);
@@ -69,26 +71,27 @@ async function* wayOf(
   const target = peer && endOf(state, network, peer.contact, peer);
   const isNear = target?.port !== undefined || network.subnets.some((subnet) => isIn(subnet, to));
   if (target?.port) yield* endHops(deps, network, target);
-  if (!isNear) yield* routerHops(deps, network);
-  const address = target?.port?.addresses[0] ?? peer?.guest.addresses[0] ?? to;
-  yield await reachHop(deps, start.host, network.name, address, tcpPort);
+  const goals = networksAt(state, to, peer?.contact);
+  if (!isNear) yield* routerHops(deps, network, { from, to, goals });
+  const open = goals.find(({ kind }) => kind === 'routed' || kind === 'outside');
+  const port = target?.port ?? (peer && open && portsOn(state, open.name).find((each) => each.guest === peer.contact));
+  const address = port?.addresses[0] ?? peer?.guest.addresses[0] ?? placeOf(deps, to);
+  // Nobody can have a leg outside: the host itself is there.
+  const place = network.kind === 'outside' ? { host: start.host } : { host: start.host, network: network.name };
+  yield await reachHop(deps, place, address, tcpPort);
 }
 
-const isIn = (subnet: string, address: string): boolean => {
-  try {
-    return contains(subnet, address);
-  } catch {
-    return false; // a name
-  }
-};
+/** Of a host, where its tunnels begin; its name, where that is not known. */
+const placeOf = ({ site }: CheckDeps, to: string): string =>
+  site.findHost(to)?.known.facts?.networks?.underlay?.address ?? to;
 
 /** The guest that is meant by a name or an address. */
-function peerOf({ networks, site }: CheckDeps, to: string): SiteGuest | undefined {
+export function peerOf({ networks, site }: Pick<CheckDeps, 'networks' | 'site'>, to: string): SiteGuest | undefined {
   const owner = [...networks.state.ports.values()].find(({ addresses }) => addresses.includes(to));
   return site.find(to.toLowerCase()) ?? (owner ? site.find(owner.guest) : undefined);
 }
 
-/** The network by which they meet; else that of the address; else the first that the sender is on. */
+/** The network by which they meet; else that of the address; else the first that the sender is on, where that is a guest. */
 function networkBetween(
   { networks: { state, handing } }: CheckDeps,
   from: string,
@@ -103,10 +106,11 @@ function networkBetween(
       ? isOn(name, guest.contact)
       : handing.compiled.realisersOf(name).includes(from) || (peer && isOn(name, peer.contact)),
   );
-  return (
-    own.find(({ name, subnets }) => (peer && isOn(name, peer.contact)) || subnets.some((subnet) => isIn(subnet, to))) ??
-    own[0]
+  const shared = own.find(
+    ({ name, subnets }) => (peer && isOn(name, peer.contact)) || subnets.some((subnet) => isIn(subnet, to)),
   );
+  // What is nowhere near, a host reaches by itself, and by none of its networks.
+  return shared ?? (guest ? own[0] : undefined);
 }
 
 const endOf = (state: NetworkState, network: SiteNetwork, name: string, guest: SiteGuest | undefined): End => ({
@@ -192,7 +196,14 @@ const tunnelHop = ({ lost }: ExaminedNetwork, host: string): Hop =>
     ? good(`tunnel of ${host}`, 'every other host answers')
     : bad(`tunnel of ${host}`, lost.join('; '), 'see to the underlay between the hosts, and to its MTU');
 
-function* routerHops({ networks: { state, handing } }: CheckDeps, network: SiteNetwork): Generator<Hop> {
+function* routerHops(
+  { networks: { state, handing } }: CheckDeps,
+  network: SiteNetwork,
+  way: Parameters<typeof wallOf>[2],
+): Generator<Hop> {
+  if (network.kind === 'outside') return;
+  const wall = wallOf(state, network, way);
+  if (wall) return yield bad(`way out of ${network.name}`, wall.found, wall.mend);
   const routers = routersOn(state, network.name).filter(({ outside }) => outside?.network !== network.name);
   const [router] = routers;
   const hop = `router of ${network.name}`;
@@ -207,16 +218,15 @@ function* routerHops({ networks: { state, handing } }: CheckDeps, network: SiteN
     : bad(hop, `${host}: ${trouble}`, `mend that on ${host}; it is tried again by itself`);
 }
 
-/** By a leg of the host on the network, since nobody can look from inside of a guest. */
+/** By a leg of the host on the network, since nobody can look from inside of a guest; or from the host itself. */
 async function reachHop(
   { look }: CheckDeps,
-  host: string,
-  network: string,
+  { host, network }: { host: string; network?: string },
   address: string,
   port: number | undefined,
 ): Promise<Hop> {
   const target = `${address.includes(':') ? `[${address}]` : address}:${port ?? ANY_PORT}`;
-  const hop = `${address} from ${network} on ${host}`;
+  const hop = `${address} from ${network === undefined ? '' : `${network} on `}${host}`;
   return asked(hop, async () => {
     const { verdict, why = '' } = await look(host, network, target);
     if (verdict === 'good') return good(hop, `${target} takes a connection`);

@@ -3,8 +3,8 @@ import type { NetworkInfo, NetworkRecord, PortRecord } from '#shared/verbs/netwo
 import type { RouterRecord } from '#shared/verbs/router.ts';
 import { textOf } from './entry-changes.ts';
 import type { Networks } from './networks.ts';
+import { heldProblem, strayOf, unservedOf } from './problems.ts';
 import { portsOn, routersOn, type SiteNetwork, type SitePort, type SiteRouter } from './state.ts';
-import { heldProblem, strayOf } from './strays.ts';
 
 export function networkRecord(networks: Networks, network: SiteNetwork): NetworkRecord {
   const { name, kind, subnets, mtu, domain, link, wanted } = network;
@@ -15,7 +15,7 @@ export function networkRecord(networks: Networks, network: SiteNetwork): Network
     hosts: [...networks.handing.compiled.realisersOf(name)],
     routers: routersOn(networks.state, name).map((router) => router.name),
     ports: portsOn(networks.state, name).length,
-    problems: networks.problemsOf('network', name),
+    problems: [...networks.problemsOf('network', name), ...unservedOf(networks.state, network)],
   };
 }
 

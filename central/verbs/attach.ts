@@ -6,10 +6,10 @@ import type { Made } from '#central/networks/book.ts';
 import { linkOf } from '#central/networks/compile.ts';
 import { addPort, type NewPort, portOf } from '#central/networks/network-changes.ts';
 import type { Networks } from '#central/networks/networks.ts';
+import { heldProblem, strayOf, unservedOf } from '#central/networks/problems.ts';
 import { portRecord } from '#central/networks/records.ts';
 import { networkNamed, networkOf } from '#central/networks/rules.ts';
 import { type NetworkState, type SitePort, withoutRow } from '#central/networks/state.ts';
-import { heldProblem, strayOf } from '#central/networks/strays.ts';
 import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import { portLinkOf } from '#shared/model/network.ts';
@@ -39,12 +39,13 @@ export function attaching({ networks, site, ask }: AttachDeps) {
   const attach = async (asked: NewPort, call: Call, next: Next = addPort): Promise<PortRecord> => {
     const target = reachable(site.guest(asked.guest));
     const wanted = { ...asked, guest: target.contact };
-    const { made, problems } = await networks.make(call, (state) => next(state, wanted, networks.macs));
+    const { made, problems: told } = await networks.make(call, (state) => next(state, wanted, networks.macs));
     // An address that it has already is no change.
     const port =
       made.change.length > 0 ? portIn(made) : portOf(made.after, target.contact, networkOf(made.after, asked.ip).name);
     try {
       const network = networkNamed(made.after, port.network);
+      const problems = [...told, ...unservedOf(networks.state, network)];
       const link = { bridge: linkOf(network), mac: port.mac, link: portLinkOf(port.mac), mtu: network.mtu };
       const nics = await askNic('nic.attach', target, { network: network.name, ...link }, call);
       if (isCutOff(made, port, target) || strayOf(port, network, target.guest) !== undefined)

@@ -1,6 +1,6 @@
 import type { AskAgent } from '#central/agents/caller.ts';
 import type { Site } from '#central/inventory/site.ts';
-import { checkWay } from '#central/networks/check.ts';
+import { checkWay, peerOf } from '#central/networks/check.ts';
 import { networkPicture } from '#central/networks/graph.ts';
 import { createNetwork, deleteNetwork, wantNetwork } from '#central/networks/network-changes.ts';
 import type { Networks } from '#central/networks/networks.ts';
@@ -88,10 +88,14 @@ export function networkHandlers(deps: NetworkVerbDeps): Handlers<typeof networkV
   };
 }
 
-/** It tells of guests and hosts on the way, and looks from hosts: so it is for who may do so on all of the site. */
+/**
+ * It tells of guests and hosts on the way, and looks from hosts: so it is for who may do so on all of the site. What else hosts can reach
+ * is told to who may probe from them.
+ */
 function check(deps: NetworkVerbDeps, { from, to, port }: CheckArgs, call: Call): Promise<NetworkHop[]> {
   const { networks, site, ask, may } = deps;
   requireAll(may, call);
+  if (port !== undefined || !peerOf(deps, to)) requireAll(may, { ...call, verb: 'host.probe' });
   if (!site.find(from) && !site.findHost(from)) throw new Failure('guest-not-found', { guest: from, host: 'any host' });
   let serial = 0;
   const own = (): Call => ({ ...call, operation: `${call.operation} ${++serial}` });
@@ -107,7 +111,7 @@ function check(deps: NetworkVerbDeps, { from, to, port }: CheckArgs, call: Call)
       examine: async (host, network, mac) =>
         (await askHost(host, 'network.examine', examineRow, { network, mac })) as ExaminedNetwork,
       look: async (host, network, target) => {
-        await networks.lookFrom(network, host, own());
+        if (network !== undefined) await networks.lookFrom(network, host, own());
         return (await askHost(host, 'host.probe', probeRow, { kind: 'tcp', target, network })) as ProbeLook;
       },
     },

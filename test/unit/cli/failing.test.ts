@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { tell } from '#cli/failing.ts';
+import { exitOfFound, tell } from '#cli/failing.ts';
 import { Failure } from '#shared/errors.ts';
 import { StanzaError } from '#shared/xmpp/stanza-error.ts';
 
@@ -34,5 +34,17 @@ describe('what the command line says of a failure', () => {
     const failure = new Failure('host-not-found', { host: 'host9' }, { cause });
     assert.match(told(failure), /^There is no host host9\./);
     assert.doesNotMatch(told(failure), /\n/);
+  });
+});
+
+describe('the exit code of what was carried out', () => {
+  it('is 1 where it found something bad, and else 0', () => {
+    const good = { hop: 'guest web1', verdict: 'good', found: 'running' };
+    const bad = { hop: 'network lan', verdict: 'bad', found: 'it is stopped' };
+    assert.deepEqual([bad, [good, bad]].map(exitOfFound), [1, 1]);
+    assert.deepEqual(
+      [good, [good], [], [{ check: 'disk', verdict: 'warning' }], null, 'bad', { text: 'bad' }].map(exitOfFound),
+      [0, 0, 0, 0, 0, 0, 0],
+    );
   });
 });

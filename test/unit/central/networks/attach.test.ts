@@ -80,12 +80,14 @@ describe('a guest’s interface', () => {
 
   it('of a running guest that gets another address holds from the next start, and the answer says why', async () => {
     const first = await verbs().attach({ guest: 'web1', ip: ['10.99.0.7'] }, call('1'));
-    assert.deepEqual([first.holds, first.problems], ['now', []]);
+    assert.equal(first.holds, 'now');
+    assert.match(first.problems.join(), /^no router is on lan: nobody tells/);
     const moved = await verbs().attach({ guest: 'web1', ip: ['10.99.0.9'] }, call('2'), setAddress);
     assert.equal(moved.holds, 'from the next start');
     assert.match(moved.problems.join(), /web1 is cut off until it asks for its address anew: guest reboot web1/);
     const same = await verbs().attach({ guest: 'web1', ip: ['10.99.0.9'] }, call('3'), setAddress);
-    assert.deepEqual([same.holds, same.problems], ['now', []]);
+    assert.equal(same.holds, 'now');
+    assert.doesNotMatch(same.problems.join(), /web1/);
   });
 
   it('of a guest that is off has another address now', async () => {
@@ -94,7 +96,8 @@ describe('a guest’s interface', () => {
     scene = await sceneOf({ host1: [off] }, scene.store);
     await verbs().attach({ guest: 'web1', ip: ['10.99.0.7'] }, call('1'));
     const moved = await verbs().attach({ guest: 'web1', ip: ['10.99.0.9'] }, call('2'), setAddress);
-    assert.deepEqual([moved.holds, moved.problems], ['now', []]);
+    assert.equal(moved.holds, 'now');
+    assert.doesNotMatch(moved.problems.join(), /web1/);
   });
 
   it('is not tried where its host is away', async () => {

@@ -5,6 +5,7 @@ import {
   type SiteNetwork,
   type SitePort,
   type SiteRouter,
+  withoutRow,
   withRow,
 } from '#central/networks/state.ts';
 import { Failure } from '#shared/errors.ts';
@@ -217,6 +218,83 @@ describe('the check of a way', () => {
     scene.networks.stop();
   });
 
+  const shop: SiteNetwork = { ...lan, name: 'shop', subnets: ['10.21.0.0/24'], vni: 8 };
+  const shopWeb: SitePort = { mac: '06:53:00:00:00:01', network: 'shop', guest: 'web1', addresses: ['10.21.0.2'] };
+  const gate: SiteRouter = {
+    ...core,
+    name: 'gate',
+    legs: [{ network: 'shop', mac: '06:53:00:ff:00:02', addresses: ['10.21.0.1/24'] }],
+    outside: { network: 'wan', mac: '06:53:00:ff:00:03', addresses: ['192.0.2.10/24'], gateways: [] },
+  };
+  /** web1 is on shop, db1 on lan. */
+  const apart = (
+    ofShop: Partial<SiteNetwork> = {},
+    ofLan: Partial<SiteNetwork> = {},
+    routers: SiteRouter[] = [core, gate],
+  ) =>
+    stage.change((state) => ({
+      ...state,
+      networks: new Map([
+        ['lan', { ...lan, ...ofLan }],
+        ['shop', { ...shop, ...ofShop }],
+      ]),
+      ports: new Map([shopWeb, db].map((port) => [port.mac, port])),
+      routers: new Map(routers.map((router) => [router.name, router])),
+    }));
+  const both: SiteRouter = { ...gate, legs: [...gate.legs, ...core.legs] };
+  const walls: [what: string, Parameters<typeof apart>, found: RegExp][] = [
+    ['of two routers', [], /db1 is on lan, and no router joins shop and lan: private networks are private/],
+    ['one without a router', [{}, { kind: 'isolated' }, [gate]], /db1 is on lan, and no router joins shop and lan/],
+    ['of one router', [{}, {}, [both]], /the router gate lets nothing into it, since it is nat: private networks/],
+    ['isolated, where they begin', [{ kind: 'isolated' }, { kind: 'routed' }, [both]], /shop is isolated/],
+  ];
+  for (const [what, scene, found] of walls)
+    it(`stops between private networks: ${what}`, async () => {
+      await apart(...scene);
+      for (const to of ['db1', '10.9.0.3']) {
+        const hop = last(await stage.check('web1', to));
+        assert.equal(hop.verdict, 'bad');
+        assert.match(hop.found.replace('10.9.0.3', 'db1'), found);
+      }
+      assert.deepEqual(stage.looked, [], 'what cannot be is not tried');
+    });
+
+  it('goes on to a network that is routed, and to a port of its router, from one that is isolated too', async () => {
+    await apart({}, { kind: 'routed' }, [both]);
+    assert.equal(last(await stage.check('web1', 'db1', 80)).verdict, 'good');
+    await apart({ kind: 'isolated' });
+    assert.equal(last(await stage.check('web1', '192.0.2.10', 80)).verdict, 'good');
+    assert.match(last(await stage.check('web1', '192.0.2.11', 80)).found, /shop is isolated/);
+    assert.deepEqual(stage.looked, ['host1 shop 10.9.0.3:80', 'host1 shop 192.0.2.10:80']);
+  });
+
+  it('looks from the host itself at what is outside or on no network, and asks for no router there', async () => {
+    const wan: SiteNetwork = {
+      ...lan,
+      name: 'wan',
+      kind: 'outside',
+      subnets: ['10.77.0.0/24'],
+      link: 'eth0',
+      vni: null,
+    };
+    await stage.change((state) => withRow(state, 'networks', { ...wan, hosts: ['host1'] }));
+    const hops = await stage.check('host1', '10.77.0.101', 2222);
+    assert.deepEqual(
+      hops.map(({ hop, verdict }) => `${verdict} ${hop}`),
+      ['good network wan', 'good wan on host1', 'good 10.77.0.101 from host1'],
+    );
+    await stage.check('host1', 'host2', 22);
+    await stage.check('host3', '198.51.100.7', 443);
+    assert.deepEqual(stage.looked, [
+      'host1 undefined 10.77.0.101:2222',
+      'host1 undefined 192.0.2.2:22',
+      'host3 undefined 198.51.100.7:443',
+    ]);
+    await stage.change((state) => withRow(withoutRow(state, 'ports', web.mac), 'ports', { ...web, network: 'wan' }));
+    const out = await stage.check('web1', '198.51.100.7');
+    assert.ok(!out.some(({ hop }) => hop.startsWith('router')), 'a guest outside needs none');
+  });
+
   it('stops at a router that is stopped, ails or is not there, on the way out', async () => {
     const away = () => stage.check('web1', '198.51.100.7');
     await stage.change((state) => withRow(state, 'routers', { ...core, wanted: 'down' }));
@@ -231,8 +309,8 @@ describe('the check of a way', () => {
   it('stops at a host that does not answer, and at who is on no network', async () => {
     stage.scene.site.lose('host1', 'no answer');
     assert.match(last(await stage.check('web1', 'db1')).found, /host1: it is not heard/);
-    const none = last(await stage.check('host3', '198.51.100.7'));
-    assert.match(none.found, /on no network/);
+    await stage.change((state) => withoutRow(state, 'ports', web.mac));
+    assert.match(last(await stage.check('web1', '198.51.100.7')).found, /on no network/);
     const failing = await staged();
     failing.nics.get = () => {
       throw new Failure('host-unreachable', { host: 'host1', problem: 'gone' });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { addPort, createNetwork } from '#central/networks/network-changes.ts';
-import { networkInfo } from '#central/networks/records.ts';
+import { addPort, createNetwork, withoutGuest } from '#central/networks/network-changes.ts';
+import { networkInfo, networkRecord } from '#central/networks/records.ts';
+import { createRouter } from '#central/networks/router-changes.ts';
 import { networkNamed } from '#central/networks/rules.ts';
-import type { NetworkState } from '#central/networks/state.ts';
+import { type NetworkState, withoutRow } from '#central/networks/state.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import { callOf, guestOf, PLAN, type Scene, sceneOf } from './scene.ts';
 
@@ -43,6 +44,33 @@ describe('what is told of a network', () => {
     it(`is nothing of a guest that ${what}`, async () => {
       assert.doesNotMatch(await problemsWith(guest), /web1/);
     });
+
+  it('is that nobody serves it, where guests are on it and no router is', async () => {
+    const unserved = /no router is on lan: nobody tells guests their addresses \(router create NAME network=lan\)/;
+    assert.match(await problemsWith({}), unserved);
+    const { networks } = scene;
+    const told = () => networkRecord(networks, networkNamed(networks.state, 'lan')).problems.join('\n');
+    assert.match(told(), unserved, 'in lists too');
+    const wanted = {
+      ...{
+        name: 'serve',
+        public: [],
+        gateway: [],
+        outside: undefined,
+        network: ['lan'],
+        host: 'host1',
+        dns: [],
+        pool: [],
+      },
+      ...{ own: undefined, by: 'ann@skerry.test', at: '2026-01-01T00:00:00Z' },
+    };
+    const means = { plan: PLAN, random: () => 0, hosts: ['host1'] };
+    await networks.make(callOf('3'), (state) => createRouter(state, wanted, means));
+    assert.equal(told(), '');
+    await networks.take(callOf('4'), (state) => withoutRow(state, 'routers', 'serve'));
+    await networks.take(callOf('5'), (state) => withoutGuest(state, 'web1'));
+    assert.equal(told(), '', 'of a network that no guest is on, nothing is told');
+  });
 
   it('names no guest to who may not see it', async () => {
     assert.doesNotMatch(await problemsWith({ addresses: ['10.9.0.77'] }, false), /web1/);

@@ -1,11 +1,11 @@
-/** Guests that go on with another address than the one they are held to: guards let nothing from there pass. Pure. */
+/** What does not work although every host has done its part. Pure. */
 import { Address, contains, isV6 } from '#shared/model/address.ts';
 import { type Guest, isActive } from '#shared/model/guest.ts';
-import type { SiteNetwork, SitePort } from './state.ts';
+import { type NetworkState, portsOn, routersOn, type SiteNetwork, type SitePort } from './state.ts';
 
 /**
  * What a running guest has on a network, as far as it is known, and not what it is held to: `it has 10.9.0.2, and is held to 10.9.0.3`.
- * An address elsewhere says nothing: it may be of another interface.
+ * Guards let nothing from there pass. An address elsewhere says nothing: it may be of another interface.
  */
 export function strayOf(
   { addresses }: Pick<SitePort, 'addresses'>,
@@ -28,3 +28,10 @@ const isIn = (subnet: string | undefined, address: string): boolean =>
 /** What is said of a running guest that got another address: nobody but the guest itself can take it on. */
 export const heldProblem = (guest: string): string =>
   `${guest} is cut off until it asks for its address anew: guest reboot ${guest}`;
+
+/** Of a network that guests are on, and that nobody serves. */
+export function unservedOf(state: NetworkState, { name, kind, subnets }: SiteNetwork): string[] {
+  if (kind === 'outside' || subnets.length === 0) return [];
+  if (portsOn(state, name).length === 0 || routersOn(state, name).length > 0) return [];
+  return [`no router is on ${name}: nobody tells guests their addresses (router create NAME network=${name})`];
+}
