@@ -24,13 +24,14 @@ const state = createNetwork(
   () => 0.5,
 );
 
-/** What leaves and comes by the public net, but for what finds neighbours. */
+/** What leaves and comes by the public net, but for what finds neighbours, and what refuses WireGuard's own while nobody listens. */
 const COUNTING = `table bridge seen {
   counter wireguard { }
   counter other { }
   chain passing {
     type filter hook forward priority 0; policy accept;
     ether type arp accept
+    icmp type destination-unreachable accept
     udp sport ${PORT} udp dport ${PORT} counter name wireguard accept
     counter name other
   }
@@ -131,6 +132,16 @@ describe('a mesh of hosts that meet over the public net', () => {
     assert.notEqual(await programOf(one), program);
     assert.equal(await seen('other'), 0);
     await joined();
+  });
+
+  it('is made anew by the agent when its supervisor was killed too', async () => {
+    const supervisor = (await readFile(join(one.folder, 'wireguard', 'wireguard-go.pid'), 'utf8')).split(' ')[0];
+    const program = await programOf(one);
+    await one.sh(`kill -9 ${supervisor}`);
+    await joined();
+    assert.notEqual(await programOf(one), program, 'nobody would have started that one again');
+    await one.sh(`kill -9 ${await programOf(one)}`);
+    await reached();
   });
 
   it('sends nothing bare by a default route while its link is away', async () => {
