@@ -143,10 +143,6 @@ describe('agent/networks: what a router is built from', function () {
     refused({ forwards: [forward, { ...forward, address: '10.0.0.8' }] }, /the forward tcp 80 IPv4 twice/);
     refused({ forwards: [forward], ingress: [ingress] }, /a forward and an ingress at port 80/);
     refused({ forwards: [], ingress: [ingress, ingress] }, /the ingress a.example 80 twice/);
-    refused(
-      { outside: { network: 'outside-leg', mac: '52:54:00:00:00:07', addresses: [], gateways: [] } },
-      /no address outside, and a router does not ask for one by DHCP/,
-    );
     refused({ legs: [{ network: 'nowhere', mac: '52:54:00:00:00:07', addresses: [] }] }, /a leg on nowhere/);
   });
 });
