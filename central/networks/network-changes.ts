@@ -32,9 +32,20 @@ export function createNetwork(state: NetworkState, wanted: NewNetwork, random: (
   if (kind === 'outside' && link === null) throw badArgument('link', 'say which bridge or link is outside');
   if (kind !== 'outside' && link !== null)
     throw badArgument('link', `a network of the kind ${kind} has a bridge of its own; only one outside names a link`);
+  if (link !== null) requireFreeLink(state, link, wanted.hosts);
   const subnets = checkedSubnets(state, wanted.subnets);
   const vni = kind === 'outside' ? null : allotVni(vnisOf(state), random);
   return withRow(state, 'networks', { ...wanted, subnets, vni, wanted: 'up' });
+}
+
+/** A link of a host is one network: two could give its addresses twice. That of a network that names no hosts may be of any. */
+function requireFreeLink({ networks }: NetworkState, link: string, hosts: readonly string[]): void {
+  for (const other of networks.values()) {
+    const isApart = hosts.length > 0 && other.hosts.length > 0 && !hosts.some((host) => other.hosts.includes(host));
+    if (other.link !== link || isApart) continue;
+    const where = other.hosts.length > 0 ? other.hosts.join(', ') : 'any host';
+    throw badArgument('link', `${link} of ${where} is the network ${other.name} already: use that one`);
+  }
 }
 
 /** @throws Failure network-not-found, network-in-use */

@@ -1,7 +1,16 @@
 /** What does not work although every host has done its part. Pure. */
 import { Address, contains, isV6 } from '#shared/model/address.ts';
 import { type Guest, isActive } from '#shared/model/guest.ts';
-import { type NetworkState, portsOn, routersOn, type SiteNetwork, type SitePort } from './state.ts';
+import { addressesOf } from './entry-changes.ts';
+import {
+  type Destination,
+  type NetworkState,
+  portsOn,
+  routersOn,
+  type SiteNetwork,
+  type SitePort,
+  type SiteRouter,
+} from './state.ts';
 
 /**
  * What a running guest has on a network, as far as it is known, and not what it is held to: `it has 10.9.0.2, and is held to 10.9.0.3`.
@@ -34,4 +43,20 @@ export function unservedOf(state: NetworkState, { name, kind, subnets }: SiteNet
   if (kind === 'outside' || subnets.length === 0) return [];
   if (portsOn(state, name).length === 0 || routersOn(state, name).length > 0) return [];
   return [`no router is on ${name}: nobody tells guests their addresses (router create NAME network=${name})`];
+}
+
+/** Ways in of a router that lead to guests it does not find any more. */
+export function lostWaysOf(state: NetworkState, router: SiteRouter): string[] {
+  const { forwards, ingress } = state;
+  const lost = (way: string, to: Destination): string[] =>
+    'address' in to || addressesOf(state, router, to).length > 0
+      ? []
+      : [`${way} leads to ${to.guest}, which has no address here`];
+  const isOwn = (entry: { router: string }): boolean => entry.router === router.name;
+  return [
+    ...[...forwards.values()].filter(isOwn).flatMap(({ protocol, port, to }) => lost(`${protocol} ${port}`, to)),
+    ...[...ingress.values()]
+      .filter(isOwn)
+      .flatMap(({ name, port, servers }) => servers.flatMap((server) => lost(`${name}:${port}`, server))),
+  ].sort();
 }

@@ -3,7 +3,7 @@ import type { NetworkInfo, NetworkRecord, PortRecord } from '#shared/verbs/netwo
 import type { RouterRecord } from '#shared/verbs/router.ts';
 import { textOf } from './entry-changes.ts';
 import type { Networks } from './networks.ts';
-import { heldProblem, strayOf, unservedOf } from './problems.ts';
+import { heldProblem, lostWaysOf, strayOf, unservedOf } from './problems.ts';
 import { portsOn, routersOn, type SiteNetwork, type SitePort, type SiteRouter } from './state.ts';
 
 export function networkRecord(networks: Networks, network: SiteNetwork): NetworkRecord {
@@ -73,6 +73,6 @@ export function routerRecord(networks: Networks, router: SiteRouter): RouterReco
       .filter(isOwn)
       .map(({ name: of, port, servers }) => `${of}:${port} to ${servers.map(textOf).join(', ')}`)
       .sort(),
-    problems: networks.problemsOf('router', name),
+    problems: [...networks.problemsOf('router', name), ...lostWaysOf(networks.state, router)],
   };
 }

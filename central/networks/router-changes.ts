@@ -41,6 +41,8 @@ export interface RouterMeans {
   random(): number;
   /** All hosts of the site. */
   hosts: readonly string[];
+  /** Those that realise a network now. */
+  realisersOf(network: string): readonly string[];
 }
 
 /** @throws Failure router-exists, network-*, address-outside, address-taken, addresses-spent, host-not-found, bad-argument */
@@ -57,7 +59,7 @@ export function createRouter(state: NetworkState, wanted: NewRouter, means: Rout
     legs.push(legOn(made, networkNamed(made, network), means.plan));
     made = withRow(made, 'routers', bare(wanted, legs, outside));
   }
-  const host = hostFor(made, wanted, outside, means.hosts);
+  const host = hostFor(made, wanted, outside, means);
   const pools = wanted.pool.map((text) => poolOf(made, legs, text));
   const router: SiteRouter = {
     ...{ name, host, outside, legs, pools, dns: [...wanted.dns], own: own?.name ?? null, wanted: 'up', by, at },
@@ -193,14 +195,15 @@ function hostFor(
   state: NetworkState,
   wanted: NewRouter,
   outside: SiteRouter['outside'],
-  hosts: readonly string[],
+  { hosts, realisersOf }: Pick<RouterMeans, 'hosts' | 'realisersOf'>,
 ): string {
   if (wanted.host !== undefined) {
     if (hosts.includes(wanted.host)) return wanted.host;
     throw new Failure('host-not-found', { host: wanted.host });
   }
   const named = outside ? (state.networks.get(outside.network)?.hosts ?? []) : [];
-  const candidates = named.length > 0 ? named : hosts;
+  const there = named.length > 0 ? named : outside ? realisersOf(outside.network) : [];
+  const candidates = there.length > 0 ? there : hosts;
   const [only, ...others] = candidates;
   if (only !== undefined && others.length === 0) return only;
   throw badArgument('host', `say where it runs: ${someOf(candidates)}`);

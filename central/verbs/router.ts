@@ -47,7 +47,8 @@ export function routerHandlers(deps: RouterVerbDeps): Handlers<typeof routerVerb
     'router.create': async (args, call) => {
       requireAll(may, call);
       const hosts = site.hosts().map(({ name }) => name);
-      const means = { plan: networks.macs, random: Math.random, hosts };
+      const { realisersOf } = networks.handing.compiled;
+      const means = { plan: networks.macs, random: Math.random, hosts, realisersOf };
       const wanted = wantedBy(args, call.requester.bareJid, new Date(deps.now()).toISOString());
       const { problems } = await networks.make(call, (state) => createRouter(state, wanted, means));
       return recordOf(args.router, problems);

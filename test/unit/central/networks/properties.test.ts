@@ -114,7 +114,7 @@ const changing: fc.Arbitrary<Step> = fc.oneof(
                       hosts: [],
                     },
             },
-            { plan: PLAN, random: () => drawn, hosts: HOSTS },
+            { plan: PLAN, random: () => drawn, hosts: HOSTS, realisersOf: () => [] },
           ),
     ),
   fc.record({ guest, ip, network: fc.option(name, { nil: undefined }) }).map(

@@ -64,7 +64,7 @@ describe('what is told of a network', () => {
       },
       ...{ own: undefined, by: 'ann@skerry.test', at: '2026-01-01T00:00:00Z' },
     };
-    const means = { plan: PLAN, random: () => 0, hosts: ['host1'] };
+    const means = { plan: PLAN, random: () => 0, hosts: ['host1'], realisersOf: () => [] };
     await networks.make(callOf('3'), (state) => createRouter(state, wanted, means));
     assert.equal(told(), '');
     await networks.take(callOf('4'), (state) => withoutRow(state, 'routers', 'serve'));
