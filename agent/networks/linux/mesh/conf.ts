@@ -63,7 +63,9 @@ export function upScript(folder: string, { address, mtu }: HostMesh): string {
     'done',
     `ip -6 addr replace ${onLink(address)} dev ${MESH_LINK} nodad`,
     `ip link set dev ${MESH_LINK} up`,
-    `sha256sum <${at(FILES.conf)} | cut -d' ' -f1 >${at(FILES.applied)}`,
+    // Whole or not at all: the agent may be reading it.
+    `sha256sum <${at(FILES.conf)} | cut -d' ' -f1 >${at(`${FILES.applied}.new`)}`,
+    `mv ${at(`${FILES.applied}.new`)} ${at(FILES.applied)}`,
   ].join('\n')}\n`;
 }
 

@@ -41,6 +41,7 @@ const UP_MS_MAX = 10_000;
 const UNDO_MS_MAX = 30_000;
 const LOOK_UP_MS_MAX = 5_000;
 const LOOK_MS = 25;
+const TRIES_MAX = 10;
 
 const command = (file: string, ...args: string[]): Command => ({ file, args, timeoutMs: 30_000 });
 
@@ -80,8 +81,13 @@ export function linuxMesh(deps: MeshDeps) {
     if (link?.kind !== 'wireguard' && !(await madeByKernel(link, signal))) await supervise(run, folder, signal);
     await untilThere(signal);
     if (await isRight(plan, signal)) return;
-    await run(command('sh', at(FILES.up)), signal);
-    if (!(await isRight(plan, signal))) throw failure(`${MESH_LINK} is not as it was made a moment ago`);
+    // The supervisor may be running the same script at this moment.
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      await run(command('sh', at(FILES.up)), signal);
+      if (await isRight(plan, signal)) return;
+      await paused(systemClock, LOOK_MS, signal);
+    }
+    throw failure(`${MESH_LINK} is not as it was made a moment ago`);
   }
 
   /** @returns false where the kernel has no WireGuard, or wireguard-go is in its place already */
