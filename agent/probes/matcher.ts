@@ -5,7 +5,8 @@
  * So they are tried in a thread of their own, one question after the other, each within a time limit; at the limit the thread is
  * ended, and another is made for the next question. The thread is made with the first question, and let go when there is none for a while.
  *
- * What can go wrong: a pattern that took too long is tried again and again, and all others wait for it. So it is refused for a minute.
+ * What can go wrong: a pattern that took too long is tried again and again, and all others wait for it. So it is refused for a minute,
+ * once it took too long twice in a row: the first time, the machine may have had no time for the thread.
  */
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#shared/clock.ts';
@@ -22,13 +23,15 @@ export interface Matcher {
 const TRY_MS_MAX = 500;
 const REFUSED_MS = 60_000;
 const IDLE_MS = 30_000;
-const TOO_LONG = `the pattern took longer than ${TRY_MS_MAX} ms, and is not tried again for a minute`;
+const TOO_LONG = `the pattern took longer than ${TRY_MS_MAX} ms`;
+const REFUSED = `${TOO_LONG}, and is not tried again for a minute`;
 
 const WORKER = new URL('./match-worker.ts', import.meta.url);
 
 /** @param worker what the thread runs */
 export function matcher(clock: Clock, worker: URL = WORKER): Matcher {
   const refusedUntil = new Map<string, number>();
+  const tookTooLong = new Set<string>();
   const thread = matchThread(worker);
   let last: Promise<unknown> = Promise.resolve();
   let idle = (): void => {};
@@ -40,13 +43,16 @@ export function matcher(clock: Clock, worker: URL = WORKER): Matcher {
   const find = async (question: Question, signal: AbortSignal): Promise<Found> => {
     signal.throwIfAborted();
     // It may have been refused while this one waited.
-    if (isRefused(question.pattern)) return { problem: TOO_LONG };
+    const { pattern } = question;
+    if (isRefused(pattern)) return { problem: REFUSED };
     idle();
     const answer = await thread.ask(question);
     idle = clock.after(IDLE_MS, thread.stop);
+    const isSecond = tookTooLong.delete(pattern);
     if (answer) return answer;
-    refusedUntil.set(question.pattern, clock.now() + REFUSED_MS);
-    return { problem: TOO_LONG };
+    if (isSecond) refusedUntil.set(pattern, clock.now() + REFUSED_MS);
+    else tookTooLong.add(pattern);
+    return { problem: isSecond ? REFUSED : TOO_LONG };
   };
   return {
     find: (pattern, texts, signal) => {
