@@ -2,6 +2,7 @@ import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
 import type { Graph, GraphNode } from '#shared/chain/compile.ts';
 import type { Fact } from '#shared/chain/run.ts';
 import { isActive } from '#shared/model/guest.ts';
+import type { NetworkNodes } from './network-nodes.ts';
 
 /**
  * The guest of a node: on the host that it names; on a host that has all of its tags, the first by name that is heard; or wherever it is.
@@ -37,6 +38,22 @@ export function noGuest(site: Site, node: GraphNode): string {
   if (!site.hosts().some(hasAll(tags))) return `no host has ${words}`;
   const elsewhere = site.find(guestName(node).toLowerCase());
   return elsewhere ? `it is on ${elsewhere.host.name}, which does not have ${words}` : `no host with ${words} has it`;
+}
+
+/** What is not there to be started, each with why; of a host that is not heard, nobody knows. */
+export function missingOf(
+  { site, networks }: { site: Site; networks: Pick<NetworkNodes, 'missing'> },
+  nodes: readonly GraphNode[],
+): string[] {
+  return nodes.flatMap((node) => {
+    const { kind, host } = node.spec;
+    const isKnown =
+      host === undefined
+        ? site.hosts().every(({ reach }) => reach === 'heard')
+        : site.findHost(host)?.reach === 'heard';
+    const why = kind === 'guest' && isKnown && !guestAt(site, node) ? noGuest(site, node) : networks.missing(node);
+    return why === undefined ? [] : [`${node.name}: ${why}`];
+  });
 }
 
 /**

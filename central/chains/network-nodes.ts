@@ -24,6 +24,8 @@ export interface NetworkNodesDeps {
 export interface NetworkNodes {
   /** Undefined for a node of another kind. `isEnding`: it is to go down, and is up for as long as it is wanted up, whatever ails it. */
   factOf(node: GraphNode, isEnding: boolean): Fact | undefined;
+  /** Why it cannot be started at all: nobody made it. Undefined where it is there, and for a node of another kind. */
+  missing(node: GraphNode): string | undefined;
   /** Undefined for a node of another kind. */
   carry(node: GraphNode, action: Action, requester: string, signal: AbortSignal): Promise<Ended> | undefined;
   /** The host that looks for such a node: that of the router, or the first that realises the network. */
@@ -76,6 +78,8 @@ export function networkNodes({ networks, may, trail, clock }: NetworkNodesDeps):
       if (!isKind(spec.kind)) return undefined;
       return leaving.has(`${spec.kind} ${name}`) ? { state: 'up' } : networkFact(networks, spec.kind, name, isEnding);
     },
+    missing: ({ name, spec: { kind } }) =>
+      isKind(kind) && !networks.state[`${kind}s`].has(name) ? thereIsNone(kind, name) : undefined,
     carry: (node, action, requester, signal) =>
       isKind(node.spec.kind) ? carry(node.spec.kind, node, action, requester, signal) : undefined,
     hostOf: (kind, name) =>
@@ -91,6 +95,8 @@ export function networkNodes({ networks, may, trail, clock }: NetworkNodesDeps):
 const missing = (kind: Kind, name: string, error: Failure): string =>
   error.code === `${kind}-not-found` ? `${error.message} Make it with ${kind} create ${name} …` : error.message;
 
+const thereIsNone = (kind: Kind, name: string): string => `there is no ${kind} ${name}: ${kind} create ${name} …`;
+
 /** Up: it is wanted up, and every host that has a part in it has taken the newest word, and has no trouble with it. */
 function networkFact(
   { state, handing }: Pick<Networks, 'state' | 'handing'>,
@@ -99,7 +105,7 @@ function networkFact(
   isEnding: boolean,
 ): Fact {
   const row = kind === 'network' ? state.networks.get(name) : state.routers.get(name);
-  if (!row) return { state: 'down', why: `there is no ${kind} ${name}: ${kind} create ${name} …` };
+  if (!row) return { state: 'down', why: thereIsNone(kind, name) };
   if (row.wanted === 'down') return { state: 'down', why: `it is stopped: ${kind} start ${name}` };
   if (isEnding) return { state: 'up' };
   const { compiled } = handing;

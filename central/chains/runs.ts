@@ -19,7 +19,7 @@ import { type Conductor, type ConductorDeps, conductor } from '#shared/conduct/c
 import { Failure } from '#shared/errors.ts';
 import type { ChainBook, KnownChain } from './book.ts';
 import type { carrier } from './carry.ts';
-import { stateFacts } from './facts.ts';
+import { missingOf, stateFacts } from './facts.ts';
 import type { NetworkNodes } from './network-nodes.ts';
 import type { Probing } from './probing.ts';
 import type { ChainStore, StoredRun } from './store.ts';
@@ -31,7 +31,7 @@ export interface RunsDeps {
   store: ChainStore;
   probing: Probing;
   carry: ReturnType<typeof carrier>;
-  networks: Pick<NetworkNodes, 'factOf' | 'carry'>;
+  networks: Pick<NetworkNodes, 'factOf' | 'carry' | 'missing'>;
   clock: Clock;
   onBug(error: unknown): void;
 }
@@ -103,6 +103,12 @@ export class ChainRuns {
     const facts = this.#facts(graph, this.#going.get(name)?.conductor.run);
     const others = [...this.#going].filter(([other]) => other !== name).map(([, { conductor: each }]) => each.run);
     return plan(graph, { goal, part, facts, history: past, others, now: this.#deps.clock.now() });
+  }
+  /** Of a plan to bring it up, what is not there to be started: `lan: there is no network lan: …`. */
+  missing(name: string, { goal, nodes }: Plan): string[] {
+    const { graph } = this.#deps.book.find(name);
+    const taken = new Set(nodes.map((node) => node.name));
+    return missingOf(this.#deps, goal === 'up' ? graph.nodes.filter((node) => taken.has(node.name)) : []);
   }
   /** @throws Failure chain-not-found, chain-node-unknown, chain-conflict, host-space */
   order(order: Order): Promise<Run> {

@@ -32,6 +32,12 @@ export interface ChainVerbDeps {
   now(): number;
 }
 
+const MISSING_SHOWN = 10;
+const missingLines = (missing: readonly string[]): string[] => [
+  ...missing.slice(0, MISSING_SHOWN).map((text) => `Missing: ${text}`),
+  ...(missing.length > MISSING_SHOWN ? [`Missing: ${missing.length - MISSING_SHOWN} more`] : []),
+];
+
 export function chainHandlers(deps: ChainVerbDeps): Handlers<typeof chainVerbs> {
   const { chains, together, now } = deps;
   const { book, runs, store } = chains;
@@ -72,7 +78,12 @@ export function chainHandlers(deps: ChainVerbDeps): Handlers<typeof chainVerbs> 
     'chain.plan': async ({ chain: name, goal, part }) => {
       const plan = runs.plan(name, goal, part);
       const { expectedMs, waves } = plan;
-      return { chain: name, waves: waves.length, expectedMs: Math.round(expectedMs), text: planLines(plan).join('\n') };
+      return {
+        chain: name,
+        waves: waves.length,
+        expectedMs: Math.round(expectedMs),
+        text: [...planLines(plan), ...missingLines(runs.missing(name, plan))].join('\n'),
+      };
     },
     'chain.status': async ({ chain: name, limit }) => {
       const view = await runs.view(name);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { missingOf } from '#central/chains/facts.ts';
 import { networkNodes } from '#central/chains/network-nodes.ts';
 import type { SiteNetwork, SiteRouter } from '#central/networks/state.ts';
 import { withRow } from '#central/networks/state.ts';
@@ -6,10 +7,8 @@ import { compile } from '#shared/chain/compile.ts';
 import { Chain } from '#shared/model/chain.ts';
 import { callOf, guestOf, type Scene, sceneOf, settled } from '../networks/scene.ts';
 
-const CHAIN = Chain.parse({
-  chain: 'c',
-  nodes: { lan: { kind: 'network' }, core: { kind: 'router' }, nowhere: { kind: 'network' }, web1: {} },
-});
+const NODES = { lan: { kind: 'network' }, core: { kind: 'router' }, nowhere: { kind: 'network' }, web1: {} };
+const CHAIN = Chain.parse({ chain: 'c', nodes: NODES });
 const graph = compile(CHAIN);
 const nodeOf = (name: string) => graph.nodes[graph.places.get(name) ?? -1] ?? assert.fail(name);
 const lan: SiteNetwork = {
@@ -78,6 +77,21 @@ describe('networks and routers as nodes of chains', () => {
     assert.deepEqual(fact('lan'), { state: 'down', why: 'host2: there is a link sk-lan' });
     assert.deepEqual(fact('lan', true), { state: 'up' }, 'it is there to be stopped');
     assert.deepEqual(fact('core'), { state: 'up' });
+  });
+
+  it('are told as missing where nobody made them, as guests are that are nowhere', async () => {
+    const { scene, nodes } = await staged();
+    const ghost = compile(Chain.parse({ chain: 'c', nodes: { ...NODES, ghost: {} } }));
+    const missing = () => missingOf({ site: scene.site, networks: nodes }, ghost.nodes);
+    assert.deepEqual(missing().sort(), [
+      'core: there is no router core: router create core …',
+      'ghost: there is no such guest',
+      'lan: there is no network lan: network create lan …',
+      'nowhere: there is no network nowhere: network create nowhere …',
+    ]);
+    await make(scene);
+    scene.site.lose('host2', 'no answer');
+    assert.deepEqual(missing(), ['nowhere: there is no network nowhere: network create nowhere …']);
   });
 
   it('are unknown while a host is not heard', async () => {
