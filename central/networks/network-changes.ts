@@ -94,6 +94,8 @@ export function addPort(state: NetworkState, { guest, ip, ...asked }: NewPort, p
   const network = asked.network === undefined ? networkOf(state, ip) : networkNamed(state, asked.network);
   if (network.wanted === 'down') throw new Failure('network-stopped', { network: network.name });
   const there = portsOn(state, network.name).find((port) => port.guest === guest);
+  for (const address of there ? ip.filter((each) => !there.addresses.includes(each)) : [])
+    requireFree(state, network, address);
   if (there)
     throw badArgument(
       'network',

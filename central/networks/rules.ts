@@ -112,7 +112,7 @@ export function networkOf(state: NetworkState, addresses: readonly string[]): Si
   return first;
 }
 
-const SUBNETS_SHOWN = 10;
+const SUBNETS_SHOWN = 5;
 
 function subnetsIn({ networks }: NetworkState): string {
   const all = networks

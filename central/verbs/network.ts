@@ -33,7 +33,7 @@ export interface NetworkVerbDeps {
 }
 
 /** What is for the whole site is changed by who may do so on all of it. @throws Failure not-permitted */
-export function requireAll(may: May, { requester, verb }: Call): void {
+export function requireAll(may: May, { requester, verb }: Pick<Call, 'requester' | 'verb'>): void {
   if (!may(requester, verb, { guest: '' })) throw new Failure('not-permitted', { requester: requester.bareJid, verb });
 }
 
@@ -72,7 +72,7 @@ export function networkHandlers(deps: NetworkVerbDeps): Handlers<typeof networkV
       requireAll(may, call);
       const { made, problems } = await networks.take(call, (state) => deleteNetwork(state, name));
       const network = networkNamed(made.before, name);
-      return { ...networkRecord(networks, network), hosts: [], problems };
+      return { ...networkRecord(networks, network), hosts: [], wanted: 'deleted', problems };
     },
     'network.start': want('up'),
     'network.stop': want('down'),

@@ -1,11 +1,13 @@
-import { someOf } from '#central/networks/network-changes.ts';
+import { deleteNetwork, someOf } from '#central/networks/network-changes.ts';
 import type { Networks } from '#central/networks/networks.ts';
+import { deleteRouter } from '#central/networks/router-changes.ts';
 import { networkNamed, routerNamed } from '#central/networks/rules.ts';
 import { portsOn } from '#central/networks/state.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Questions } from '#shared/verb/confirm.ts';
 import type { CentralVerbs } from '#shared/verbs/central.ts';
 import { type FleetDeps, fleetQuestions } from './fleet.ts';
+import { requireAll } from './network.ts';
 import { knownHost } from './site.ts';
 
 /**
@@ -29,11 +31,18 @@ export function siteQuestions(
       const { name } = networkNamed(networks.state, network);
       const guests = portsOn(networks.state, name).map(({ guest }) => guest);
       const seen = guests.filter((guest) => may(requester, 'guest.info', { guest }));
-      return seen.length === 0 ? undefined : `network stop ${name}, which cuts off ${someOf(seen)}`;
+      return seen.length === 0 ? undefined : `network stop ${name}, which cuts off ${someOf(seen)},`;
     },
-    'router.delete': ({ router }) => {
+    'network.delete': ({ network }, asking) => {
+      requireAll(may, asking);
+      deleteNetwork(networks.state, network);
+      return `network delete ${network}`;
+    },
+    'router.delete': ({ router }, asking) => {
+      requireAll(may, asking);
+      deleteRouter(networks.state, router);
       const { own } = routerNamed(networks.state, router);
-      return own === null ? undefined : `router delete ${router} with its network ${own}`;
+      return own === null ? `router delete ${router}` : `router delete ${router} with its network ${own}`;
     },
     'host.forget': ({ host }) => {
       const { name, known } = knownHost(site, host);

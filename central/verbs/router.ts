@@ -60,7 +60,7 @@ export function routerHandlers(deps: RouterVerbDeps): Handlers<typeof routerVerb
       const { made, problems } = await networks.take(call, (state) => deleteRouter(state, name));
       // As it was, without what belonged to it.
       const router = routerNamed(made.before, name);
-      return { ...routerRecord(networks, router), problems };
+      return { ...routerRecord(networks, router), wanted: 'deleted', problems };
     },
   };
 }

@@ -33,10 +33,9 @@ export const Interface = z
 export type Interface = z.infer<typeof Interface>;
 
 /** A subnet, as `10.99.0.0/16` or `fd00:99::/64`: the part after the prefix is zero. */
-export const Subnet = Interface.refine(
-  (text) => subnetOf(text) === text,
-  'the part after the prefix has to be zero, as in 10.99.0.0/16',
-);
+export const Subnet = Interface.refine((text) => subnetOf(text) === text, {
+  error: ({ input }) => `the part after the prefix has to be zero, as in ${subnetOf(String(input))}`,
+});
 export type Subnet = z.infer<typeof Subnet>;
 
 /** A MAC address of one machine: lower case, with colons, the lowest bit of the first byte 0 (IEEE 802). */

@@ -195,5 +195,5 @@ export const Lease = z
     until: z.string().optional().meta({ title: 'Until', description: 'RFC 3339; without it, for ever.' }),
     router: z.string().meta({ title: 'Router' }),
   })
-  .meta({ line: '{address} · {name} · {mac} · until {until}' });
+  .meta({ line: '{address} · {name} · {network} of {router} · {mac} · until {until}' });
 export type Lease = z.infer<typeof Lease>;

@@ -44,7 +44,9 @@ export const NetworkRecord = z
     mtu: z.int().meta({ title: 'MTU' }),
     domain: z.string().optional().meta({ title: 'Domain' }),
     link: z.string().optional().meta({ title: 'Link', description: 'Of the kind outside: what is there already.' }),
-    wanted: z.enum(['up', 'down']).meta({ title: 'Wanted' }),
+    wanted: z
+      .enum(['up', 'down', 'deleted'])
+      .meta({ title: 'Wanted', description: '`deleted`: it was there until now.' }),
     hosts: z.array(z.string()).meta({ title: 'Hosts', description: 'That realise it.' }),
     routers: z.array(z.string()).meta({ title: 'Routers' }),
     ports: z.int().meta({ title: 'Guests’ ports' }),

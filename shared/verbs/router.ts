@@ -19,7 +19,9 @@ export const RouterRecord = z
   .strictObject({
     router: z.string().meta({ title: 'Router' }),
     host: z.string().meta({ title: 'Host' }),
-    wanted: z.enum(['up', 'down']).meta({ title: 'Wanted' }),
+    wanted: z
+      .enum(['up', 'down', 'deleted'])
+      .meta({ title: 'Wanted', description: '`deleted`: it was there until now.' }),
     public: z.array(z.string()).meta({
       title: 'Public',
       description: 'Its addresses outside; dhcp: as they are given to it, and those that it has now.',

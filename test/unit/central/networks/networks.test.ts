@@ -189,6 +189,26 @@ describe('networks that hosts are told of', () => {
     assert.equal(scene.networks.state.networks.size, 0);
   });
 
+  it('say of an address what is wrong with it, also to a guest that is on them already', async () => {
+    scene = await sceneOf(TWO);
+    await scene.networks.make(callOf('1'), create());
+    await scene.networks.make(callOf('2'), attach('web1', ['10.99.0.5']));
+    await scene.networks.make(callOf('3'), attach('web2', ['10.99.0.6']));
+    const again = (ip: string) => scene.networks.make(callOf(`again ${ip}`), attach('web1', [ip]));
+    await assert.rejects(again('10.99.255.255'), isFailure('address-outside', /broadcast/));
+    await assert.rejects(again('10.99.0.6'), isFailure('address-taken', /web2/));
+    await assert.rejects(again('10.99.0.7'), isFailure('bad-argument', /web1 is on lan already/));
+    await assert.rejects(again('10.99.0.5'), isFailure('bad-argument', /web1 is on lan already/));
+  });
+
+  it('are named to who asks for an address of none, not all where there are many', async () => {
+    scene = await sceneOf(TWO);
+    const names = [0, 1, 2, 3, 4, 5].map((n) => create({ name: `lan${n}`, subnets: [`10.${n}.0.0/16`] }));
+    const many = names.reduce((state, next) => next(state), scene.networks.state);
+    const ask = () => addPort(many, { guest: 'web1', ip: ['192.0.2.1'] }, PLAN);
+    assert.throws(ask, isFailure('address-outside', /10\.4\.0\.0\/16 \(lan4\), and 1 more/));
+  });
+
   it('change nothing where there is no room to write', async () => {
     scene = await sceneOf(TWO);
     scene.store.full = true;
