@@ -94,4 +94,15 @@ describe('addresses', () => {
   it('makes the address that a machine makes itself', () => {
     assert.equal(eui64('fd00:99::/64', '52:54:00:63:00:0c'), 'fd00:99::5054:ff:fe63:c');
   });
+
+  it('of a subnet that is none say which one was meant', () => {
+    for (const [text, meant] of [
+      ['10.20.5.7/24', '10.20.5.0/24'],
+      ['fd00:99::1/64', 'fd00:99::/64'],
+    ] as const)
+      assert.equal(
+        Subnet.safeParse(text).error?.issues[0]?.message,
+        `the part after the prefix has to be zero, as in ${meant}`,
+      );
+  });
 });
