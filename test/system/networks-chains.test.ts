@@ -116,8 +116,8 @@ describe('chains with networks', function () {
     assert.deepEqual(names.slice(0, 4), ['guest web1', 'interface of web1', 'network lan', 'lan on host1']);
     assert.equal(own.at(-1)?.hop, '10.8.0.12 from lan on host1', 'all but the last is good');
     const out = (await check('127.0.0.1')).at(-1);
-    assert.deepEqual([out?.verdict, out?.hop], ['bad', 'router of lan']);
-    assert.match(out?.mend ?? '', /router create .* network=lan/);
+    assert.deepEqual([out?.verdict, out?.hop], ['bad', 'way out of lan']);
+    assert.match(out?.found ?? '', /lan is isolated, so nothing leaves it/);
     await ask('network.detach', { guest: 'web1', network: 'lan' });
   });
 
