@@ -35,7 +35,7 @@ export function explainer(policies: PolicyStore, rooms: Pick<RoomLists, 'state'>
     const reason = policies.explain(someoneOf(holder), verb, target).find((each) => each.grant === grant);
     return {
       jid: holder,
-      as: grant.room === undefined ? '' : `${holderText(grant)}${doubtOf(stateOf(grant))}`,
+      ...(grant.room === undefined ? {} : { as: `${holderText(grant)}${doubtOf(stateOf(grant))}` }),
       may: reason?.says === 'allows',
       role: grant.role,
       on: scopeText(grant),

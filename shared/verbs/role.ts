@@ -35,7 +35,10 @@ export type RoleRecord = z.infer<typeof RoleRecord>;
 export const WhoRecord = z
   .strictObject({
     jid: z.string().meta({ title: 'Who' }),
-    as: z.string().meta({ title: 'As', description: 'By which room and affiliation, and how sure that is.' }),
+    as: z
+      .string()
+      .optional()
+      .meta({ title: 'As', description: 'By which room and affiliation, and how sure that is.' }),
     may: z.boolean().meta({ title: 'May' }),
     role: z.string().meta({ title: 'Role' }),
     on: z.string().meta({ title: 'On' }),
