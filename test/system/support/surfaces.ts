@@ -93,7 +93,8 @@ async function type(
   const confirmed = rowOf(agentVerbs, verb)?.risk === 'destroy' ? ['--yes'] : [];
   const options = ['--json', '--no-wait', '--host', host, ...confirmed];
   const { exitCode, stdout, stderr } = await rig.skerry([...verb.split('.'), ...words, ...options]);
-  if (exitCode !== 0) fail(`skerry ${verb} ended with ${exitCode}: ${stderr}`);
+  // A look that found something bad answers, and exits with 1.
+  if (exitCode !== 0 && stdout === '') fail(`skerry ${verb} ended with ${exitCode}: ${stderr}`);
   const records = [JSON.parse(stdout)].flat() as Record<string, unknown>[];
   return records.flatMap((record) => Object.entries(record).map(([name, value]) => `${name}: ${value}`)).join('\n');
 }
