@@ -11,15 +11,12 @@ import type { SiteGuestRecord } from '#shared/model/site.ts';
 import type { AuditRecord } from '#shared/verb/request.ts';
 import type { RoleRecord } from '#shared/verbs/role.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
-import { askUntilAnswered, type VerbId } from './support/asking.ts';
+import type { VerbId } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
-import { COMMITS_MAX, type KillPoint, killedBetween } from './support/kill-points.ts';
+import { askThroughKills, COMMITS_MAX, commitsKilledAt, type KillPoint, killedWhile } from './support/kill-points.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
-
-/** What was on its way to central when it was killed is answered by nobody: it is asked again. */
-const ANSWER_MS = 700;
 
 describe('central that is killed at a write', function () {
   this.timeout(900_000);
@@ -51,25 +48,27 @@ describe('central that is killed at a write', function () {
     await server?.stop();
   });
 
-  it('loses nothing and does nothing twice, between any two commits', async () => {
-    const killed = await killedBetween((at) =>
-      wasKilled(at, { does: scenario, kept: checkKept, round: at.replace(':', '') }),
-    );
-    assert.ok(killed > 10);
-  });
+  for (const when of ['before', 'after'] as const) {
+    it(`loses nothing and does nothing twice, right ${when} each commit`, async () => {
+      const killed = await commitsKilledAt(when, (at) =>
+        wasKilled(at, { does: scenario, kept: checkKept, round: at.replace(':', '') }),
+      );
+      assert.ok(killed > 10);
+    });
 
-  it('says that it took away what it took away, between any two commits', async () => {
-    const made = await newCentral();
-    try {
-      await made.start();
-      await makeAll();
-      await made.kill9();
-      const story = { begins: made.state, does: removeAll, kept: checkRemoved, round: 'removals' };
-      assert.ok((await killedBetween((at) => wasKilled(at, story))) > REMOVALS.length);
-    } finally {
-      await made.remove();
-    }
-  });
+    it(`says that it took away what it took away, right ${when} each commit`, async () => {
+      const made = await newCentral();
+      try {
+        await made.start();
+        await makeAll();
+        await made.kill9();
+        const story = { begins: made.state, does: removeAll, kept: checkRemoved, round: 'removals' };
+        assert.ok((await commitsKilledAt(when, (at) => wasKilled(at, story))) > REMOVALS.length);
+      } finally {
+        await made.remove();
+      }
+    });
+  }
 
   const newCentral = (): Promise<TestCentral> =>
     testCentral(server, {
@@ -89,18 +88,7 @@ describe('central that is killed at a write', function () {
     const central = await newCentral();
     try {
       if (story.begins) await cp(story.begins, central.state, { recursive: true });
-      let isKilled = false;
-      const begun = central.start({ SKERRY_FAILPOINT: at }).catch(() => {});
-      const killed = begun.then(async () => {
-        if ((await central.ended()) !== 'SIGKILL' || isOver) return;
-        isKilled = true;
-        await central.start();
-      });
-      let isOver = false;
-      await story.does(story.round);
-      isOver = true;
-      await central.kill9();
-      await killed;
+      const isKilled = await killedWhile(central, at, () => story.does(story.round));
       await story.kept(central, story.round);
       return isKilled;
     } finally {
@@ -162,12 +150,7 @@ describe('central that is killed at a write', function () {
     for (const [verb, args] of [...REMOVALS, ...REMOVALS]) await ask(verb, args, `${verb} ${round}`);
   };
 
-  const ask = askUntilAnswered(
-    () => admin,
-    ANSWER_MS,
-    // What only reads waits until the host has reported.
-    ({ code }, operation) => code === 'host-unreachable' || (code === 'guest-not-found' && !operation),
-  );
+  const ask = askThroughKills(() => admin);
 });
 
 const TAGGED = 'off-before1';

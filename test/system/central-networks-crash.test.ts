@@ -8,15 +8,11 @@ import type { NetworkInfo, NetworkRecord, PortRecord } from '#shared/verbs/netwo
 import type { RouterRecord } from '#shared/verbs/router.ts';
 import { runVerb } from '#shared/xmpp/commands-client.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
-import { askUntilAnswered } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, testCentral } from './support/central.ts';
-import { type KillPoint, killedBetween } from './support/kill-points.ts';
+import { askThroughKills, commitsKilledAt, type KillPoint, killedWhile } from './support/kill-points.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
-
-/** What was on its way to central when it was killed is answered by nobody: it is asked again. */
-const ANSWER_MS = 700;
 
 describe('networks, with central killed at a write', function () {
   this.timeout(900_000);
@@ -42,9 +38,10 @@ describe('networks, with central killed at a write', function () {
     await server?.stop();
   });
 
-  it('are made once and removed once, between any two commits', async () => {
-    assert.ok((await killedBetween(wasKilled)) > 20);
-  });
+  for (const when of ['before', 'after'] as const)
+    it(`are made once and removed once, right ${when} each commit`, async () => {
+      assert.ok((await commitsKilledAt(when, wasKilled)) >= 20);
+    });
 
   /** Do it all with a central that is killed there. @returns whether it came so far */
   const wasKilled = async (at: KillPoint): Promise<boolean> => {
@@ -52,19 +49,7 @@ describe('networks, with central killed at a write', function () {
       config: { hosts: ['host1'], policy: { grants: [{ jid: 'admin@skerry.test', role: 'admin' }] } },
     });
     try {
-      let isKilled = false;
-      let isOver = false;
-      const begun = central.start({ SKERRY_FAILPOINT: at }).catch(() => {});
-      const killed = begun.then(async () => {
-        if ((await central.ended()) !== 'SIGKILL' || isOver) return;
-        isKilled = true;
-        await central.start();
-      });
-      await scenario(at.replace(':', ''));
-      isOver = true;
-      await central.kill9();
-      await killed;
-      return isKilled;
+      return await killedWhile(central, at, () => scenario(at.replace(':', '')));
     } finally {
       await central.remove();
     }
@@ -109,7 +94,6 @@ describe('networks, with central killed at a write', function () {
       return Object.keys({ ...left.networks, ...left.routers }).length + left.guards.length === 0 ? left : undefined;
     });
     assert.deepEqual(await nics(), []);
-    // Made, stopped, started, removed.
     // Made, stopped, started, removed; or only made and removed, where the host was not heard in between.
     const times = ['make', 'remove'].map((what) => {
       const effect = `${what} network lan`;
@@ -123,10 +107,5 @@ describe('networks, with central killed at a write', function () {
   const nics = async (): Promise<Nic[]> =>
     (await runVerb(admin.entity, agent.fullJid, 'nic.list', agentVerbs['nic.list'], { guest: 'web1' })).value as Nic[];
 
-  const ask = askUntilAnswered(
-    () => admin,
-    ANSWER_MS,
-    // Until the host has reported again.
-    ({ code }, operation) => code === 'host-unreachable' || (code === 'guest-not-found' && !operation),
-  );
+  const ask = askThroughKills(() => admin);
 });

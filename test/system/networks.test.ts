@@ -13,7 +13,7 @@ import type { RouterRecord } from '#shared/verbs/router.ts';
 import { runVerb } from '#shared/xmpp/commands-client.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
 import type { VerbId } from './support/asking.ts';
-import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
+import { allAreHeard, CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -59,10 +59,7 @@ describe('networks of a site', function () {
       await agent.start();
     }
     admin = await person(server, 'admin');
-    await until('all hosts are heard', async () => {
-      const hosts = (await ask('host.list')) as { state: string }[];
-      return hosts.every(({ state }) => state === 'up') ? hosts : undefined;
-    });
+    await allAreHeard(() => ask('host.list'));
   });
   after(async () => {
     await admin?.entity.stop();

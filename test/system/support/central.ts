@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type TestProgram, testProgram } from './program.ts';
 import type { TestServer } from './server.ts';
+import { until } from './until.ts';
 
 const MAIN = fileURLToPath(new URL('../../../central/main.ts', import.meta.url));
 
@@ -48,4 +49,12 @@ export async function testCentral(
     await rm(folder, { recursive: true, force: true });
   };
   return Object.assign(program, { folder, configFile, state, remove });
+}
+
+/** Wait until central hears every host. @param list what `host list` answers */
+export async function allAreHeard(list: () => Promise<unknown>): Promise<void> {
+  await until('all hosts are heard', async () => {
+    const hosts = (await list()) as { state: string }[];
+    return hosts.every(({ state }) => state === 'up') || undefined;
+  });
 }
