@@ -15,6 +15,7 @@ import type { Call } from '#shared/verb/request.ts';
 import type { Verb } from '#shared/verb/verb.ts';
 import { type Ran, runVerb } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
+import { isAbsent, isLost } from './silence.ts';
 
 export interface CallerDeps {
   entity: Pick<Entity, 'request' | 'bareJid'>;
@@ -36,12 +37,6 @@ const PAUSE_MS = 500;
 const PAUSE_MS_MAX = 8_000;
 /** The answer may have been lost, or never asked for: the same operation again is safe. */
 const ASK_AGAIN: ReadonlySet<string> = new Set(['no-answer', 'not-connected', 'operation-running', 'too-busy']);
-/** What the server answers for an account that is not there at the moment. */
-const ABSENT: ReadonlySet<string> = new Set([
-  'service-unavailable',
-  'recipient-unavailable',
-  'remote-server-not-found',
-]);
 
 /** Longer than this nobody waits for an agent that is not there. */
 const PATIENCE_MS = 20_000;
@@ -71,7 +66,7 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
         });
       } catch (error) {
         const isGone = attempt.signal.aborted && !call.signal.aborted;
-        isMaybeDelivered ||= row.risk !== 'read' && (isGone || isLost(error));
+        isMaybeDelivered ||= row.risk !== 'read' && (isGone || (error instanceof Failure && isLost(error)));
         if (isGone) continue;
         if (!mayAskAgain(error)) throw error;
         if (call.signal.aborted || clock.now() - began + pauseMs > PATIENCE_MS)
@@ -130,12 +125,7 @@ const operationAt = ({ requester, operation }: Pick<Call, 'requester' | 'operati
     .slice(0, 40);
 
 const mayAskAgain = (error: unknown): boolean =>
-  error instanceof Failure &&
-  (ASK_AGAIN.has(error.code) || (error.code === 'peer-refused' && ABSENT.has(String(error.details.condition))));
-
-/** It may have got there, or get there yet. */
-const isLost = (error: unknown): boolean =>
-  error instanceof Failure && (error.code === 'no-answer' || error.code === 'not-connected');
+  error instanceof Failure && (ASK_AGAIN.has(error.code) || isAbsent(error));
 
 const unreachable = (host: SiteHost, problem: string): Failure =>
   new Failure('host-unreachable', { host: host.name, problem: problem.replace(/\.$/, '') });

@@ -9,6 +9,7 @@
  * What can go wrong: a host is away. It keeps what it had, and gets what is due when it is back.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { isAbsent, isLost } from '#central/agents/silence.ts';
 import { isHeardAnew } from '#central/inventory/anew.ts';
 import type { Site, SiteChange } from '#central/inventory/site.ts';
 import type { Clock } from '#shared/clock.ts';
@@ -50,15 +51,6 @@ const AGAIN_MS = 10_000;
 const ANSWER_MS = 60_000;
 /** A verb that waits answers by then. */
 const WAIT_MS = 45_000;
-
-/** Of no answer, nobody knows yet what becomes of it; anything else that goes wrong is the host's word. */
-const NO_WORD: ReadonlySet<string> = new Set(['no-answer', 'not-connected']);
-/** What the server answers for an account that is not there at the moment. */
-const ABSENT: ReadonlySet<string> = new Set([
-  'recipient-unavailable',
-  'remote-server-not-found',
-  'service-unavailable',
-]);
 
 const takenBy = (host: string, standing: NetworkStanding | undefined): Stand => ({
   ...{ host, how: 'taken', troubles: standing?.troubles ?? [] },
@@ -120,7 +112,7 @@ export class HandingOut {
     if (standing || this.#isSettled(host)) return takenBy(host, standing);
     const last = this.#answered.get(host);
     const problem = last?.digest === this.#dueAt(host) ? last.problem : undefined;
-    if (!problem || NO_WORD.has(problem.code)) return stand('late', 'it has not answered yet');
+    if (!problem || isLost(problem)) return stand('late', 'it has not answered yet');
     if (isAbsent(problem) && known.known.facts?.networks) return stand('away', 'it is not there');
     return stand('refused', refusalOf(problem));
   }
@@ -266,9 +258,6 @@ export class HandingOut {
 /** Where a host's tunnels begin. */
 type Ends = Pick<NetworkStanding, 'underlay' | 'wireguard'>;
 const endsIn = ({ underlay, wireguard }: Ends = {}): Ends => ({ underlay, wireguard });
-
-const isAbsent = ({ code, details }: Failure): boolean =>
-  code === 'peer-refused' && ABSENT.has(String(details.condition));
 
 const refusalOf = (problem: Failure): string =>
   isAbsent(problem) || problem.details.condition === 'feature-not-implemented'
