@@ -1,8 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Failure } from '#shared/errors.ts';
+import { readIfThere } from './folder.ts';
 
 /** A host's key. The private half goes to files of mode 0600, and nowhere else. */
 export interface WireguardKey {
@@ -18,7 +19,7 @@ const FORM = /^[A-Za-z0-9+/]{43}=\n?$/;
 /** The key in a folder, made there where there is none. @throws Failure network-host where the file holds none; it is not replaced */
 export async function keyIn(folder: string, host: string): Promise<WireguardKey> {
   const file = join(folder, 'key');
-  const text = (await textIn(file)) ?? (await made(folder, file));
+  const text = (await readIfThere(file)) ?? (await made(folder, file));
   // What it holds is not told.
   if (!FORM.test(text)) throw new Failure('network-host', { host, problem: `${file} holds no WireGuard key` });
   const privateKey = text.trim();
@@ -45,19 +46,10 @@ async function made(folder: string, file: string): Promise<string> {
 
 /** Write a file that nobody else may read: whole or not at all, and on the disk before this resolves. Nothing happens where it holds that. */
 export async function keepSecret(file: string, text: string): Promise<void> {
-  if ((await textIn(file)) === text) return;
+  if ((await readIfThere(file)) === text) return;
   await rm(`${file}.new`, { force: true });
   await using handle = await open(`${file}.new`, 'wx', 0o600);
   await handle.writeFile(text);
   await handle.sync();
   await rename(`${file}.new`, file);
-}
-
-async function textIn(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { isMissing } from '#agent/networks/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { HostMesh } from '#shared/model/mesh.ts';
 import { type GivenOutside, HostLook, HostNetwork, HostPort, HostRouter, type Lease } from '#shared/model/network.ts';
@@ -106,7 +107,7 @@ export function stateIn(file: string): FakeNetworks | undefined {
   try {
     return State.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw new Failure('host-output', { problem: `${file} is no state of fake networks` }, { cause: error });
   }
 }

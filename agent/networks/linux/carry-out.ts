@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Run } from '#agent/exec/run.ts';
 import type { Failpoint } from '#agent/networks/failpoint.ts';
+import { isMissing } from '#agent/networks/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Link } from './links.ts';
 import { batch, listFloods, listLinks, parseFloods, parseLinks } from './links.ts';
@@ -78,5 +79,3 @@ function speaksV6(link: string): boolean {
     throw error;
   }
 }
-
-const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';

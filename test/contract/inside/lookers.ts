@@ -9,11 +9,11 @@ import { startSession } from '#agent/exec/session.ts';
 import type { NetworkDriver } from '#agent/networks/driver.ts';
 import { linuxNetworks } from '#agent/networks/linux/driver.ts';
 import { lookSpaceOf } from '#agent/networks/linux/names.ts';
-import { unroutable } from '#agent/networks/linux/unroutable.ts';
 import { lookers } from '#agent/probes/lookers.ts';
 import { steadyClock } from '#shared/clock.ts';
 import type { ReadyTest } from '#shared/model/chain-ready.ts';
 import { HostLook, HostNetwork } from '#shared/model/network.ts';
+import { unroutable } from './unroutable.ts';
 
 const signal = () => AbortSignal.timeout(30_000);
 const network = HostNetwork.parse({ name: 'lan', kind: 'isolated', link: 'sk-lan', mtu: 1450 });

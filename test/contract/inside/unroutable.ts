@@ -1,5 +1,5 @@
+import type { Routers } from '#agent/networks/linux/driver.ts';
 import { Failure } from '#shared/errors.ts';
-import type { Routers } from './driver.ts';
 
 /** A host that makes no routers, and says so. */
 export function unroutable(host: string): Routers {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
-import { keepFile } from '#agent/networks/linux/router/folder.ts';
+import { keepFile } from '#agent/networks/folder.ts';
 import { type Process, saidIn, tell } from '#agent/networks/linux/router/processes.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { FILES, runScript } from './conf.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
+import { keepFile, readIfThere } from '#agent/networks/folder.ts';
 import { Failure } from '#shared/errors.ts';
-import { keepFile, readIfThere } from './folder.ts';
 import { inNamespace } from './namespace.ts';
 import type { RouterPlan } from './plan.ts';
 import { elementsOf, RULES_MARK, TABLE, wholeRuleset } from './ruleset.ts';

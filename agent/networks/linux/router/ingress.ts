@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keepFile, keepFiles, keepFolder } from '#agent/networks/folder.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { SEEN_AT } from './dnsmasq.ts';
-import { keepFile, keepFiles, keepFolder } from './folder.ts';
 import { DIGEST_WORD, type HaproxyFiles, haproxyFiles } from './haproxy.ts';
 import { keepServers } from './haproxy-servers.ts';
 import { askHaproxy } from './haproxy-socket.ts';

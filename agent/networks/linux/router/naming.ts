@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { folderChanges, keepFile, keepFiles, keepFolder, namesIn, readIfThere } from '#agent/networks/folder.ts';
 import { type DnsmasqFiles, dnsmasqFiles, SEEN_AT } from './dnsmasq.ts';
-import { folderChanges, keepFile, keepFiles, keepFolder, namesIn, readIfThere } from './folder.ts';
 import { parseLeases, staleLeases } from './leases.ts';
 import { linesOf, type RouterPlan } from './plan.ts';
 import { tell } from './processes.ts';

@@ -1,9 +1,9 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keepFile, readIfThere } from '#agent/networks/folder.ts';
 import { Interface, isV6, overlap, subnetOf } from '#shared/model/address.ts';
 import { SEEN_AT } from './dnsmasq.ts';
 import { keepRules } from './firewall.ts';
-import { keepFile, readIfThere } from './folder.ts';
 import type { Link, Route } from './ip-output.ts';
 import { gatewaysOf, givenTo } from './legs.ts';
 import { readLegs, readNamespace } from './namespace.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Run } from '#agent/exec/run.ts';
+import { readIfThere } from '#agent/networks/folder.ts';
 import { Failure } from '#shared/errors.ts';
-import { readIfThere } from './folder.ts';
 
 /** A process in a router's namespace. */
 export interface Process {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
+import { keepFile, readIfThere } from '#agent/networks/folder.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
-import { keepFile, readIfThere } from './folder.ts';
 import { type Process, processesIn, saidIn, tell } from './processes.ts';
 
 /** Where a router's services run, and what they run with. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { keepFile, readIfThere } from '#agent/networks/folder.ts';
 import { contains, subnetOf } from '#shared/model/address.ts';
 import { type GivenOutside, HostNetwork, HostRouter, type Lease } from '#shared/model/network.ts';
 import { dnsmasqFiles } from './dnsmasq.ts';
 import { areRulesChanged } from './firewall.ts';
-import { keepFile, readIfThere } from './folder.ts';
 import { HAPROXY } from './ingress.ts';
 import { type LeaseLine, parseLeases } from './leases.ts';
 import { type LegChanges, legChanges } from './legs.ts';
