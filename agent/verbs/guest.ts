@@ -1,5 +1,6 @@
 import type { ConsoleKeeper } from '#agent/consoles/keeper.ts';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
+import { partNamed } from '#agent/drivers/part.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
 import { Failure } from '#shared/errors.ts';
 import { parameterOf } from '#shared/model/boot-parameter.ts';
@@ -9,6 +10,7 @@ import type { Handlers } from '#shared/verb/handlers.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { guestVerbs } from '#shared/verbs/guest.ts';
+import { runProgram } from './program.ts';
 import { shutDown } from './shutdown.ts';
 
 export interface GuestDeps {
@@ -97,6 +99,7 @@ export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
       name: guest,
       definition: await driver.readDefinition(inventory.guest(guest).uuid, signal),
     }),
+    'guest.exec': (args, call) => runProgram(deps, args, call),
     'guest.stats': async ({ guest }, { signal }) => driver.readStats(inventory.guest(guest).uuid, signal),
   };
 }
@@ -120,7 +123,7 @@ async function marked({ consoles, log }: GuestDeps, guest: Guest, signal: AbortS
   }
 }
 
-const OFF: readonly GuestState[] = ['shutoff', 'crashed'];
+export const OFF: readonly GuestState[] = ['shutoff', 'crashed'];
 /** A guest that has crashed may still have its process, where it is told to keep it. */
 const ON: readonly GuestState[] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended', 'crashed'];
 
@@ -146,8 +149,10 @@ export async function fresh(
 
 type DefineArgs = Parameters<Handlers<typeof guestVerbs>['guest.define']>[0];
 
-async function define({ driver, inventory, may, host }: GuestDeps, args: DefineArgs, call: Call): Promise<Guest> {
-  const { definition, replace, disk, nic, ...rest } = args;
+async function define(deps: GuestDeps, args: DefineArgs, call: Call): Promise<Guest> {
+  const { inventory, may, host } = deps;
+  const { definition, replace, disk, nic, driver: wanted, ...rest } = args;
+  const driver = partNamed(deps.driver, wanted);
   if (definition === undefined && rest.name === undefined)
     throw new Failure('bad-argument', {
       field: 'name',
