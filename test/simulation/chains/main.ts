@@ -28,11 +28,11 @@ for (let done = 1; done <= runs; done++) {
     simulate(seed);
   } catch (error) {
     failed.push(seed);
-    console.error(messageOf(error));
+    process.stderr.write(`${messageOf(error)}\n`);
   }
   if (done % TELL_EVERY !== 0 && done !== runs) continue;
   const tookS = Math.round((performance.now() - beganAt) / 1_000);
-  console.log(`${done} of ${runs} runs, seeds from ${first}: ${failed.length} failed, ${tookS} s`);
+  process.stdout.write(`${done} of ${runs} runs, seeds from ${first}: ${failed.length} failed, ${tookS} s\n`);
 }
-if (failed.length > 0) console.error(`failed: ${failed.join(', ')}`);
+if (failed.length > 0) process.stderr.write(`failed: ${failed.join(', ')}\n`);
 process.exitCode = failed.length > 0 ? 1 : 0;
