@@ -42,6 +42,6 @@ export function consoleLogOf(xml: string): string | undefined {
 export function hasSerial(xml: string): boolean {
   const devices = elementAt(rootOf(parseXml(xml, 'domain')), 'devices');
   const [first] = devices ? [...childrenOf(devices, 'serial'), ...childrenOf(devices, 'console')] : [];
-  const type = first?.getAttribute('type');
-  return type === 'pty' || (type === 'unix' && elementAt(first, 'source')?.getAttribute('mode') !== 'connect');
+  if (first?.getAttribute('type') === 'pty') return true;
+  return first?.getAttribute('type') === 'unix' && elementAt(first, 'source')?.getAttribute('mode') !== 'connect';
 }
