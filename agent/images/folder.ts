@@ -1,5 +1,6 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isMissing, namesIn } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type ImageKind, ImageName } from '#shared/model/image.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
@@ -41,16 +42,6 @@ export async function imageIn(folder: string, name: string, host: string): Promi
   }
 }
 
-/** Names of all images; none where the folder is not there. @throws Failure host-command */
-export async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => ImageName.safeParse(name).success).toSorted();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
-  }
-}
-
 async function kindOf(path: string): Promise<ImageKind> {
   if ((await stat(path)).isDirectory()) return 'folder';
   await using file = await open(path, 'r');
@@ -59,5 +50,3 @@ async function kindOf(path: string): Promise<ImageKind> {
   const known = BEGINNINGS.find(([, at, bytes]) => begins.subarray(at, at + bytes.length).equals(bytes));
   return known?.[0] ?? 'raw';
 }
-
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';

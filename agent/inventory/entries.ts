@@ -1,4 +1,4 @@
-import type { DriverGuest, GuestId } from '#agent/drivers/driver.ts';
+import type { DriverGuest, GuestEvent, GuestId } from '#agent/drivers/driver.ts';
 import { type Guest, isActive, sameGuest } from '#shared/model/guest.ts';
 
 /** A guest of this host: its driver is known. */
@@ -9,6 +9,11 @@ export interface Difference {
   id: GuestId;
   before: Guest | undefined;
   after: Guest | undefined;
+}
+
+/** The same, and by what it came to be known. */
+export interface InventoryChange extends Difference {
+  why: GuestEvent | 'read' | 'addresses';
 }
 
 /**

@@ -6,7 +6,7 @@ import type { BeforeJobs } from '#shared/verb/perform-deps.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { ArgsOf } from '#shared/verb/verb.ts';
 import type { makingVerbs } from '#shared/verbs/making.ts';
-import { able, fresh, type GuestDeps, OFF } from './guest.ts';
+import { able, fresh, type GuestDeps, OFF } from './ground.ts';
 
 type CreateArgs = ArgsOf<(typeof makingVerbs)['guest.create']>;
 type CloneArgs = ArgsOf<(typeof makingVerbs)['guest.clone']>;

@@ -3,7 +3,7 @@ import { PROGRAM_OUTPUT_BYTES_MAX, type ProgramResult } from '#shared/model/prog
 import type { Call } from '#shared/verb/request.ts';
 import type { ArgsOf } from '#shared/verb/verb.ts';
 import type { guestVerbs } from '#shared/verbs/guest.ts';
-import { able, fresh, type GuestDeps } from './guest.ts';
+import { able, fresh, type GuestDeps } from './ground.ts';
 
 type Args = ArgsOf<(typeof guestVerbs)['guest.exec']>;
 

@@ -3,7 +3,7 @@ import type { Guest } from '#shared/model/guest.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { snapshotVerbs } from '#shared/verbs/snapshot.ts';
-import { able, type GuestDeps } from './guest.ts';
+import { able, type GuestDeps } from './ground.ts';
 
 type Method = 'takeSnapshot' | 'revertSnapshot' | 'deleteSnapshot';
 type Args = { guest: string; name: string };
