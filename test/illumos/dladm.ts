@@ -50,6 +50,11 @@ const createVnic: LinkProgram = (call, state) => {
   const isTemporary = asked.flags.has('t');
   if (!isTemporary && !below.persistent) refuse("can't create persistent object on top of temporary object");
   const given = asked.flags.get('m') ?? 'auto';
+  const properties = propertiesIn(asked);
+  for (const [property, value] of Object.entries(properties)) {
+    const problem = unfitProperty(property, value);
+    if (problem) refuse(problem);
+  }
   const mac = ['auto', 'random', 'factory'].includes(given) ? nextMac(state) : plainMac(given);
   if (mac === undefined) return refuse('invalid MAC address value');
   if (state.links.some((link) => link.mac === mac && link.active)) refuse('MAC address is already in use');
@@ -64,7 +69,7 @@ const createVnic: LinkProgram = (call, state) => {
     speed: below.speed,
     persistent: !isTemporary,
     active: true,
-    properties: propertiesIn(asked),
+    properties,
     temporaryProperties: {},
   });
   return OK;
@@ -162,6 +167,9 @@ const show =
 
 const fitsKind = (link: Link, kind: string): boolean => kind === 'link' || link.class === kind;
 
+const mtuOf = ({ mtu, properties, temporaryProperties }: Link): string =>
+  temporaryProperties.mtu ?? properties.mtu ?? String(mtu);
+
 const FIELDS = {
   link: ['LINK', 'CLASS', 'MTU', 'STATE', 'BRIDGE', 'OVER'],
   vnic: ['LINK', 'OVER', 'SPEED', 'MACADDRESS', 'MACADDRTYPE', 'VID', 'ZONE'],
@@ -173,7 +181,7 @@ function tableOf(links: readonly Link[], kind: keyof typeof FIELDS): Table {
   const rows = links.map((link) => ({
     LINK: link.name,
     CLASS: link.class,
-    MTU: String(link.mtu),
+    MTU: mtuOf(link),
     STATE: link.class === 'etherstub' ? 'unknown' : 'up',
     OVER: link.over,
     SPEED: String(link.speed),
@@ -198,20 +206,22 @@ const DEFAULTS: Record<string, string | undefined> = {
   priority: 'high',
 };
 
+function unfitProperty(name: string, value: string): string | undefined {
+  if (!Object.hasOwn(DEFAULTS, name) && !name.startsWith('_')) return 'invalid property';
+  if (name === 'mtu' && !(Number(value) >= 68 && Number(value) <= 65_536)) return 'invalid value';
+  if (name === 'maxbw' && !/^\d+[KMG]?$/i.test(value)) return 'invalid value';
+  return undefined;
+}
+
 const setLinkprop: LinkProgram = (call, state) => {
   const asked = read(call, 'tp:R:');
   const link = propertyLink(state, asked);
   for (const [name, value] of Object.entries(propertiesIn(asked))) {
-    if (!Object.hasOwn(DEFAULTS, name) && !name.startsWith('_')) {
-      throw new Exit(`cannot set link property '${name}' on '${link.name}': invalid property`);
-    }
+    const problem = unfitProperty(name, value);
+    if (problem) throw new Exit(`cannot set link property '${name}' on '${link.name}': ${problem}`);
     if (name === 'zone' && !asked.flags.has('t')) {
       throw new Exit(`cannot set link property 'zone' on '${link.name}': change cannot be persistent`);
     }
-    if (name === 'mtu' && !(Number(value) >= 68 && Number(value) <= 65_536)) {
-      throw new Exit(`cannot set link property 'mtu' on '${link.name}': invalid value`);
-    }
-    if (name === 'mtu') link.mtu = Number(value);
     link.temporaryProperties[name] = value;
     if (!asked.flags.has('t')) link.properties[name] = value;
   }
@@ -236,7 +246,7 @@ const showLinkprop: LinkProgram = (call, state) => {
   const current = (link: Link, name: string) => {
     if (asked.flags.has('P')) return link.properties[name];
     if (name === 'zone') return link.zone;
-    if (name === 'mtu') return String(link.mtu);
+    if (name === 'mtu') return mtuOf(link);
     return link.temporaryProperties[name] ?? link.properties[name] ?? DEFAULTS[name];
   };
   const rows = links.flatMap((link) =>

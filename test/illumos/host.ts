@@ -46,6 +46,12 @@ export function createHost(folder: string, options: HostOptions = {}): IllumosHo
   const { datasets, physical = ['net0'], ...settings } = options;
   mkdirSync(folder, { recursive: true });
   const root = settings.root ?? join(folder, 'root');
+  const places = {
+    root,
+    removable: settings.removable ?? [resolve(folder)],
+    configFolder: settings.configFolder ?? join(root, 'etc/zones'),
+  };
+  mkdirSync(places.configFolder, { recursive: true });
   const state: HostState = {
     zones: [],
     links: physical.map((name, index) => ({
@@ -68,7 +74,7 @@ export function createHost(folder: string, options: HostOptions = {}): IllumosHo
       { name: 'rpool/export', type: 'filesystem', mountpoint: '/export', properties: {} },
     ],
     next: { zoneId: 1, did: 1, mac: 1 },
-    settings: { ...DEFAULTS, ...settings, root, removable: settings.removable ?? [resolve(folder)] },
+    settings: { ...DEFAULTS, ...settings, ...places },
     faults: [],
     races: [],
     transcript: [],
@@ -81,7 +87,8 @@ export function createHost(folder: string, options: HostOptions = {}): IllumosHo
   return host;
 }
 
-const DEFAULTS: Omit<Settings, 'root' | 'removable'> = {
+const DEFAULTS: Omit<Settings, 'root' | 'removable' | 'configFolder'> = {
+  present: [],
   servicesMs: 20,
   shutdownMs: 20,
   installMs: 0,

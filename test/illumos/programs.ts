@@ -3,6 +3,7 @@ import { dladm } from './dladm.ts';
 import { flowadm } from './flowadm.ts';
 import type { IllumosHost } from './host.ts';
 import { ipadm } from './ipadm.ts';
+import { prctl, rcapadm } from './limits.ts';
 import { kstat, prtconf, psrinfo, uname, zonename } from './machine.ts';
 import { route } from './route.ts';
 import { svcadm, svcs } from './services.ts';
@@ -18,8 +19,10 @@ export const PROGRAMS: Record<string, Program> = {
   flowadm,
   ipadm,
   kstat,
+  prctl,
   prtconf,
   psrinfo,
+  rcapadm,
   route,
   svcadm,
   svcs,

@@ -114,6 +114,10 @@ export interface Dataset {
 export interface Settings {
   /** Where the host's `/` is on this machine. */
   root: string;
+  /** Where zonecfg keeps a file for each zone, on this machine. */
+  configFolder: string;
+  /** Places of the host that count as being there. */
+  present: string[];
   /** Nothing outside of these places is ever removed. */
   removable: string[];
   /** From boot to all services being up; from asking to being down; for an installation, a boot, a halt to return. */

@@ -87,9 +87,9 @@ export const TEMPLATES: Record<string, string> = {
   SUNWdefault: 'native',
   SUNWlx: 'lx',
   SUNWsolaris10: 'solaris10',
-  TRIBsparse: 'sparse',
-  TRIBwhole: 'whole',
-  TRIBalien: 'alien',
+  TRIBsparse: 'sparse-root',
+  TRIBwhole: 'whole-root',
+  TRIBalien: 'alien-root',
   TRIBappstack: 'appstack',
 };
 

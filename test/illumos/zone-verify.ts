@@ -104,7 +104,7 @@ function partsAreFit(call: ZoneCall, state: HostState, zone: Zone): boolean {
     if (['proc', 'mntfs', 'autofs', 'nfs'].includes(simple.type ?? '')) {
       call.err(`cannot verify fs ${simple.dir}: type ${simple.type} is not allowed.`);
       isFit = false;
-    } else if (simple.type === 'lofs' && !existsSync(call.host.path(simple.special ?? ''))) {
+    } else if (simple.type === 'lofs' && !isThere(call, state, simple.special ?? '')) {
       call.err(`could not verify fs ${simple.dir}: could not access ${simple.special}: No such file or directory`);
       isFit = false;
     }
@@ -116,6 +116,9 @@ function partsAreFit(call: ZoneCall, state: HostState, zone: Zone): boolean {
   }
   return isFit;
 }
+
+const isThere = (call: ZoneCall, state: HostState, place: string): boolean =>
+  state.settings.present.includes(place) || existsSync(call.host.path(place));
 
 function warnOf(call: ZoneCall, state: HostState, zone: Zone, name: string): void {
   const isPlumbed = state.stacks[GLOBAL]!.interfaces.some((one) => one.name === name);

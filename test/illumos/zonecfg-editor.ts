@@ -337,6 +337,8 @@ function unfit(type: ResourceType, name: string, value: string): string | undefi
   if (type === 'attr' && name === 'type' && !['int', 'uint', 'boolean', 'string'].includes(value)) {
     return `invalid attr type '${value}'`;
   }
+  // A buffer of MAXNAMELEN, with the byte at its end. Source: zonecfg.c, validate_attr_type_val
+  if (type === 'attr' && name === 'value' && value.length > 255) return 'invalid attr value for type=string';
   if (type === 'net' && (name === 'address' || name === 'allowed-address') && !isAddress(value)) {
     return `${name}: Neither an IPv4 nor an IPv6 address nor a host name`;
   }

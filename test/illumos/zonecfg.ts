@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Call, ERR, Exit, inGlobal, OK, options, type Program, USAGE } from './call.ts';
 import { GLOBAL, type HostState, type Zone, zoneNamed } from './state.ts';
 import { blankConfig, copyOf, TEMPLATES, type ZoneConfig } from './zone-config.ts';
@@ -162,6 +163,7 @@ function remove({ state, session }: Work, asked: Subcommand): void {
     throw new Complaint(`${session.name}: Zone state is invalid for the requested operation`);
   }
   state.zones = state.zones.filter((each) => each !== zone);
+  rmSync(fileOf(state, zone.name), { force: true });
   delete state.stacks[zone.name];
   delete state.services[zone.name];
   session.config = undefined;
@@ -185,6 +187,7 @@ function commit(state: HostState, session: Session, editor: Editor): void {
   const zone = zoneNamed(state, session.name);
   if (zone) zone.config = copyOf(editor.config);
   else state.zones.push(newZone(state, session.name, editor.config));
+  keepFile(state, session);
   session.isChanged = false;
 }
 
@@ -196,9 +199,19 @@ function rename(state: HostState, session: Session): boolean {
     session.complain(`${zone.name}: Zone state is invalid for the requested operation`);
     return false;
   }
+  rmSync(fileOf(state, zone.name), { force: true });
   zone.name = session.name;
   return true;
 }
+
+/** Anew at each change, in the place of the one before. Source: libzonecfg.c, zonecfg_save_impl */
+function keepFile(state: HostState, { name, config }: Session): void {
+  const file = fileOf(state, name);
+  writeFileSync(`${file}.new`, `<zone name="${name}" zonepath="${config?.zonepath}"/>\n`);
+  renameSync(`${file}.new`, file);
+}
+
+const fileOf = (state: HostState, name: string): string => join(state.settings.configFolder, `${name}.xml`);
 
 const newZone = (state: HostState, name: string, config: ZoneConfig): Zone => ({
   name,

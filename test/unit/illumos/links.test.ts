@@ -120,6 +120,26 @@ describe('the model of links and addresses', () => {
     assert.deepEqual(await bench.lines('ipadm show-if -p -o ifname'), ['lo0', 'net0']);
   });
 
+  it('sets properties, of a vnic also as it is made (dladm(8), create-vnic -p and set-linkprop)', async () => {
+    await bench.lines('dladm create-vnic -l net0 -p mtu=1450,maxbw=100M vnic0');
+    assert.deepEqual(await bench.lines('dladm show-link -p -o mtu vnic0'), ['1450']);
+    assert.deepEqual(await bench.lines('dladm show-linkprop -c -o value -p maxbw vnic0'), ['100M']);
+    await bench.lines('dladm set-linkprop -t -p mtu=1400 vnic0');
+    assert.deepEqual(await bench.lines('dladm show-linkprop -P -c -o value -p mtu vnic0'), ['1450']);
+    await refuses(
+      'dladm set-linkprop -p mtu=7 vnic0',
+      "dladm: cannot set link property 'mtu' on 'vnic0': invalid value",
+    );
+    await refuses(
+      'dladm set-linkprop -p zone=a vnic0',
+      "dladm: cannot set link property 'zone' on 'vnic0': change cannot be persistent",
+    );
+    await refuses(
+      'dladm create-vnic -l net0 -p nope=1 vnic1',
+      'dladm: vnic creation over net0 failed: invalid property',
+    );
+  });
+
   it('gives, shows and takes addresses (ipadm(8), create-addr)', async () => {
     await bench.lines('dladm create-vnic -l net0 vnic0');
     await bench.lines('ipadm create-if vnic0');

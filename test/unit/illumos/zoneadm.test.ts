@@ -210,6 +210,27 @@ describe('the model of zoneadm', () => {
     assert.equal(await stateOf('b'), 'installed');
   });
 
+  it('caps a zone that runs until its next boot (prctl(1), rcapadm(8))', async () => {
+    const cap = async () =>
+      (await bench.lines('prctl -P -n zone.cpu-cap -i zone a')).filter((line) => /privileged/.test(line));
+    await running('a', 'add capped-memory; set physical=512M; end');
+    assert.deepEqual(await cap(), []);
+    await refuses(
+      'prctl -n zone.cpu-cap -t privileged -r -v 80 -i zone a',
+      'prctl: failed to find rctl zone.cpu-cap to replace',
+    );
+    await bench.lines('prctl -n zone.cpu-cap -t privileged -s -v 150 -i zone a');
+    await bench.lines('prctl -n zone.cpu-cap -t privileged -r -v 80 -i zone a');
+    assert.deepEqual(await cap(), ['zone.cpu-cap privileged 80 - deny -']);
+    await bench.lines('rcapadm -z a -m 256M');
+    assert.deepEqual(await bench.lines('kstat -p memory_cap:1::physcap'), [
+      `memory_cap:1:a:physcap\t${256 * 1024 ** 2}`,
+    ]);
+    await bench.lines('zoneadm -z a reboot');
+    assert.deepEqual(await cap(), []);
+    assert.equal((await bench.type('rcapadm -z b -m 256M')).code, 1);
+  });
+
   it('boots a shared zone also where its interface is missing, with a warning (zoneadm.c, verify_handle)', async () => {
     await installed('a', 'add net; set physical=snic0; set address=10.1.2.3/24; end');
     const { code, stderr } = await bench.type('zoneadm -z a boot');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { type IllumosBench, illumosBench } from '../../illumos/bench.ts';
@@ -76,7 +76,7 @@ describe('the model of zonecfg', () => {
     assert.deepEqual(exported, [
       'create -b',
       'set zonepath=/export/zones/a',
-      'set brand=whole',
+      'set brand=whole-root',
       'set autoboot=true',
       'set ip-type=shared',
       'add fs',
@@ -210,6 +210,37 @@ describe('the model of zonecfg', () => {
       /required scale suffix/,
     );
     assert.match((await bench.type(`zonecfg -z b "${start} set swap=1M; cancel"`)).stderr, /must be at least 50M/);
+  });
+
+  it('takes the caps of swap and locked memory away with that of memory (zonecfg.c, remove_mcap)', async () => {
+    await bench.lines(
+      'zonecfg -z a "create -b; set zonepath=/z/a; add capped-memory; set physical=512M; set swap=1G; end"',
+    );
+    assert.match(
+      (await bench.type('zonecfg -z a add capped-memory')).stderr,
+      /or a related resource control already exists/,
+    );
+    await bench.lines('zonecfg -z a remove -F capped-memory');
+    assert.deepEqual(await bench.lines('zonecfg -z a info rctl'), []);
+  });
+
+  it('holds no attribute longer than a name (zonecfg.c, validate_attr_type_val)', async () => {
+    const attr = (length: number) =>
+      bench.type(
+        `zonecfg -z a "create -F -b; set zonepath=/z/a; add attr; set name=n; set type=string; set value=${'x'.repeat(length)}; end"`,
+      );
+    assert.equal((await attr(255)).code, 0);
+    assert.match((await attr(256)).stderr, /^invalid attr value for type=string$/m);
+  });
+
+  it('writes the file of a zone anew at every change (libzonecfg.c, zonecfg_save_impl)', async () => {
+    const stamp = () => statSync(bench.host.path('/etc/zones/a.xml'), { bigint: true, throwIfNoEntry: false });
+    await bench.lines('zonecfg -z a "create -b; set zonepath=/z/a"');
+    const first = stamp();
+    await bench.lines('zonecfg -z a set autoboot=true');
+    assert.notEqual(stamp()?.ino, first?.ino);
+    await bench.lines('zonecfg -z a delete -F');
+    assert.equal(stamp(), undefined);
   });
 
   it('reads back every size that it writes, to what one decimal holds', () => {
