@@ -1,4 +1,4 @@
-import type { DriverGuest, GuestId } from '#agent/drivers/driver.ts';
+import type { DriverGuest, GuestEvent, GuestId } from '#agent/drivers/driver.ts';
 import { type Guest, isActive, sameGuest } from '#shared/model/guest.ts';
 
 /** What became of a guest: it came, it changed, or it went. */
@@ -6,6 +6,11 @@ export interface Difference {
   id: GuestId;
   before: Guest | undefined;
   after: Guest | undefined;
+}
+
+/** The same, and by what it came to be known. */
+export interface InventoryChange extends Difference {
+  why: GuestEvent | 'read' | 'addresses';
 }
 
 /**

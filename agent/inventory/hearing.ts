@@ -2,8 +2,7 @@ import type { DriverHost, GuestEvent, GuestId, HypervisorDriver } from '#agent/d
 import type { Clock } from '#shared/clock.ts';
 import { type Guest, isActive } from '#shared/model/guest.ts';
 import { addressSeeker } from './addresses.ts';
-import type { Difference, Entries } from './entries.ts';
-import type { InventoryChange } from './inventory.ts';
+import type { Difference, Entries, InventoryChange } from './entries.ts';
 import { type Reader, reader as readerOf } from './reader.ts';
 import { type Reading, reading as readingOf } from './reading.ts';
 
