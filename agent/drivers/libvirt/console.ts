@@ -1,10 +1,11 @@
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { GuestId, SerialPort } from '#agent/drivers/driver.ts';
+import { codeOf } from '#agent/exec/system-error.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Ground } from './ground.ts';
-import { codeOf, openPty, type Pty } from './pty.ts';
+import { openPty, type Pty } from './pty.ts';
 import { readGuest, readXml } from './reading.ts';
 import { consoleLogOf, hasSerial, serialOf } from './serial.ts';
 
