@@ -48,6 +48,7 @@ import { authority } from './roles/authority.ts';
 import { agentHandlers } from './verbs/agent.ts';
 import { guestQuestions } from './verbs/guest.ts';
 import { hostNow } from './verbs/host.ts';
+import { beforeMaking } from './verbs/making.ts';
 import { supportedBy } from './verbs/supported.ts';
 
 const DAY_MS = 86_400_000;
@@ -102,6 +103,7 @@ export async function startAgent(
       ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
       audit: journal.audit,
       questions: guestQuestions({ inventory }),
+      beforeJobs: beforeMaking({ inventory, host }),
       here: { driver: driver.kind, host },
     }),
   );

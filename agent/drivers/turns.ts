@@ -1,8 +1,8 @@
-/** One change of a thing after the other. */
-export type InTurn = <T>(key: string, change: () => Promise<T>) => Promise<T>;
+/** One change of a guest's definition after the other: who reads while another writes would take back what that one wrote. */
+export type Turns = <T>(key: string, change: () => Promise<T>) => Promise<T>;
 
 /** What is asked for one key waits until what was asked before has ended, however it did. */
-export function turns(): InTurn {
+export function turns(): Turns {
   const lines = new Map<string, Promise<void>>();
   return (key, change) => {
     const mine = (lines.get(key) ?? Promise.resolve()).then(change);

@@ -8,11 +8,11 @@
  * What can go wrong: the hypervisor does not answer. Then the state is `degraded`, and what was known last stays known. Events
  * name guests, not ids: one of a name that is not known, or that has gone to another guest, makes everything be read.
  */
-import type { DriverHost, GuestEvent, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { DriverHost, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
-import { type Difference, entries as entriesOf } from './entries.ts';
+import { entries as entriesOf, type InventoryChange } from './entries.ts';
 import { hearing, watching } from './hearing.ts';
 import { vigil as vigilOf } from './vigil.ts';
 
@@ -37,10 +37,6 @@ export interface Inventory {
   stop(): Promise<void>;
   /** Resolves when nothing is being read. */
   settled(): Promise<void>;
-}
-
-export interface InventoryChange extends Difference {
-  why: GuestEvent | 'read' | 'addresses';
 }
 
 export interface InventoryDeps {

@@ -1,11 +1,10 @@
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { GuestId, SerialPort } from '#agent/drivers/driver.ts';
-import { codeOf } from '#agent/exec/system-error.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Ground } from './ground.ts';
-import { openPty, type Pty } from './pty.ts';
+import { codeOf, openPty, type Pty } from './pty.ts';
 import { readGuest, readXml } from './reading.ts';
 import { consoleLogOf, hasSerial, serialOf } from './serial.ts';
 
@@ -21,7 +20,8 @@ export async function openConsole(ground: Ground, id: GuestId, signal: AbortSign
   const closed = (cause?: unknown) => new Failure('console-closed', { guest: guest.name, state: 'shutoff' }, { cause });
   if (!isActive(guest.state)) throw new Failure('console-closed', { guest: guest.name, state: guest.state });
   const place = serialOf(xml);
-  if (!place) throw new Failure('console-missing', { guest: guest.name });
+  // While it is being started it counts as active, and its port has no place yet: it will.
+  if (!place) throw closed();
   const path = ground.root + place.path;
   let port: Pty;
   try {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { GuestId } from '#agent/drivers/driver.ts';
-import type { InTurn } from '#agent/drivers/turns.ts';
+import type { Turns } from '#agent/drivers/turns.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Capabilities } from './capabilities.ts';
 import { UUID } from './definition.ts';
@@ -22,7 +22,7 @@ export interface Ground {
   /** What the host can do; asked once, and again as long as it did not answer. */
   capabilities(signal: AbortSignal): Promise<Capabilities>;
   /** One change of a guest's definition after the other. */
-  inTurn: InTurn;
+  inTurn: Turns;
 }
 
 /** The id, if it can be one: no other word gets onto a line for virsh. @throws Failure guest-not-found */

@@ -3,7 +3,6 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ReadStream } from 'node:tty';
 import { promisify } from 'node:util';
-import { codeOf } from '#agent/exec/system-error.ts';
 
 // Responsibilities: bytes to and from a pseudo-terminal that another process serves.
 //
@@ -94,3 +93,7 @@ async function writeAll(writer: FileHandle, bytes: Uint8Array, isOver: () => boo
 }
 
 const systemError = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+
+/** The system's word for what went wrong, such as ENOENT. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined;

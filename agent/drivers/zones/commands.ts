@@ -44,14 +44,18 @@ export const uninstallZone = (zone: string): Command => ({
 
 export const exportZone = (zone: string): Command => zonecfg(zone, 'export');
 export const configureZone = (zone: string, file: string): Command => zonecfg(zone, '-f', file);
-/** Several commands in one, as zonecfg takes them. */
-export const changeZone = (zone: string, lines: readonly string[]): Command => zonecfg(zone, lines.join('; '));
 export const deleteZone = (zone: string): Command => zonecfg(zone, 'delete', '-F');
 
 /** Names of all datasets, a line each. */
 export const listVolumes = (): Command => ({
   file: 'zfs',
   args: ['list', '-H', '-o', 'name', '-t', 'filesystem,volume'],
+  timeoutMs: SHORT_MS,
+});
+/** Where file systems of ZFS are, a line each. */
+export const listMountpoints = (): Command => ({
+  file: 'zfs',
+  args: ['list', '-H', '-o', 'mountpoint', '-t', 'filesystem'],
   timeoutMs: SHORT_MS,
 });
 export const createVolume = (volume: string, size: string): Command => ({

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
-import { isMissing } from '#agent/exec/system-error.ts';
+import { isMissing } from '#agent/files/folder.ts';
 import { exportZone } from './commands.ts';
 import { parseZoneConfig, type ZoneConfig } from './zone-config.ts';
 

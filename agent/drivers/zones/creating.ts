@@ -3,16 +3,17 @@ import { illumosLink, skerryLink } from '#agent/illumos/link-names.ts';
 import { Failure } from '#shared/errors.ts';
 import { portLinkOf } from '#shared/model/network.ts';
 import { type Need, zoneIn } from './acting.ts';
-import { cloneZone, installZone } from './commands.ts';
+import { cloneZone, installZone, listMountpoints } from './commands.ts';
 import type { Ground } from './ground.ts';
 import { readZones } from './ground.ts';
 import { type Making, makeZone } from './making.ts';
 import { parseDefinition, planOf, withoutImage } from './plan.ts';
 import { readGuest } from './reading.ts';
 import { reconfigure } from './reconfiguring.ts';
-import { configOf, ownMac, type ZoneForm } from './short-form.ts';
+import { configOf, ownLinkOf, ownMac, type ZoneForm } from './short-form.ts';
 import { isNetOf, isVnicAttribute, vnicAttribute, vnicsIn } from './vnics.ts';
 import { resourcesOf, settingOf, type ZoneConfig } from './zone-config.ts';
+import type { Zone } from './zone-list.ts';
 
 /** Make a zone as a form says. */
 export function createGuest(ground: Ground, form: ZoneForm, making: Making): Promise<DriverGuest> {
@@ -60,21 +61,28 @@ export async function cloneGuest(
   const { config } = await ground.configs.read(source.name, making.signal);
   const plan = planOf({ name, config: cloneConfig(config, name, ground.zonesFolder) }, ground.zonesFolder);
   if (plan.brand.limits === 'attributes')
-    throw new Failure('guest-definition', {
-      problem: `${source.name} is a machine with disks of its own, which zoneadm does not clone`,
-    });
+    throw unfit(source.name, 'it is a machine with disks of its own, which zoneadm does not copy');
+  if (linked) await requireDataset(ground, source, making.signal);
   return makeZone(ground, plan, cloneZone(name, source.name, linked), making);
+}
+
+const unfit = (guest: string, problem: string): Failure => new Failure('clone-unfit', { guest, problem });
+
+/** Where a zone has no file system of ZFS of its own, zoneadm would copy it without a word. */
+async function requireDataset({ run }: Ground, { name, path }: Zone, signal: AbortSignal): Promise<void> {
+  const places = (await run(listMountpoints(), signal)).split('\n');
+  if (!places.includes(path)) throw unfit(name, `${path} is no file system of ZFS, and so its clone would be a copy`);
 }
 
 /** Links that Skerry gave, and those of somebody else, are the other zone's; each other one gets a MAC of its own. */
 export function cloneConfig(config: ZoneConfig, name: string, zonesFolder: string): ZoneConfig {
   const isExclusive = config.properties.get('ip-type') === 'exclusive';
   const vnics = vnicsIn(config);
-  const kept = vnics.filter(({ link, mac }) => skerryLink(link) !== portLinkOf(mac) || mac.startsWith('02:'));
+  const kept = vnics.filter(({ link, mac }) => skerryLink(link) !== portLinkOf(mac));
   const anew = new Map(
     kept.map((vnic, at) => {
       const mac = ownMac(name, at);
-      return [vnic.link, { ...vnic, mac, link: illumosLink(portLinkOf(mac)) }];
+      return [vnic.link, { ...vnic, mac, link: illumosLink(ownLinkOf(mac)) }];
     }),
   );
   const gone = isExclusive

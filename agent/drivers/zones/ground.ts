@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { DriverHost, GuestId } from '#agent/drivers/driver.ts';
-import type { InTurn } from '#agent/drivers/turns.ts';
+import type { Turns } from '#agent/drivers/turns.ts';
 import type { Run } from '#agent/exec/run.ts';
+import type { runToEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Configs } from './configs.ts';
 import type { Ledger } from './ledger.ts';
@@ -10,6 +11,9 @@ import { listZones, parseZones, type Zone } from './zone-list.ts';
 /** What every part of the driver stands on. */
 export interface Ground {
   run: Run;
+  runToEnd: typeof runToEnd;
+  /** What gives `zlogin -C` a terminal. */
+  terminal: readonly [string, ...string[]];
   log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** The host's name for messages. */
   host: string;
@@ -21,7 +25,7 @@ export interface Ground {
   configs: Configs;
   readHost(signal: AbortSignal): Promise<DriverHost>;
   /** One change of a zone after the other. */
-  inTurn: InTurn;
+  inTurn: Turns;
   /** Something was changed: who watches looks at once. */
   changed(): void;
 }

@@ -22,6 +22,7 @@ export function guestOf(
   const title = attributeOf(config, TITLE);
   return {
     id: zone.id,
+    driver: 'zones',
     name: zone.name,
     ...state,
     ...(booted && state.state !== 'shutoff' ? booted : limitsOf(config, host)),

@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isMissing } from '#agent/exec/system-error.ts';
+import { namesIn, readIfThere } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 
 /**
@@ -36,21 +36,15 @@ const ENDING = '.json';
 export function ledgerIn(folder: string): Ledger {
   const fileOf = (zone: string): string => join(folder, `${zone}${ENDING}`);
   const read = async (zone: string): Promise<Entry | undefined> => {
-    const text = await readFile(fileOf(zone), 'utf8').catch((error: unknown) => {
-      if (isMissing(error)) return undefined;
-      throw error;
-    });
+    const text = await readIfThere(fileOf(zone));
     return text === undefined ? undefined : parseEntry(zone, text);
   };
   return {
     read,
     all: async () => {
-      const names = await readdir(folder).catch((error: unknown) => {
-        if (isMissing(error)) return [];
-        throw error;
-      });
-      const zones = names.filter((name) => name.endsWith(ENDING)).map((name) => name.slice(0, -ENDING.length));
-      return (await Promise.all(zones.toSorted().map(read))).filter((entry) => entry !== undefined);
+      const names = (await namesIn(folder)).filter((name) => name.endsWith(ENDING));
+      const entries = await Promise.all(names.map((name) => read(name.slice(0, -ENDING.length))));
+      return entries.filter((entry) => entry !== undefined);
     },
     write: async (entry) => {
       await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { isMissing } from '#agent/exec/system-error.ts';
+import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { split } from '#shared/model/address.ts';
 import { type Brand, SSH_KEY } from './brands.ts';

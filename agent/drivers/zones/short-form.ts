@@ -4,11 +4,11 @@ import { illumosLink, overOf, sharedVnicOf } from '#agent/illumos/link-names.ts'
 import { Failure } from '#shared/errors.ts';
 import { Address, Interface, Mac } from '#shared/model/address.ts';
 import type { GuestForm } from '#shared/model/guest.ts';
-import { bridgeOf, LinkName, portLinkOf } from '#shared/model/network.ts';
+import { bridgeOf, LinkName } from '#shared/model/network.ts';
 import { type Brand, brandOf, IMAGE, KIND, SSH_KEY, VOLUME } from './brands.ts';
 import { TITLE, titleText } from './guest-facts.ts';
 import { exclusiveNet, sharedNet, vnicAttribute, type ZoneVnic } from './vnics.ts';
-import { attribute, configText, type Resource, resource, type ZoneConfig } from './zone-config.ts';
+import { attribute, configText, type Resource, readOnly, resource, type ZoneConfig } from './zone-config.ts';
 
 /** What a zone is to be. */
 export interface ZoneForm {
@@ -22,6 +22,8 @@ export interface ZoneForm {
   disks: readonly string[];
   /** Path of the image that it is made of. */
   image?: string | undefined;
+  /** Path of an ISO image that a machine has in its drive. */
+  cdrom?: string | undefined;
   sshKey?: string | undefined;
   resolvers?: readonly string[] | undefined;
   /** Attributes of the brand's own, as bhyve(7) has them. */
@@ -87,21 +89,16 @@ export function configOf(form: ZoneForm, zonesFolder: string): ZoneConfig {
       attribute(KIND, brand.word),
       ...(form.image === undefined ? [] : [attribute(IMAGE, form.image)]),
       ...attributesOf(brand, form),
+      ...(form.cdrom === undefined ? [] : cdromOf(form.cdrom)),
       ...(brand.limits === 'attributes' ? disksOf(form.disks) : noDisks(brand, form.disks)),
     ],
   };
 }
 
 /** Of zap: packages that the host has fetched, for its zones to read. */
-const CACHE: Resource = {
-  kind: 'fs',
-  settings: [
-    { how: 'set', name: 'dir', value: '/var/zap/global-cache' },
-    { how: 'set', name: 'special', value: '/var/zap/cache' },
-    { how: 'set', name: 'type', value: 'lofs' },
-    { how: 'add', name: 'options', value: '[ro,nodevices]' },
-  ],
-};
+const CACHE = readOnly('/var/zap/global-cache', '/var/zap/cache');
+
+const cdromOf = (path: string): Resource[] => [readOnly(path, path), attribute('cdrom', path)];
 
 /** What a zone may use, as its brand is told. */
 export const limits = (brand: Brand, { vcpus, memoryMiB }: { vcpus: number; memoryMiB: number }): Resource[] =>
@@ -157,7 +154,7 @@ export function parseNic(text: string): Nic {
 function netsOf({ bridge, shared, mac, ip, gateway, target, mtu }: Nic, zone: string, at: number): Resource[] {
   if (shared !== undefined) return [sharedNet({ physical: sharedLink(shared), address: ip ?? '', ...given(gateway) })];
   const own = mac ?? ownMac(zone, at);
-  const vnic: ZoneVnic = { link: illumosLink(target ?? portLinkOf(own)), over: overOf(bridge ?? ''), mac: own, mtu };
+  const vnic: ZoneVnic = { link: illumosLink(target ?? ownLinkOf(own)), over: overOf(bridge ?? ''), mac: own, mtu };
   return [
     exclusiveNet({ physical: vnic.link, ...(ip === undefined ? {} : { address: ip }), ...given(gateway) }),
     vnicAttribute(vnic),
@@ -169,6 +166,9 @@ const given = (gateway: string | undefined): { gateway?: string } => (gateway ==
 /** Of a network of ours, the vnic that all shared-ip zones have; else a link of the host as it is. */
 const sharedLink = (name: string): string =>
   name.startsWith(bridgeOf('')) ? sharedVnicOf(name.slice(bridgeOf('').length)) : name;
+
+/** A vnic that central gave has another name: it is known by that in a clone. */
+export const ownLinkOf = (mac: Mac): string => `zn${mac.replaceAll(':', '')}`;
 
 /** The same each time it is asked for: a zone that is made again has the addresses that it had. Locally administered (IEEE 802). */
 export function ownMac(zone: string, at: number): Mac {

@@ -140,3 +140,9 @@ export const attributeOf = (config: ZoneConfig, name: string): string | undefine
   const found = resourcesOf(config, 'attr').find((each) => settingOf(each, 'name') === name);
   return found && settingOf(found, 'value');
 };
+
+/** A file or folder of the global zone that a zone sees and cannot change. */
+export function readOnly(dir: string, special: string): Resource {
+  const { kind, settings } = resource('fs', { dir, special, type: 'lofs' });
+  return { kind, settings: [...settings, { how: 'add', name: 'options', value: '[ro,nodevices]' }] };
+}

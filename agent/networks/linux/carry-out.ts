@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Run } from '#agent/exec/run.ts';
-import { isMissing } from '#agent/exec/system-error.ts';
+import { isMissing } from '#agent/files/folder.ts';
 import type { Failpoint } from '#agent/networks/failpoint.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Link } from './links.ts';

@@ -1,10 +1,10 @@
 #!/bin/sh
-# supervise FOLDER SERVICE: keep one service of a router up, until told to end (TERM).
+# supervise FOLDER SERVICE [AT]: keep one service up, until told to end (TERM). It outlives the agent.
 #
-# It is started in the router's network namespace by `ip netns exec`, which gives it a mount namespace of its own: there the router's
-# folder is seen as /mnt, so that a service which may not enter the folders above it reaches its files. It outlives the agent.
-# What is to be run is in FOLDER/run-SERVICE, read anew each time.
-folder=$1 service=$2 child='' ending=''
+# What is to be run is in FOLDER/run-SERVICE, read anew each time. The folder is seen as AT, /mnt unless said: a service that may not enter
+# the folders above it reaches its files there. For that it is started in a mount namespace of its own, as `ip netns exec` and
+# `unshare --mount` give one. Where AT is FOLDER itself nothing is mounted, and nobody has to be root.
+folder=$1 service=$2 at=${3:-/mnt} child='' ending=''
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 umask 022
 exec </dev/null >>"$folder/$service.log" 2>&1
@@ -13,15 +13,16 @@ exec 9>"$folder/$service.lock"
 flock --nonblock 9 || exit 0
 # With the time of its start, a pid names one process for ever.
 echo "$$ $(cut -d' ' -f22 /proc/$$/stat)" >"$folder/$service.pid"
-cd / && mount --bind "$folder" /mnt || exit 1
+cd / || exit 1
+[ "$at" = "$folder" ] || mount --bind "$folder" "$at" || exit 1
 
 trap 'ending=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
 
 pause=0.1
 while [ -z "$ending" ]; do
-  [ "$(wc -c <"/mnt/$service.log")" -lt 1000000 ] || : >"/mnt/$service.log"
+  [ "$(wc -c <"$at/$service.log")" -lt 1000000 ] || : >"$at/$service.log"
   began=$(date +%s)
-  sh "/mnt/run-$service" 9>&- &
+  sh "$at/run-$service" 9>&- &
   child=$!
   # A signal ends `wait`, and not the service.
   while wait "$child"; code=$?; [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do :; done

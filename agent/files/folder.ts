@@ -1,6 +1,5 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing } from '#agent/exec/system-error.ts';
 
 /** Write a file whole or not at all; nothing happens where it holds that already. Others may read it: services are others. @returns whether it changed */
 export async function keepFile(file: string, text: string, mode = 0o644): Promise<boolean> {
@@ -61,3 +60,6 @@ export async function keepFiles(folder: string, files: ReadonlyMap<string, strin
   for (const name of gone) await rm(join(folder, name), { force: true });
   for (const name of [...changed, ...added]) await keepFile(join(folder, name), files.get(name) ?? '');
 }
+
+export const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Run } from '#agent/exec/run.ts';
-import { readIfThere } from '#agent/networks/folder.ts';
+import { readIfThere } from '#agent/files/folder.ts';
 import { Failure } from '#shared/errors.ts';
 
 /** A process in a router's namespace. */
