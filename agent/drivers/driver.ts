@@ -17,6 +17,8 @@ import type { Snapshot } from '#shared/model/snapshot.ts';
 export interface HypervisorDriver {
   /** `libvirt`, `fake`, `lxc`, `zones`. Of several in one: all of them, as `libvirt and lxc`. */
   readonly kind: string;
+  /** Of several drivers in one (several.ts): each by its name, which is its `kind` as well. Left out by a driver that is one. */
+  readonly parts?: ReadonlyMap<DriverName, HypervisorDriver>;
   /** Connection URI or its like, for people. */
   readonly uri: string;
 
@@ -50,8 +52,6 @@ export interface HypervisorDriver {
   definitionOf(form: GuestForm): string;
   /** The name of the guest that a definition is of; changes nothing. @throws Failure guest-definition */
   nameIn?(definition: string): string;
-  /** Of several drivers in one: the one of that name. Left out by a driver that is one. @throws Failure bad-argument */
-  part?(name: DriverName): HypervisorDriver;
   deleteGuest(id: GuestId, signal: AbortSignal): Promise<void>;
 
   /**

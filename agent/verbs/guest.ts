@@ -110,15 +110,19 @@ type DefineArgs = Parameters<Handlers<typeof guestVerbs>['guest.define']>[0];
 async function define(deps: GuestDeps, args: DefineArgs, call: Call): Promise<Guest> {
   const { inventory, may, host } = deps;
   const { definition, replace, disk, nic, driver: wanted, ...rest } = args;
-  const driver = partNamed(deps.driver, wanted);
+  const there = replace && rest.name !== undefined ? inventory.find(rest.name)?.driver : undefined;
+  const driver = partNamed(deps.driver, wanted ?? there);
   if (definition === undefined && rest.name === undefined)
     throw new Failure('bad-argument', {
       field: 'name',
       problem: 'give a name and what the guest shall have, or a definition',
     });
   if (definition !== undefined) requireDefinable({ driver, may }, definition, rest.name, call);
-  if (rest.name !== undefined && !replace && inventory.find(rest.name))
-    throw new Failure('guest-exists', { guest: rest.name, host });
+  const name = rest.name ?? (definition === undefined ? undefined : driver.nameIn?.(definition));
+  const namesake = name === undefined ? undefined : inventory.find(name);
+  // Of the same driver, the driver says it of a definition itself.
+  if (namesake && (namesake.driver !== driver.kind || (rest.name !== undefined && !replace)))
+    throw new Failure('guest-exists', { guest: namesake.name, host });
   const text = definition ?? driver.definitionOf(GuestForm.parse({ ...rest, disks: disk, nics: nic }));
   const { id } = await driver.defineGuest(text, { replace }, call.signal);
   const defined = await inventory.refresh(id, call.signal);

@@ -48,7 +48,7 @@ async function madeOnce(
 async function create(deps: GuestDeps, args: CreateArgs, call: Call): Promise<string> {
   const { option, nic, driver: wanted, ...rest } = args;
   const recipe = GuestRecipe.parse({ ...rest, nics: nic, options: optionsOf(option) });
-  const driver = partNamed(deps.driver, wanted);
+  const driver = wanted === undefined ? deps.driver : partNamed(deps.driver, wanted);
   const { id } = await able(driver.createGuest, { ...deps, driver }, call.verb).call(driver, recipe, call);
   return id;
 }
