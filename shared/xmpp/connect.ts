@@ -1,18 +1,27 @@
+import { inspect } from 'node:util';
 import { Failure } from '#shared/errors.ts';
-import { xmppClient } from '#shared/xmpp/connection/client.ts';
-import type { Entity } from '#shared/xmpp/entity.ts';
-import type { Site } from './site.ts';
+import { xmppClient } from './connection/client.ts';
+import type { Entity } from './entity.ts';
+
+/** Who logs in, and where. */
+export interface Login {
+  jid: string;
+  password: string;
+  service: { host: string; port: number; directTls?: boolean };
+  /** PEM of the site's certificate authority; without it, those that Node trusts. */
+  ca?: string;
+}
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** Log in. @throws Failure as Entity.start() does; server-unreachable where it does not answer at once */
-export async function connect(site: Site): Promise<Entity> {
+/** Log in, once: who cannot is told why. @throws Failure as Entity.start() does; server-unreachable where it does not answer at once */
+export async function connect(site: Login): Promise<Entity> {
   const entity = xmppClient({
     jid: site.jid,
     password: site.password,
     service: site.service,
     log: SILENT,
-    onBug: (error) => console.error(error),
+    onBug: (error) => void process.stderr.write(`${inspect(error)}\n`),
     ...(site.ca ? { ca: site.ca } : {}),
   });
   const failed = Promise.withResolvers<never>();
