@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 
 /** The last bytes of a file; none where it is not there yet. @throws Failure host-command */
@@ -7,7 +8,7 @@ export async function tailOf(path: string, bytesMax: number): Promise<Uint8Array
   try {
     file = await open(path, 'r');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Uint8Array();
+    if (isMissing(error)) return new Uint8Array();
     throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
   }
   try {

@@ -1,5 +1,6 @@
 import { existsSync, type FSWatcher, readdirSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { isZoneName } from './zone-config.ts';
 
@@ -59,7 +60,7 @@ export function watchZones(folder: string, listener: FolderListener): () => void
         watcher.on('error', () => {}); // the folder has gone: that of all zones tells it
         watchers.set(name, watcher);
       } catch (error) {
-        if (!isGone(error)) broke(error);
+        if (!isMissing(error)) broke(error);
       }
     }
     look(name, told);
@@ -79,9 +80,6 @@ export function watchZones(folder: string, listener: FolderListener): () => void
   }
   return end;
 }
-
-const isGone = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 
 const unreachable = (folder: string, error: unknown): Failure =>
   new Failure('host-unreachable', { host: folder, problem: messageOf(error) }, { cause: error });

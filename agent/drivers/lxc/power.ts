@@ -1,6 +1,7 @@
 import { open, readFile, readlink, stat } from 'node:fs/promises';
 import type { GuestId } from '#agent/drivers/driver.ts';
 import type { Command } from '#agent/exec/run.ts';
+import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { BootParameter } from '#shared/model/boot-parameter.ts';
 import type { GuestState } from '#shared/model/guest.ts';
@@ -80,7 +81,7 @@ export async function textFrom(file: string, from: number): Promise<string> {
     await handle.read(buffer, 0, buffer.length, from);
     return buffer.toString('utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    if (isMissing(error)) return '';
     throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
   }
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { meaningful } from '#agent/drivers/addresses.ts';
 import type { DriverGuest, DriverHost, GuestId } from '#agent/drivers/driver.ts';
+import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type GuestStats, isActive } from '#shared/model/guest.ts';
 import { liveLimits } from './cgroups.ts';
@@ -39,7 +40,7 @@ export async function readConfig(ground: Ground, name: string): Promise<ZoneConf
   try {
     return configOf(await readFile(configFile(ground, name), 'utf8'));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw missing(ground, name);
+    if (isMissing(error)) throw missing(ground, name);
     throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
   }
 }
@@ -90,6 +91,7 @@ async function guestOf(ground: Ground, { id, name, config, now }: Zone): Promise
     memoryMiB: Math.round((memoryBytes ?? totalmem()) / MIB),
     autostart: autostartIn(config),
     persistent: true,
+    driver: 'lxc',
     ...(title === undefined ? {} : { title }),
   };
 }

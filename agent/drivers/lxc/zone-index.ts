@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GuestId } from '#agent/drivers/driver.ts';
+import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { missing } from './ground.ts';
 import { isZoneName } from './zone-config.ts';
@@ -76,8 +77,7 @@ async function idIn(folder: string, host: string, name: string): Promise<GuestId
     const [{ ino, birthtimeNs }] = await Promise.all([stat(at, { bigint: true }), stat(join(at, 'config'))]);
     return uuidOf(`${host}\n${folder}\n${ino}\n${birthtimeNs}`);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && ['ENOENT', 'ENOTDIR'].includes(String(error.code)))
-      return undefined;
+    if (isMissing(error)) return undefined;
     throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
   }
 }

@@ -71,6 +71,9 @@ driverContract('LXC', async (): Promise<DriverHarness> => {
           parameterOf(Buffer.from(text, 'base64').toString().trim()),
         ),
     },
+    runsPrograms: false,
+    clones: 'none',
+    snapshots: 'none',
     leftovers: async () => (await commands()).filter((line) => /lxc-monitor|lxc-console/.test(line)),
     restart: async () => {
       for (const pid of await pidsOf(/lxc-monitord/)) process.kill(pid, 'SIGKILL');
