@@ -31,8 +31,8 @@ async function oneDriver(driver: DriverConfig, { state, host }: AgentConfig, log
     });
     return fakeDriver({ ...shared, world, changeMs });
   }
-  const { uri, consoleFolder, name } = driver;
+  const { uri, consoleFolder, diskFolder, name } = driver;
   // A driver makes a folder of its kind in it: two of one kind have two.
   const stateFolder = name === undefined ? state : join(state, 'drivers', name);
-  return libvirtDriver({ ...shared, uri, log, stateFolder, ...(consoleFolder ? { consoleFolder } : {}) });
+  return libvirtDriver({ ...shared, uri, log, stateFolder, diskFolder, ...(consoleFolder ? { consoleFolder } : {}) });
 }
