@@ -5,7 +5,9 @@ import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { fakeDriver } from '#agent/drivers/fake/driver.ts';
 import { fakeWorld } from '#agent/drivers/fake/world.ts';
 import { libvirtDriver } from '#agent/drivers/libvirt/driver.ts';
+import { lxcDriver } from '#agent/drivers/lxc/driver.ts';
 import { severalDrivers } from '#agent/drivers/several.ts';
+import { run } from '#agent/exec/run.ts';
 import { type DriverConfig, nameOfDriver } from './driver-config.ts';
 
 /** The driver that the configuration names; several of them are one for those who use it. */
@@ -30,6 +32,11 @@ async function oneDriver(driver: DriverConfig, { state, host }: AgentConfig, log
       ...(stateFile ? { stateFile: resolve(state, stateFile) } : {}),
     });
     return fakeDriver({ ...shared, world, changeMs });
+  }
+  if (driver.kind === 'lxc') {
+    const { folder, logFolder, unprivileged, usersFrom } = driver;
+    const idmap = unprivileged ? { first: usersFrom, count: 65_536 } : undefined;
+    return lxcDriver({ ...shared, run, log, folder, logFolder, idmap });
   }
   const { uri, consoleFolder, diskFolder, name } = driver;
   // A driver makes a folder of its kind in it: two of one kind have two.

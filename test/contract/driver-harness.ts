@@ -40,6 +40,10 @@ export interface DriverHarness {
 
   /** Two bridges that interfaces of a running guest can be put on. Left out where there are none. */
   bridges?: readonly [string, string];
+  /** What interfaces of its guests are; `virtio` where it is left out. */
+  nicModel?: string;
+  /** A running guest's interface takes another MTU at once. */
+  changesMtu?: boolean;
   /** Whether a guest of `definition` can be given boot parameters. */
   takesParameters: boolean;
 
