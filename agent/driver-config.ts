@@ -51,7 +51,22 @@ const LibvirtConfig = z.strictObject({
   }),
 });
 
-export const DriverConfig = z.discriminatedUnion('kind', [LibvirtConfig, FakeConfig]);
+const ZonesConfig = z.strictObject({
+  kind: z.literal('zones').meta({ description: 'Zones of illumos, by its own commands, as root in the global zone.' }),
+  ...OF_ANY,
+  zonesFolder: Path.regex(/^\/./, 'a whole path is due').default('/export/zones').meta({
+    description: 'Where zones have their roots, a folder for each.',
+  }),
+  packageCache: Path.regex(/^\/./, 'a whole path is due').default('/var/zap/cache').meta({
+    description: 'Packages that zap has fetched: zones of Tribblix see them.',
+  }),
+  terminal: z.tuple([Path], z.string()).optional().meta({
+    description:
+      'The program, and its first arguments, that gives `zlogin -C` a terminal to run on; without it, Python with its module pty.',
+  }),
+});
+
+export const DriverConfig = z.discriminatedUnion('kind', [LibvirtConfig, ZonesConfig, FakeConfig]);
 export type DriverConfig = z.infer<typeof DriverConfig>;
 
 /** What a driver is called: its guests say so, and verbs name it so. */

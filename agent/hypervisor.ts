@@ -6,6 +6,7 @@ import { fakeDriver } from '#agent/drivers/fake/driver.ts';
 import { fakeWorld } from '#agent/drivers/fake/world.ts';
 import { libvirtDriver } from '#agent/drivers/libvirt/driver.ts';
 import { severalDrivers } from '#agent/drivers/several.ts';
+import { zonesDriver } from '#agent/drivers/zones/driver.ts';
 import { type DriverConfig, nameOfDriver } from './driver-config.ts';
 
 /** The driver that the configuration names; several of them are one for those who use it. */
@@ -31,8 +32,12 @@ async function oneDriver(driver: DriverConfig, { state, host }: AgentConfig, log
     });
     return fakeDriver({ ...shared, world, changeMs });
   }
-  const { uri, consoleFolder, name } = driver;
   // A driver makes a folder of its kind in it: two of one kind have two.
-  const stateFolder = name === undefined ? state : join(state, 'drivers', name);
+  const stateFolder = driver.name === undefined ? state : join(state, 'drivers', driver.name);
+  if (driver.kind === 'zones') {
+    const { zonesFolder, packageCache, terminal } = driver;
+    return zonesDriver({ ...shared, log, stateFolder, zonesFolder, packageCache, ...(terminal ? { terminal } : {}) });
+  }
+  const { uri, consoleFolder } = driver;
   return libvirtDriver({ ...shared, uri, log, stateFolder, ...(consoleFolder ? { consoleFolder } : {}) });
 }

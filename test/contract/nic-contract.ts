@@ -9,16 +9,16 @@ const OTHER = '52:54:00:63:00:0d';
 const wanted = (more: object = {}): NicWanted =>
   NicWanted.parse({ mac: MAC, bridge: 'sk-lan', link: 'sk52540063000c', mtu: 1450, ...more });
 const other = wanted({ mac: OTHER, link: 'sk52540063000d' });
-/** As a driver tells it. */
-const told = ({ mac, bridge, link, mtu }: NicWanted, holds: DriverNic['holds']): DriverNic => ({
-  ...{ mac, kind: 'bridge', source: bridge, link, model: 'virtio', mtu },
-  holds,
-});
 const withoutProblem = ({ problem: _, ...nic }: DriverNic): DriverNic => nic;
 
 /** Interfaces of guests come, change and go one by one. */
 export function nicContract(stage: Scene): void {
   const call = () => ({ driver: stage.driver, signal: stage.signal() });
+  /** As a driver tells it. */
+  const told = ({ mac, bridge, link, mtu }: NicWanted, holds: DriverNic['holds']): DriverNic => ({
+    ...{ mac, kind: 'bridge', source: bridge, link, model: stage.harness.nicModel ?? 'virtio', mtu },
+    holds,
+  });
 
   it('gives a guest that is off an interface, and takes it away, and touches no other', async () => {
     const { driver, signal } = call();
