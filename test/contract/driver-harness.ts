@@ -45,6 +45,8 @@ export interface DriverHarness {
   bridges?: readonly [string, string];
   /** What interfaces of its guests are; `virtio` where it is left out. */
   nicModel?: string;
+  /** A running guest's interface takes another MTU at once. */
+  changesMtu?: boolean;
   /** Whether a guest of `definition` can be given boot parameters. */
   takesParameters: boolean;
 

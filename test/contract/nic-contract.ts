@@ -80,9 +80,12 @@ export function nicContract(stage: Scene): void {
     assert.deepEqual(await driver.attachNic(id, moved, signal), [told(moved, 'now')], 'another bridge');
     const roomy = wanted({ bridge: second, mtu: 1500 });
     const [live, later] = await driver.attachNic(id, roomy, signal);
-    assert.deepEqual(live && withoutProblem(live), told(moved, 'until it stops'));
-    assert.deepEqual(later && withoutProblem(later), told(roomy, 'from the next start'));
-    assert.ok(later?.problem);
+    if (stage.harness.changesMtu) assert.deepEqual([live, later], [told(roomy, 'now'), undefined]);
+    else {
+      assert.deepEqual(live && withoutProblem(live), told(moved, 'until it stops'));
+      assert.deepEqual(later && withoutProblem(later), told(roomy, 'from the next start'));
+      assert.ok(later?.problem);
+    }
     assert.deepEqual(await driver.detachNic(id, MAC, signal), []);
     assert.deepEqual(await driver.listNics(id, signal), [told({ ...other, bridge: first }, 'now')]);
   });

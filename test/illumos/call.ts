@@ -10,6 +10,10 @@ export interface Call {
   input: string;
   /** The zone that it runs in. */
   zone: string;
+  /** It is a process of its own, which may start others. */
+  isProcess: boolean;
+  /** It is to end. */
+  signal: AbortSignal;
   out(line: string): void;
   err(line: string): void;
   /** Time that the program takes. @throws what ends the program early */

@@ -8,10 +8,10 @@ const [folder = '', name = '', ...args] = process.argv.slice(2);
 const program = programNamed(name);
 if (!program) throw new Error(`there is no program ${name}`);
 const gone = new AbortController();
-process.on('SIGTERM', () => gone.abort(new Error('SIGTERM')));
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => gone.abort(new Error(signal)));
 try {
   const input = name === 'zonecfg' && !process.stdin.isTTY ? readFileSync(0, 'utf8') : '';
-  const ended = await perform(openHost(folder), program, { name, args, input, signal: gone.signal });
+  const ended = await perform(openHost(folder), program, { name, args, input, isProcess: true, signal: gone.signal });
   process.stdout.write(ended.stdout);
   process.stderr.write(ended.stderr);
   process.exitCode = ended.code;

@@ -41,6 +41,7 @@ export interface Asked {
   name: string;
   args: readonly string[];
   input?: string;
+  isProcess?: boolean;
   /** Waits are given up, and the program is gone. */
   signal: AbortSignal;
 }
@@ -70,6 +71,8 @@ export async function perform(host: IllumosHost, program: Program, asked: Asked)
     args: asked.args,
     input: asked.input ?? '',
     zone: GLOBAL,
+    isProcess: asked.isProcess ?? false,
+    signal: asked.signal,
     out: (line) => out.push(`${line}\n`),
     err: (line) => err.push(`${line}\n`),
     takes: (ms) => (ms > 0 ? waited(ms, asked.signal) : Promise.resolve()),

@@ -1,10 +1,17 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Call, ERR, Exit, OK, options, type Program, USAGE } from './call.ts';
 import { askToStop } from './settling.ts';
 import { wordOf, zoneNamed } from './state.ts';
+import { serveConsole } from './zone-console.ts';
 
-/** zlogin(1): run a command inside a running zone; its exit code is that of the command. */
+/**
+ * zlogin(1): run a command inside a running zone; its exit code is that of the command.
+ *
+ * What words there are is joined by blanks, and read by a shell in the zone. A program that the model does not have is one of
+ * this machine's own, where zlogin is a process itself.
+ */
 export const zlogin =
   (inside: (name: string) => Program | undefined): Program =>
   async (call) => {
@@ -21,15 +28,41 @@ export const zlogin =
         throw new Exit(`login allowed only to running zones (${zone} is '${wordOf(there)}').`);
       }
     });
-    const [name = '', ...args] = words.length === 1 ? words[0]!.split(/\s+/) : words;
+    if (asked.flags.has('C') && call.isProcess) return serveConsole(call, zone);
+    const line = words.join(' ');
+    const [name = '', ...args] = shellWords(line);
     const base = name.split('/').at(-1) ?? name;
     const program = INSIDE[base] ?? inside(base);
-    if (!program) {
-      call.err(`${name}: not found`);
-      return 127;
-    }
-    return program({ ...call, zone, name: base, args });
+    if (program) return program({ ...call, zone, name: base, args });
+    if (call.isProcess) return ofThisMachine(line, call.signal);
+    call.err(`${name}: not found`);
+    return 127;
   };
+
+/** The words of a line as a POSIX shell parts it: blanks, quotes, backslashes. */
+export function shellWords(line: string): string[] {
+  const found = line.matchAll(/(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+/g);
+  return Array.from(found, ([word]) =>
+    word.replace(/\\(.)|'([^']*)'|"((?:[^"\\]|\\.)*)"/g, (_, escaped?: string, single?: string, double?: string) =>
+      escaped !== undefined ? escaped : (single ?? (double ?? '').replace(/\\(["\\$`])/g, '$1')),
+    ),
+  );
+}
+
+/** zlogin passes signals on, and ends with what it has started. */
+function ofThisMachine(line: string, signal: AbortSignal): Promise<number> {
+  const child = spawn('/bin/sh', ['-c', line], { stdio: 'inherit', detached: true });
+  const end = () => process.kill(-child.pid!, 'SIGTERM');
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      signal.removeEventListener('abort', end);
+      resolve(code ?? 143);
+    });
+  });
+}
 
 /** What ends the zone from within: at once for the caller, later for the zone. */
 const stops =

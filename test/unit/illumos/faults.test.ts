@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { run } from '#agent/exec/run.ts';
+import { startOnTerminal } from '#agent/exec/terminal.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import { type IllumosBench, illumosBench } from '../../illumos/bench.ts';
 import { placeCommands } from '../../illumos/commands.ts';
 import { illumosRun } from '../../illumos/run.ts';
 import { rebootHost } from '../../illumos/settling.ts';
 import type { Fault } from '../../illumos/state.ts';
+import { shellWords } from '../../illumos/zlogin.ts';
 
 const failsWith = (code: FailureCode) => (error: unknown) => error instanceof Failure && error.code === code;
 
@@ -91,6 +93,52 @@ describe('the model of an illumos host', () => {
         error instanceof Failure && error.details.problem === "zoneadm: zone 'a': must be installed before boot.",
     );
   }).timeout(60_000);
+
+  it('runs programs in a zone by a shell, and passes signals on (zlogin(1))', async () => {
+    const folder = join(bench.host.folder, 'bin');
+    placeCommands(bench.host, folder);
+    await configure('a');
+    await bench.lines('zoneadm -z a install');
+    await bench.lines('zoneadm -z a boot');
+    const zlogin = (line: string, timeoutMs = 20_000) => ({
+      file: join(folder, 'zlogin'),
+      args: ['a', line],
+      timeoutMs,
+    });
+    const signal = AbortSignal.timeout(60_000);
+    assert.equal(await run(zlogin(`printf '%s|' 'two  blanks' '$HOME' "it's"`), signal), "two  blanks|$HOME|it's|");
+    await assert.rejects(run(zlogin("'skerry-no-such-program'"), signal), (error) => {
+      return error instanceof Failure && error.details.exitCode === 127;
+    });
+    await assert.rejects(run(zlogin('sleep 600', 1_500), signal), failsWith('host-timeout'));
+  }).timeout(60_000);
+
+  it('gives the console of a zone on a terminal, until it is down (zlogin(1), -C)', async () => {
+    const folder = join(bench.host.folder, 'bin');
+    placeCommands(bench.host, folder);
+    await configure('a');
+    await bench.lines('zoneadm -z a install');
+    await bench.lines('zoneadm -z a boot');
+    const terminal = startOnTerminal([join(folder, 'zlogin'), '-C', '-d', '-E', '-Q', 'a']);
+    const ended = new Promise<void>((resolve) => terminal.onEnd(resolve));
+    const shown = new Promise<void>((resolve) => {
+      let text = '';
+      terminal.onData((chunk) => {
+        const isFirst = !text.includes(':~# ');
+        text += Buffer.from(chunk).toString();
+        if (isFirst && text.includes(':~# ')) void terminal.write(Buffer.from('uname\r'));
+        if (/uname\s+SunOS\s/.test(text)) resolve();
+      });
+    });
+    await shown;
+    await bench.lines('zoneadm -z a halt');
+    await ended;
+    await terminal.close();
+  }).timeout(60_000);
+
+  it('parts words as a shell does', () => {
+    assert.deepEqual(shellWords(`'a b' c\\ d "e \\"f" ''`), ['a b', 'c d', 'e "f', '']);
+  });
 
   it('has the races of a listing: a zone that stops, one that boots, one that cannot be read (zoneadm.c)', async () => {
     await configure('a');
