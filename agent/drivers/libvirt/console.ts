@@ -20,7 +20,8 @@ export async function openConsole(ground: Ground, id: GuestId, signal: AbortSign
   const closed = (cause?: unknown) => new Failure('console-closed', { guest: guest.name, state: 'shutoff' }, { cause });
   if (!isActive(guest.state)) throw new Failure('console-closed', { guest: guest.name, state: guest.state });
   const place = serialOf(xml);
-  if (!place) throw new Failure('console-missing', { guest: guest.name });
+  // While it is being started it counts as active, and its port has no place yet: it will.
+  if (!place) throw closed();
   const path = ground.root + place.path;
   let port: Pty;
   try {

@@ -1,12 +1,13 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HypervisorDriver, Watch } from '#agent/drivers/driver.ts';
+import { turns } from '#agent/drivers/turns.ts';
 import { parametersIn } from './boot-parameters.ts';
 import { parseCapabilities } from './capabilities.ts';
 import { openConsole, readConsoleLog } from './console.ts';
 import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
 import { examine } from './examine.ts';
-import { type Ground, turns } from './ground.ts';
+import type { Ground } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, suspendGuest } from './power.ts';

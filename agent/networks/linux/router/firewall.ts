@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
-import { keepFile, readIfThere } from '#agent/networks/folder.ts';
+import { keepFile, readIfThere } from '#agent/files/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { inNamespace } from './namespace.ts';
 import type { RouterPlan } from './plan.ts';

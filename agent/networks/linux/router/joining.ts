@@ -4,8 +4,8 @@ import { portLinkOf } from '#shared/model/network.ts';
 import type { Link } from './ip-output.ts';
 import { isOnBridge, type LegsNow, legChanges } from './legs.ts';
 import { aliasOf, ipBatch, readHostLinks, readLegs } from './namespace.ts';
+import type { Place } from './place.ts';
 import { allLegs, linesOf, type PlannedLeg, type RouterPlan } from './plan.ts';
-import type { Place } from './services.ts';
 
 /**
  * Have these legs, and no others; none without a plan. When that fails, legs that it made are taken away.

@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Run } from '#agent/exec/run.ts';
-import { keepFolder, namesIn } from '#agent/networks/folder.ts';
+import { keepFolder, namesIn } from '#agent/files/folder.ts';
+import { end } from '#agent/services/services.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type GivenOutside, type HostNetwork, type HostRouter, type Lease, RouterName } from '#shared/model/network.ts';
 import { keepRules } from './firewall.ts';
@@ -13,8 +14,8 @@ import { deleteNamespace, keepNamespace, markedNamespaces, readNamespace } from 
 import { keepNaming } from './naming.ts';
 import { endOutside, keepOutside, withGiven } from './outside.ts';
 import { outsideWatches } from './outside-watches.ts';
+import { type Place, placeIn } from './place.ts';
 import { namespaceOf, planRouter, type RouterPlan } from './plan.ts';
-import { end, type Place } from './services.ts';
 import { examineRouter, keepPlan, readGiven, readLeases } from './standing.ts';
 
 export interface LinuxRoutersDeps {
@@ -56,7 +57,7 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     // It becomes a path.
     const name = RouterName.parse(given);
     const { run, host, upMsMax = UP_MS_MAX } = deps;
-    return { run, host, upMsMax, namespace: namespaceOf(name), folder: join(deps.folder, name) };
+    return placeIn(namespaceOf(name), { run, host, upMsMax, folder: join(deps.folder, name) });
   };
 
   const watches = outsideWatches();
@@ -122,7 +123,7 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     const { standing, links } = await readNamespace(deps.run, name, signal);
     const isOurs = (await foldersOf()).includes(name);
     if (standing === 'whole' || isOurs)
-      for (const service of ['udhcpc', 'dnsmasq', 'haproxy'] as const) await end(place, service, signal);
+      for (const service of ['udhcpc', 'dnsmasq', 'haproxy'] as const) await end(place, { name: service }, signal);
     if (standing === 'whole') await keepLegs(place, undefined, { links, group: deps.group }, signal);
     if (standing === 'whole' || (isOurs && (standing === 'bare' || standing === 'broken')))
       await deleteNamespace(deps.run, name, signal);
