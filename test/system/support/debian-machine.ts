@@ -31,17 +31,9 @@ export async function bootMachine(
   // Its console, which nobody reads here, would stop it when full.
   container.stdout.resume();
   try {
-    const leader = await until('the container', async () => leaderOf(container), BOOT_MS_MAX);
-    const within = (argv: readonly string[], input = '') =>
-      execa('nsenter', ['--target', String(leader), '--all', '--', ...argv], { input, reject: false });
-    await until(
-      'the machine',
-      async () => {
-        const { stdout } = await within(['systemctl', 'is-system-running']);
-        return stdout === 'running' || stdout === 'degraded' ? stdout : undefined;
-      },
-      BOOT_MS_MAX,
-    );
+    // systemd-nspawn makes its first process by way of another, which ends at once: which one it is shows when systemd answers there.
+    const leader = await until('the machine', async () => await bootedIn(container), BOOT_MS_MAX);
+    const within = (argv: readonly string[], input = '') => inside(leader, argv, input);
     return {
       async run(argv, input) {
         const { exitCode, stdout, stderr } = await within(argv, input);
@@ -57,9 +49,15 @@ export async function bootMachine(
   }
 }
 
-function leaderOf(container: ChildProcess): number | undefined {
+const inside = (leader: number, argv: readonly string[], input = '') =>
+  execa('nsenter', ['--target', String(leader), '--all', '--', ...argv], { input, reject: false });
+
+async function bootedIn(container: ChildProcess): Promise<number | undefined> {
   if (container.exitCode !== null) throw new Error(`systemd-nspawn ended with ${container.exitCode}`);
-  return childrenOf(container.pid ?? 0)[0];
+  const [leader] = childrenOf(container.pid ?? 0);
+  if (leader === undefined) return undefined;
+  const { stdout } = await inside(leader, ['systemctl', 'is-system-running']);
+  return stdout === 'running' || stdout === 'degraded' ? leader : undefined;
 }
 
 async function end(container: ChildProcess): Promise<void> {
