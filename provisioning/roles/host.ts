@@ -8,7 +8,7 @@ import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { authorityAt, textOf } from '../enrol/authority.ts';
 import { joinSite, type Token, tokenIn } from '../enrol/join-site.ts';
 import { type Service, serviceIn } from '../enrol/service.ts';
-import { absent, type Change, file, folder } from '../systemd/changes.ts';
+import { absent, type Change, file, folder, guarded } from '../systemd/changes.ts';
 import type { Ground } from '../systemd/ground.ts';
 import {
   disabled,
@@ -35,6 +35,9 @@ const PACKAGES = [
 const NETWORK_PACKAGES = ['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps'];
 /** Each router starts a haproxy of its own; Debian would start one more, with the file that comes with it. */
 const UNUSED_UNIT = 'haproxy.service';
+
+/** Only the agent reads its account. */
+export const OWNED = { mode: 0o600, owner: 'skerry' };
 
 const Account = z.strictObject({ jid: z.string().regex(/^[^@\s/]+@[^@\s/]+$/), password: z.string().min(1) });
 
@@ -91,17 +94,15 @@ async function accountChanges(
   token: Token | undefined,
 ): Promise<Change[]> {
   const { ca } = beginning;
-  const owned = { mode: 0o600, owner: 'skerry' };
   const isPinned = ca?.startsWith('sha256:') ?? false;
   const authority = ca === undefined || isPinned ? undefined : await textOf(ca);
   return [
+    guarded(ground, CREDENTIALS, OWNED),
     ...(authority === undefined ? [] : [file(ground, CA_FILE, authority, { mode: 0o644 })]),
     ...(isPinned && token ? [file(ground, CA_FILE, pinned(beginning, token), { mode: 0o644 }, 'keep')] : []),
-    ...(account === undefined ? [] : [file(ground, CREDENTIALS, jsonOf(account), owned)]),
-    ...(token === undefined ? [] : [joining(ground, token, beginning), file(ground, CREDENTIALS, '', owned, 'keep')]),
-    ...(beginning.account === undefined
-      ? []
-      : [beginning.account.change, file(ground, CREDENTIALS, '', owned, 'keep')]),
+    ...(account === undefined ? [] : [file(ground, CREDENTIALS, jsonOf(account), OWNED)]),
+    ...(token === undefined ? [] : [joining(ground, token, beginning)]),
+    ...(beginning.account === undefined ? [] : [beginning.account.change]),
   ];
 }
 
@@ -120,6 +121,7 @@ const joining = (ground: Ground, token: Token, beginning: HostBeginning): Change
     const authority = beginning.ca === undefined ? {} : { ca: await textOf(ground.at(CA_FILE)) };
     const at = { service: dialled(beginning, token), ...authority };
     await joinSite(token, at, beginning.central ?? centralOf(token.jid), ground.at(CREDENTIALS));
+    await guarded(ground, CREDENTIALS, OWNED).apply();
   },
 });
 

@@ -5,8 +5,9 @@ import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
 import { domainpartOf, isJid, localpartOf } from '#shared/xmpp/jid.ts';
 import { answering } from '../ejabberd/answering.ts';
-import { type Change, file } from '../systemd/changes.ts';
+import { type Change, file, guarded } from '../systemd/changes.ts';
 import type { Ground } from '../systemd/ground.ts';
+import { OWNED } from './host.ts';
 import { isThere } from './own-unit.ts';
 import { API_SOCKET, CA_FILE, COMMAND_CONFIG, CREDENTIALS } from './places.ts';
 import type { ServerWish } from './server.ts';
@@ -74,6 +75,7 @@ export function ownHost(ground: Ground, name: string, domain: string): { jid: st
       const credentials = await enrolHost(api, domain, name);
       await rosterHosts(api, domain, [name]);
       await writeCredentials(ground.at(CREDENTIALS), credentials);
+      await guarded(ground, CREDENTIALS, OWNED).apply();
     },
   };
   return { jid, change };

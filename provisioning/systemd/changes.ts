@@ -112,6 +112,13 @@ export const backup = (ground: Ground, path: string, to: string, mode: number): 
   },
 });
 
+/** The mode and the owner of a file that something else brings; while it is not there, nothing is to be done. */
+export const guarded = (ground: Ground, path: string, owned: Owned): Change => ({
+  missing: async () =>
+    (await lstat(ground.at(path)).catch(() => undefined)) ? await differs(ground, path, owned) : undefined,
+  apply: () => own(ground, path, owned),
+});
+
 export const absent = (ground: Ground, path: string): Change => ({
   async missing() {
     return (await lstat(ground.at(path)).catch(() => undefined)) ? `remove ${path}` : undefined;

@@ -99,11 +99,10 @@ export const running = (
   async missing(before) {
     if (!ground.isLive) return undefined;
     if (!(await isActive(ground, unit))) return `start ${unit}`;
-    const anew = `start ${unit} anew: something of it has changed`;
-    if (before.some((what) => files.some((path) => what.split(' ').includes(path)))) return anew;
+    if (before.some((what) => files.some((path) => what.split(' ').includes(path)))) return `start ${unit}`;
     const beganMs = await beganAtMs(ground, unit);
     const isOlder = (await Promise.all(files.map((path) => changedAtMs(ground.at(path))))).some((at) => at > beganMs);
-    return isOlder ? anew : undefined;
+    return isOlder ? `start ${unit}` : undefined;
   },
   async apply() {
     // What systemd has read is not what is written now.

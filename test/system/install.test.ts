@@ -39,6 +39,18 @@ async function pictureOf(root: string): Promise<Record<string, string>> {
   return picture;
 }
 
+/** By `systemd-analyze security`, from 0 to 10. */
+async function exposureOf(root: string, unit: string): Promise<number> {
+  const argv = ['security', '--offline=true', `--root=${root}`, '--no-pager', `${unit}.service`];
+  const { stdout } = await execa('systemd-analyze', argv);
+  return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1]);
+}
+
+async function writtenDown(role: string): Promise<number> {
+  const page = await readFile(inTree('docs/install.md'), 'utf8');
+  return Number(new RegExp(`^\\| \`${role}\` \\| ([\\d.]+) \\|`, 'm').exec(page)?.[1]);
+}
+
 describe('skerry install, in a tree', () => {
   let root: string;
   beforeEach(async function () {
@@ -118,6 +130,13 @@ describe('skerry install, in a tree', () => {
       assert.deepEqual((await install('host', ['--root', root])).lines, []);
     });
 
+    it('is no more exposed than docs/install.md says', async () => {
+      await install('host', args);
+      assert.ok((await exposureOf(root, 'skerry-agent')) <= (await writtenDown('host')));
+      await install('host', ['--root', root, '--networks']);
+      assert.ok((await exposureOf(root, 'skerry-agent')) <= (await writtenDown('host --networks')));
+    });
+
     it('gives the password to the agent alone', async () => {
       await install('host', args);
       const row = (await readFile(join(root, 'etc/passwd'), 'utf8'))
@@ -135,10 +154,13 @@ describe('skerry install, in a tree', () => {
       await writeFile(join(root, 'etc/systemd/system/skerry-agent.service'), '[Service]\n');
       await execa('chmod', ['644', join(root, 'etc/skerry/credentials.json')]);
       const { lines } = await install('host', ['--root', root]);
-      assert.deepEqual(lines, ['change /etc/systemd/system/skerry-agent.service']);
+      assert.deepEqual(lines, [
+        'set the mode of /etc/skerry/credentials.json to 0600',
+        'change /etc/systemd/system/skerry-agent.service',
+      ]);
       assert.equal(await readFile(config, 'utf8'), '# mine\n');
       const again = await install('host', args);
-      assert.deepEqual(again.lines, ['set the mode of /etc/skerry/credentials.json to 0600']);
+      assert.deepEqual(again.lines, []);
     });
 
     it('goes again, and leaves what is the administrator’s', async () => {
@@ -209,6 +231,22 @@ describe('skerry install, in a tree', () => {
         'change /etc/ejabberd/skerry.pem',
       ]);
       assert.deepEqual((await install('server', ['--root', root])).lines, [], 'it goes by what it was told last');
+    });
+
+    it('has central beside it, in a unit that systemd takes, no more exposed than docs/install.md says', async () => {
+      await install('server', args);
+      const config = ['--root', root, '--admin', 'ada@example.org'];
+      const inTree = await install('central', config);
+      assert.match(inTree.stderr, /accounts are made on a machine that runs/);
+      await mkdir(join(root, 'etc/skerry'), { recursive: true });
+      await writeFile(join(root, 'etc/skerry/central.yaml'), '# mine\n');
+      const { exitCode, stderr } = await install('central', ['--root', root]);
+      assert.equal(exitCode, 0, stderr);
+      assert.deepEqual((await install('central', ['--root', root])).lines, []);
+      const unit = join(root, 'etc/systemd/system/skerry-central.service');
+      const verified = await execa('systemd-analyze', ['verify', unit], { reject: false });
+      assert.deepEqual([verified.exitCode, verified.stderr], [0, '']);
+      assert.ok((await exposureOf(root, 'skerry-central')) <= (await writtenDown('central')));
     });
 
     it('says what it needs', async () => {

@@ -220,6 +220,13 @@ describe('the model of zonecfg', () => {
       (await bench.type('zonecfg -z a add capped-memory')).stderr,
       /or a related resource control already exists/,
     );
+    await bench.lines('zonecfg -z a "select capped-memory; clear physical; end"');
+    assert.deepEqual(await bench.lines('zonecfg -z a info capped-memory'), ['capped-memory:', '\t[swap: 1G]']);
+    await bench.lines('zonecfg -z a "select capped-memory; set physical=256M; end"');
+    assert.deepEqual((await bench.lines('zonecfg -z a info capped-memory')).slice(1), [
+      '\tphysical: 256M',
+      '\t[swap: 1G]',
+    ]);
     await bench.lines('zonecfg -z a remove -F capped-memory');
     assert.deepEqual(await bench.lines('zonecfg -z a info rctl'), []);
   });
