@@ -148,7 +148,10 @@ describe('Debian packages', function () {
     await write('/etc/skerry/agent.yaml', stringify(AGENT));
     await write('/etc/skerry/credentials.json', JSON.stringify({ jid: AGENT.jid, password: 'secret' }));
     await write('/etc/skerry/central.yaml', stringify(CENTRAL));
-    await write('/etc/skerry/central-secret.json', JSON.stringify({ jid: CENTRAL.jid, secret: 'not much of a secret' }));
+    await write(
+      '/etc/skerry/central-secret.json',
+      JSON.stringify({ jid: CENTRAL.jid, secret: 'not much of a secret' }),
+    );
     for (const [user, file] of [
       ['skerry', 'credentials'],
       ['skerry-central', 'central-secret'],
