@@ -48,6 +48,8 @@ try {
 
 async function tryRig({ machine }: Host): Promise<void> {
   const env = {
+    // nsenter(1) goes to the namespaces' own root.
+    VAGRANT_CWD: ROOT,
     VAGRANT_HOME: join(CACHE, 'vagrant'),
     VAGRANT_DOTFILE_PATH: join(work, 'dotfiles'),
     SKERRY_BOX: 'local',
