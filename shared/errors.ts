@@ -124,6 +124,11 @@ export const FAILURES = {
   'network-too-large': ['cancel', 'policy-violation', 'There are {what}; a picture has at most {most}.'],
   'picture-not-sent': ['wait', 'undefined-condition', 'The picture cannot be sent: {problem}.'],
   'router-entry': ['cancel', 'item-not-found', 'The router {router} has no {what}.'],
+  // Volumes.
+  'volume-not-found': ['cancel', 'item-not-found', 'There is no volume {volume} on {host}.'],
+  'volume-in-use': ['cancel', 'conflict', 'The volume {volume} is used by {clients}: {how}.'],
+  'volume-export': ['cancel', 'internal-server-error', 'The volume {volume} cannot be exported: {problem}.'],
+  'volume-folder': ['cancel', 'internal-server-error', 'The volumes of {host} cannot be read: {problem}.'],
   // The way to the server.
   'server-unreachable': [
     'wait',

@@ -8,16 +8,18 @@ import { type GuestDeps, guestHandlers } from './guest.ts';
 import { type HostDeps, hostHandlers } from './host.ts';
 import { type NetworkDeps, networkHandlers } from './network.ts';
 import { nicHandlers } from './nic.ts';
+import { type VolumeDeps, volumeHandlers } from './volume.ts';
 
 /** A handler for every verb of an agent. */
 export const agentHandlers = (
-  deps: GuestDeps & HostDeps & ConsoleDeps & NetworkDeps & AuditDeps & { jobs: JobRunner },
+  deps: GuestDeps & HostDeps & ConsoleDeps & NetworkDeps & VolumeDeps & AuditDeps & { jobs: JobRunner },
 ): Handlers<AgentVerbs> => ({
   ...hostHandlers(deps),
   ...guestHandlers(deps),
   ...nicHandlers(deps),
   ...consoleHandlers(deps),
   ...networkHandlers(deps),
+  ...volumeHandlers(deps),
   ...jobHandlers(deps),
   ...auditHandlers(deps),
 });

@@ -19,8 +19,8 @@ export function guestRecord({ contact, guest, host, tags, title, notes }: SiteGu
 
 export function hostRecord(host: SiteHost): SiteHostRecord {
   const { facts, guests } = host.known;
-  // How its networks stand is told with those.
-  const { networks: _, ...told } = facts ?? {};
+  // How its networks and exports stand is told with those.
+  const { networks: _, exports: __, ...told } = facts ?? {};
   return {
     cpus: 0,
     memoryMiB: 0,

@@ -6,6 +6,7 @@ import { hostVerbs } from './host.ts';
 import { hostedNetworkVerbs } from './hosted-network.ts';
 import { jobVerbs } from './job.ts';
 import { nicVerbs } from './nic.ts';
+import { volumeVerbs } from './volume.ts';
 
 /** An agent's own trail: what is asked of it directly is in no other. */
 const agentAuditVerbs = { 'audit.list': auditVerbs['audit.list'] };
@@ -18,6 +19,7 @@ export const agentVerbs = {
   ...nicVerbs,
   ...consoleVerbs,
   ...hostedNetworkVerbs,
+  ...volumeVerbs,
   ...jobVerbs,
   ...agentAuditVerbs,
 } satisfies VerbTable;
