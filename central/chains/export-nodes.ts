@@ -54,7 +54,7 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
     }
     note({ outcome: 'done' });
   };
-  /** What its clients still use is asked again until they are gone: each time under an id of its own, since that was refused. */
+  /** While its clients use it, it is asked again, for as long as a stop may take: each time under an id of its own, since that was refused. */
   const carry = async (node: GraphNode, action: Action, by: string, signal: AbortSignal): Promise<Ended> => {
     for (let round = 0; ; round++) {
       try {
@@ -63,7 +63,8 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof Failure)) throw error;
-        if (error.code !== 'volume-in-use' || action.operation.verb === 'start')
+        const isOver = clock.now() + AGAIN_MS >= action.operation.sentAt + node.spec.stop.timeoutMs;
+        if (error.code !== 'volume-in-use' || action.operation.verb === 'start' || isOver)
           return { ok: false, problem: error.message };
       }
       await paused(clock, AGAIN_MS, signal);

@@ -284,6 +284,10 @@ describe('what a driver cannot do', () => {
       'network.examine',
       'network.leases',
       'router.list',
+      'volume.list',
+      'volume.info',
+      'volume.export',
+      'volume.unexport',
     ]);
     await stop();
   });
