@@ -16,9 +16,19 @@ export const inNamespace = (argv: readonly string[]): readonly [string, ...strin
   ...['--net', '--mount', '--', 'sh', '-c', OWN_FOLDERS, 'sh', ...argv],
 ];
 
+/** The same with processes of its own: all that it started ends with it, also when it is killed. */
+const withProcesses = ([unshare, ...rest]: readonly [string, ...string[]]): readonly [string, ...string[]] => [
+  unshare,
+  ...['--pid', '--fork', '--kill-child', '--mount-proc'],
+  ...rest,
+];
+
 /** Run a file of tests there. @throws Error with all that it said, where one of them fails or it has none */
-export async function runTestsInNamespace(file: URL): Promise<void> {
-  const [program, ...args] = inNamespace([
+export async function runTestsInNamespace(
+  file: URL,
+  own: 'network only' | 'with processes' = 'network only',
+): Promise<void> {
+  const argv = inNamespace([
     process.execPath,
     MOCHA,
     '--no-config',
@@ -28,6 +38,7 @@ export async function runTestsInNamespace(file: URL): Promise<void> {
     '--fail-zero',
     fileURLToPath(file),
   ]);
+  const [program, ...args] = own === 'with processes' ? withProcesses(argv) : argv;
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
