@@ -63,7 +63,8 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof Failure)) throw error;
-        const isOver = clock.now() + AGAIN_MS >= action.operation.sentAt + node.spec.stop.timeoutMs;
+        // Another pause and another answer would come too late: who uses it is to be told.
+        const isOver = clock.now() + 2 * AGAIN_MS >= action.operation.sentAt + node.spec.stop.timeoutMs;
         if (error.code !== 'volume-in-use' || action.operation.verb === 'start' || isOver)
           return { ok: false, problem: error.message };
       }
