@@ -30,7 +30,8 @@ import { factsBy } from './facts.ts';
 import { serverTimeMs } from './host/clock.ts';
 import { healthKeeper } from './host/health.ts';
 import { driverFor } from './hypervisor.ts';
-import { type Inventory, inventory as inventoryOf } from './inventory/inventory.ts';
+import type { Inventory } from './inventory/inventory.ts';
+import { hostInventory } from './inventory/several.ts';
 import { jobTable } from './jobs/job-table.ts';
 import { openDatabase } from './journal/database.ts';
 import { type AgentJournal, agentJournal } from './journal/journal.ts';
@@ -49,6 +50,7 @@ import { authority } from './roles/authority.ts';
 import { agentHandlers } from './verbs/agent.ts';
 import { guestQuestions } from './verbs/guest.ts';
 import { hostNow } from './verbs/host.ts';
+import { beforeMaking } from './verbs/making.ts';
 import { supportedBy } from './verbs/supported.ts';
 
 const DAY_MS = 86_400_000;
@@ -73,7 +75,7 @@ export async function startAgent(
   mkdirSync(config.state, { recursive: true, mode: 0o700 });
 
   const driver = hypervisor ?? (await driverFor(config, log));
-  const inventory = inventoryOf({ driver, host: config.host, clock: systemClock, log, onBug });
+  const inventory = hostInventory({ driver, host: config.host, clock: systemClock, log, onBug });
   const health = healthKeeper(config.host, config.state, now);
   const database = openDatabase(join(config.state, 'agent.sqlite'));
   const factsOf = factsBy({ driver, inventory });
@@ -103,6 +105,7 @@ export async function startAgent(
       ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
       audit: journal.audit,
       questions: guestQuestions({ inventory }),
+      beforeJobs: beforeMaking({ inventory, host }),
       here: { driver: driver.kind, host },
     }),
   );

@@ -14,6 +14,7 @@ import { Failure, messageOf } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import { entries as entriesOf, type InventoryChange } from './entries.ts';
 import { hearing, watching } from './hearing.ts';
+import { listeners } from './listeners.ts';
 import { vigil as vigilOf } from './vigil.ts';
 
 export interface Inventory {
@@ -139,26 +140,6 @@ export function inventory(deps: InventoryDeps): Inventory {
       await reading.settled();
     },
     settled: () => reading.settled(),
-  };
-}
-
-/** Whoever listens; one that throws is a fault of ours, and does not keep the others from hearing. */
-function listeners<T>(onBug: (error: unknown) => void) {
-  const all = new Set<(news: T) => void>();
-  return {
-    listen: (listener: (news: T) => void) => {
-      all.add(listener);
-      return () => void all.delete(listener);
-    },
-    tell: (news: T): void => {
-      for (const listener of [...all]) {
-        try {
-          listener(news);
-        } catch (error) {
-          onBug(error);
-        }
-      }
-    },
   };
 }
 

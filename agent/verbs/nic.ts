@@ -2,7 +2,7 @@ import type { DriverNic } from '#agent/drivers/driver.ts';
 import type { Nic } from '#shared/model/nic.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { nicVerbs } from '#shared/verbs/nic.ts';
-import type { GuestDeps } from './guest.ts';
+import type { GuestDeps } from './ground.ts';
 
 export function nicHandlers({ driver, inventory }: Pick<GuestDeps, 'driver' | 'inventory'>): Handlers<typeof nicVerbs> {
   return {

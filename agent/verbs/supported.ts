@@ -5,6 +5,13 @@ import type { NetworkDriver } from '#agent/networks/driver.ts';
 const NEEDS: Readonly<Record<string, keyof HypervisorDriver>> = {
   'guest.suspend': 'suspendGuest',
   'guest.resume': 'resumeGuest',
+  'guest.exec': 'runProgram',
+  'guest.create': 'createGuest',
+  'guest.clone': 'cloneGuest',
+  'snapshot.list': 'listSnapshots',
+  'snapshot.take': 'takeSnapshot',
+  'snapshot.revert': 'revertSnapshot',
+  'snapshot.delete': 'deleteSnapshot',
   'console.list': 'openConsole',
   'console.read': 'openConsole',
   'console.watch': 'openConsole',

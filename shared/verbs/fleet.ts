@@ -8,6 +8,7 @@ import { verb } from '#shared/verb/verb.ts';
 import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
+import { snapshotVerbs } from './snapshot.ts';
 
 const where = z.array(z.string().min(1).max(255)).max(20).default([]).meta({
   title: 'Where',
@@ -104,7 +105,7 @@ const { 'guest.list': _, 'guest.info': __, 'guest.define': define, 'guest.set': 
 const { 'console.read': read, 'console.send': send } = consoleVerbs;
 
 /** Verbs that central passes on to the agent of the host where the guest is. */
-export const passedGuestVerbs = { ...passedOn, 'console.read': read, 'console.send': send };
+export const passedGuestVerbs = { ...passedOn, ...snapshotVerbs, 'console.read': read, 'console.send': send };
 
 const ip = z.array(Address).max(2).default([]).meta({
   title: 'Addresses',
