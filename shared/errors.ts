@@ -37,6 +37,11 @@ export const FAILURES = {
     'undefined-condition',
     'Operation {operation} was cut off: it may have taken effect, or still take it, and is not done twice. Ask again with the same operation to learn how it ended.',
   ],
+  'operation-superseded': [
+    'cancel',
+    'conflict',
+    'Operation {operation} was given up for another one before it was begun; it is not done.',
+  ],
   'verb-timeout': [
     'wait',
     'remote-server-timeout',

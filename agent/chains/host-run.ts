@@ -137,6 +137,7 @@ async function carryOut(
       requester: { bareJid: central, fullJid: central, behalfOf },
       surface: 'chain',
       operation: operation.id,
+      ...(operation.supersedes ? { supersedes: operation.supersedes } : {}),
       confirmed: true,
     });
     if (answer.kind !== 'job') return { ok: true };

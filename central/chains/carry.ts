@@ -63,6 +63,7 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
       return { ok: false, problem: `${requester} may not ${verb} ${target.contact}` };
     const call: Call = {
       ...{ verb, requester: asker, surface: 'chain', operation: operation.id, signal },
+      ...(operation.supersedes ? { supersedes: operation.supersedes } : {}),
       progress: () => {},
     };
     const args = { guest: target.contact, ...given };

@@ -37,7 +37,11 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
     if (!host) throw new Failure('host-not-found', { host: node.spec.host });
     if (!may(requester, verb, { host: host.name }))
       throw new Failure('not-permitted', { requester: by, verb: `${verb} ${host.name}` });
-    const call: Call = { verb, requester, surface: 'chain', operation: id, signal, progress: () => {} };
+    const { supersedes } = operation;
+    const call: Call = {
+      ...{ verb, requester, surface: 'chain', operation: id, signal, progress: () => {} },
+      ...(supersedes ? { supersedes } : {}),
+    };
     const beganAt = clock.now();
     const note = (recorded: Parameters<typeof auditRecord>[3]): void =>
       trail.add(
