@@ -20,6 +20,8 @@ export interface ReportsDeps {
   inventory: Inventory;
   jobs: Pick<JobRunner, 'list' | 'onJob'>;
   hostNow(): Host;
+  /** Verbs that a driver cannot do of its guests, by the driver's name. */
+  lacks: NonNullable<HostFacts['lacks']>;
   /** Without it, this host realises no networks. */
   networks?: { readonly standing: NetworkStanding; onStanding(listener: () => void): () => void };
   /** Without it, this host exports nothing ever. */
@@ -35,7 +37,7 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   const reports = reporter({
     epoch: deps.epoch,
     guests: () => (inventory.host === undefined ? undefined : inventory.guests()),
-    facts: () => factsOf(deps, inventory.problem),
+    facts: () => ({ ...factsOf(deps, inventory.problem), lacks: deps.lacks }),
     jobs: () => jobs.list({ limit: JOBS_IN_SNAPSHOT }),
     send: (report, signal) => sendReport(entity, central, report, signal),
     clock: systemClock,

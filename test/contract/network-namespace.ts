@@ -17,18 +17,20 @@ export const inNamespace = (argv: readonly string[]): readonly [string, ...strin
 ];
 
 /** The same with processes of its own: all that it started ends with it, also when it is killed. */
-const withProcesses = ([unshare, ...rest]: readonly [string, ...string[]]): readonly [string, ...string[]] => [
-  unshare,
-  ...['--pid', '--fork', '--kill-child', '--mount-proc'],
-  ...rest,
-];
+export const withProcesses = (argv: readonly string[]): readonly [string, ...string[]] => {
+  const [unshare, ...rest] = inNamespace(argv);
+  return [unshare, ...['--pid', '--fork', '--kill-child', '--mount-proc'], ...rest];
+};
 
 /** Run a file of tests there. @throws Error with all that it said, where one of them fails or it has none */
-export async function runTestsInNamespace(
+export const runTestsInNamespace = (file: URL): Promise<void> => runTestsIn(inNamespace, file);
+
+/** Run a file of tests where that argv leads. */
+export async function runTestsIn(
+  place: (argv: readonly string[]) => readonly [string, ...string[]],
   file: URL,
-  own: 'network only' | 'with processes' = 'network only',
 ): Promise<void> {
-  const argv = inNamespace([
+  const [program, ...args] = place([
     process.execPath,
     MOCHA,
     '--no-config',
@@ -38,7 +40,6 @@ export async function runTestsInNamespace(
     '--fail-zero',
     fileURLToPath(file),
   ]);
-  const [program, ...args] = own === 'with processes' ? withProcesses(argv) : argv;
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
