@@ -35,7 +35,7 @@ export function keepAgent(options: AgentPartOptions): Kept<Program> {
     name: partName,
     async start() {
       const config = join(stateFolder, 'agent.yaml');
-      await mkdir(volumesOf(stateFolder), { recursive: true, mode: 0o755 });
+      for (const folder of ['images', 'disks', VOLUMES]) await mkdir(join(stateFolder, folder), { recursive: true });
       await writeFile(config, stringify(agentConfig(options)), { mode: 0o600 });
       const program = await startProgram({
         rigDir,
@@ -52,8 +52,8 @@ export function keepAgent(options: AgentPartOptions): Kept<Program> {
   });
 }
 
-/** Where a host's volumes are. */
-const volumesOf = (stateFolder: string): string => join(stateFolder, 'volumes');
+/** The folder of a host's volumes. */
+const VOLUMES = 'volumes';
 
 const agentConfig = (options: AgentPartOptions): object => ({
   jid: `${options.name}@${DOMAIN}`,
@@ -61,13 +61,18 @@ const agentConfig = (options: AgentPartOptions): object => ({
   service: options.service,
   ca: options.ca,
   central: CENTRAL,
-  driver: { kind: 'libvirt', uri: options.hypervisorUri },
+  driver: {
+    kind: 'libvirt',
+    uri: options.hypervisorUri,
+    imageFolder: join(options.stateFolder, 'images'),
+    diskFolder: join(options.stateFolder, 'disks'),
+  },
   // Beside the rig's machines nothing is made: they are namespaces, and this is not.
   ...(options.machine
     ? {
         networks: { driver: 'linux', underlay: UNDERLAY },
         volumes: {
-          folder: volumesOf(options.stateFolder),
+          folder: join(options.stateFolder, VOLUMES),
           addresses: HOSTS.flatMap(({ name, address }) => (name === options.name ? [address] : [])),
         },
       }
