@@ -309,7 +309,7 @@ describe('zones: two verbs on one zone at once', () => {
           scene.close();
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
