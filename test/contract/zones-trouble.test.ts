@@ -123,9 +123,11 @@ describe('zones: a verb that fails, at whichever command', () => {
       replace: () => driver.defineGuest(text(), { replace: true }, signal()),
     };
     const definition = await driver.readDefinition(guest.id, signal());
+    const ON = new Set(['attach', 'detach', 'set']);
     for (const isOn of [false, true]) {
       if (isOn) await driver.startGuest(guest.id, { paused: false }, signal());
       for (const [what, act] of Object.entries(changes)) {
+        if (isOn && !ON.has(what)) continue;
         const before = await everything(scene);
         const count = await commandsOf(act);
         const after = await everything(scene);
@@ -165,21 +167,6 @@ describe('zones: a verb that fails, at whichever command', () => {
         );
         assert.equal(await everything(scene), clean, `${nth} ${when}`);
       }
-  });
-
-  it('is told of a start, a stop and a restart, and what is so is seen', async () => {
-    const guest = await define();
-    const acts: [string, () => Promise<unknown>, string][] = [
-      ['boot', () => driver.startGuest(guest.id, { paused: false }, signal()), 'running'],
-      ['shutdown -r', () => driver.rebootGuest(guest.id, signal()), 'running'],
-      ['halt', () => driver.poweroffGuest(guest.id, signal()), 'shutoff'],
-    ];
-    for (const [step, act, state] of acts) {
-      scene.fault({ of: step, nth: 1, when: 'before', how: 'fails' });
-      await assert.rejects(act(), (error) => error instanceof Failure && error.code === 'host-command', step);
-      await act();
-      assert.equal((await driver.readGuest(guest.id, signal())).state, state);
-    }
   });
 });
 
