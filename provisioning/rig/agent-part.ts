@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -35,6 +35,7 @@ export function keepAgent(options: AgentPartOptions): Kept<Program> {
     name: partName,
     async start() {
       const config = join(stateFolder, 'agent.yaml');
+      for (const folder of ['images', 'disks']) await mkdir(join(stateFolder, folder), { recursive: true });
       await writeFile(config, stringify(agentConfig(options)), { mode: 0o600 });
       const program = await startProgram({
         rigDir,
@@ -57,7 +58,12 @@ const agentConfig = (options: AgentPartOptions): object => ({
   service: options.service,
   ca: options.ca,
   central: CENTRAL,
-  driver: { kind: 'libvirt', uri: options.hypervisorUri },
+  driver: {
+    kind: 'libvirt',
+    uri: options.hypervisorUri,
+    imageFolder: join(options.stateFolder, 'images'),
+    diskFolder: join(options.stateFolder, 'disks'),
+  },
   // Beside the rig's machines nothing is made: they are namespaces, and this is not.
   ...(options.machine ? { networks: { driver: 'linux', underlay: UNDERLAY } } : {}),
   state: join(options.stateFolder, 'agent'),
