@@ -92,9 +92,9 @@ const Keys = z.strictObject({
     .meta({ description: 'What chains may wait for on this host.' }),
   networks: z
     .strictObject({
-      driver: z.enum(['linux', 'fake', 'none']).default('none').meta({
+      driver: z.enum(['linux', 'illumos', 'fake', 'none']).default('none').meta({
         description:
-          '`linux`: bridges, VXLAN, nftables and network namespaces, as root. `none`: this host realises no networks.',
+          '`linux`: bridges, VXLAN, nftables and network namespaces, as root. `illumos`: etherstubs, vnics and router zones, as root. `none`: this host realises no networks.',
       }),
       underlay: LinkName.optional().meta({
         description:
