@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { Failure } from '#shared/errors.ts';
-import { type Command, commandText } from './run.ts';
+import { type Command, commandText, descendantsEnd } from './run.ts';
 
 /** How a process ended, and the beginning of what it wrote. */
 export interface ProcessEnd {
@@ -30,11 +30,13 @@ const TERM_MS = 2_000;
  * @throws Failure host-command where there is no such program; the signal's reason when that fires
  */
 export async function runToEnd(
-  { file, args, timeoutMs }: Pick<Command, 'file' | 'args' | 'timeoutMs'>,
+  command: Pick<Command, 'file' | 'args' | 'timeoutMs' | 'withDescendants'>,
   { bytesMax, endBy = 'SIGTERM' }: EndOptions,
   signal: AbortSignal,
 ): Promise<ProcessEnd> {
   signal.throwIfAborted();
+  const { file, args, timeoutMs, withDescendants } = command;
+  using ending = descendantsEnd(command, signal);
   const child = execa(file, args, {
     ...{ stdin: 'ignore', buffer: false, reject: false, encoding: 'buffer' },
     env: { LC_ALL: 'C' },
@@ -42,7 +44,9 @@ export async function runToEnd(
     cancelSignal: signal,
     killSignal: endBy,
     forceKillAfterDelay: TERM_MS,
+    ...(withDescendants ? { detached: true } : {}),
   });
+  ending.of(child.pid);
   const [out, error] = [beginningOf(child.stdout, bytesMax), beginningOf(child.stderr, bytesMax)];
   const ended = await child;
   signal.throwIfAborted();
@@ -57,7 +61,7 @@ export async function runToEnd(
     stdout: out.bytes(),
     stderr: error.bytes(),
     cut: out.isCut() || error.isCut(),
-    isLate: ended.timedOut,
+    isLate: ended.timedOut || ending.isLate,
   };
 }
 

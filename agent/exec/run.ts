@@ -67,7 +67,7 @@ interface Ending extends Disposable {
 }
 
 /** Ends a process with all that it started, as one group: at the time limit, when it is called off, and when it has ended. */
-function descendantsEnd({ timeoutMs, withDescendants }: Command, signal: AbortSignal): Ending {
+export function descendantsEnd({ timeoutMs, withDescendants }: Command, signal: AbortSignal): Ending {
   let isLate = false;
   let group: number | undefined;
   let last: NodeJS.Timeout | undefined;

@@ -57,8 +57,11 @@ const agentConfig = (options: AgentPartOptions): object => ({
   service: options.service,
   ca: options.ca,
   central: CENTRAL,
-  driver: { kind: 'libvirt', uri: options.hypervisorUri },
-  // Beside the rig's machines nothing is made: they are namespaces, and this is not.
+  drivers: [
+    { kind: 'libvirt', uri: options.hypervisorUri },
+    // Beside the rig's machines there are no zones, and nothing is made: they are namespaces, and this is not.
+    ...(options.machine ? [{ kind: 'lxc' }] : []),
+  ],
   ...(options.machine ? { networks: { driver: 'linux', underlay: UNDERLAY } } : {}),
   state: join(options.stateFolder, 'agent'),
   policy: { grants: options.people.map(({ jid, role }) => ({ jid, role })) },
