@@ -51,6 +51,21 @@ const LibvirtConfig = z.strictObject({
   }),
 });
 
+const ZonesConfig = z.strictObject({
+  kind: z.literal('zones').meta({ description: 'Zones of illumos, by its own commands, as root in the global zone.' }),
+  ...OF_ANY,
+  zonesFolder: Path.regex(/^\/./, 'a whole path is due').default('/export/zones').meta({
+    description: 'Where zones have their roots, a folder for each.',
+  }),
+  packageCache: Path.regex(/^\/./, 'a whole path is due').default('/var/zap/cache').meta({
+    description: 'Packages that zap has fetched: zones of Tribblix see them.',
+  }),
+  terminal: z.tuple([Path], z.string()).optional().meta({
+    description:
+      'The program, and its first arguments, that gives `zlogin -C` a terminal to run on; without it, Python with its module pty.',
+  }),
+});
+
 const LxcConfig = z.strictObject({
   kind: z.literal('lxc').meta({ description: "Zones of Linux, by LXC's own tools; the agent runs as root." }),
   ...OF_ANY,
@@ -70,7 +85,7 @@ const LxcConfig = z.strictObject({
     .meta({ description: 'The first of the 65,536 users of the host that stand for those of unprivileged zones.' }),
 });
 
-export const DriverConfig = z.discriminatedUnion('kind', [LibvirtConfig, LxcConfig, FakeConfig]);
+export const DriverConfig = z.discriminatedUnion('kind', [LibvirtConfig, LxcConfig, ZonesConfig, FakeConfig]);
 export type DriverConfig = z.infer<typeof DriverConfig>;
 
 /** What a driver is called: its guests say so, and verbs name it so. */

@@ -7,6 +7,7 @@ import { fakeWorld } from '#agent/drivers/fake/world.ts';
 import { libvirtDriver } from '#agent/drivers/libvirt/driver.ts';
 import { lxcDriver } from '#agent/drivers/lxc/driver.ts';
 import { severalDrivers } from '#agent/drivers/several.ts';
+import { zonesDriver } from '#agent/drivers/zones/driver.ts';
 import { run } from '#agent/exec/run.ts';
 import { type DriverConfig, nameOfDriver } from './driver-config.ts';
 
@@ -38,8 +39,12 @@ async function oneDriver(driver: DriverConfig, { state, host }: AgentConfig, log
     const idmap = unprivileged ? { first: usersFrom, count: 65_536 } : undefined;
     return lxcDriver({ ...shared, run, log, folder, logFolder, idmap });
   }
-  const { uri, consoleFolder, diskFolder, name } = driver;
   // A driver makes a folder of its kind in it: two of one kind have two.
-  const stateFolder = name === undefined ? state : join(state, 'drivers', name);
+  const stateFolder = driver.name === undefined ? state : join(state, 'drivers', driver.name);
+  if (driver.kind === 'zones') {
+    const { zonesFolder, packageCache, terminal } = driver;
+    return zonesDriver({ ...shared, log, stateFolder, zonesFolder, packageCache, ...(terminal ? { terminal } : {}) });
+  }
+  const { uri, consoleFolder, diskFolder } = driver;
   return libvirtDriver({ ...shared, uri, log, stateFolder, diskFolder, ...(consoleFolder ? { consoleFolder } : {}) });
 }

@@ -19,6 +19,9 @@ export interface DriverHarness {
   /** A definition that `defineGuest` takes. The guest can be started, and when started it answers a request to shut down. */
   definition(wanted: GuestWanted): string;
 
+  /** What a name can hold: anything, where it is left out; else letters, digits and `. _ -`. */
+  names?: 'plain';
+
   /** Act on the hypervisor past the driver, as another program on that machine would. */
   behind: {
     start(id: GuestId): Promise<void>;

@@ -39,7 +39,7 @@ export async function runProgram(
     '--',
     ...command,
   );
-  const ended = await ground.runToEnd({ ...attach, timeoutMs: limitMs, withDescendants: true }, { bytesMax }, signal);
+  const ended = await ground.runToEnd({ ...attach, timeoutMs: limitMs }, { bytesMax }, signal);
   if (ended.isLate)
     throw new Failure('program-late', { guest: name, program, timeoutS: limitMs / 1_000, problem: 'it was ended' });
   const said = Buffer.from(ended.stderr).toString('utf8');
