@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type Kept, keep } from './keep.ts';
 import type { Machine } from './machine.ts';
-import { CENTRAL, DOMAIN, UNDERLAY } from './plan.ts';
+import { CENTRAL, DOMAIN, HOSTS, UNDERLAY } from './plan.ts';
 import type { ProcessId } from './processes.ts';
 import { type Program, startProgram } from './program.ts';
 
@@ -35,7 +35,7 @@ export function keepAgent(options: AgentPartOptions): Kept<Program> {
     name: partName,
     async start() {
       const config = join(stateFolder, 'agent.yaml');
-      for (const folder of ['images', 'disks']) await mkdir(join(stateFolder, folder), { recursive: true });
+      for (const folder of ['images', 'disks', VOLUMES]) await mkdir(join(stateFolder, folder), { recursive: true });
       await writeFile(config, stringify(agentConfig(options)), { mode: 0o600 });
       const program = await startProgram({
         rigDir,
@@ -52,6 +52,9 @@ export function keepAgent(options: AgentPartOptions): Kept<Program> {
   });
 }
 
+/** The folder of a host's volumes. */
+const VOLUMES = 'volumes';
+
 const agentConfig = (options: AgentPartOptions): object => ({
   jid: `${options.name}@${DOMAIN}`,
   credentials: options.credentials,
@@ -65,7 +68,15 @@ const agentConfig = (options: AgentPartOptions): object => ({
     diskFolder: join(options.stateFolder, 'disks'),
   },
   // Beside the rig's machines nothing is made: they are namespaces, and this is not.
-  ...(options.machine ? { networks: { driver: 'linux', underlay: UNDERLAY } } : {}),
+  ...(options.machine
+    ? {
+        networks: { driver: 'linux', underlay: UNDERLAY },
+        volumes: {
+          folder: join(options.stateFolder, VOLUMES),
+          addresses: HOSTS.flatMap(({ name, address }) => (name === options.name ? [address] : [])),
+        },
+      }
+    : {}),
   state: join(options.stateFolder, 'agent'),
   policy: { grants: options.people.map(({ jid, role }) => ({ jid, role })) },
 });
