@@ -60,7 +60,7 @@ describe('schedules and the audit trail, on a real site', function () {
   });
 
   it('starts a guest at the time that was said, once, as whoever said it', async () => {
-    const when = inMs(2_000);
+    const when = inMs(3_000);
     await run(operator, 'schedule.add', { name: 'soon', when, verb: 'guest start', args: ['guest=cpu1'] });
     assert.equal((await infoOf('soon'))?.next, when);
     await hasRun('soon');
@@ -99,7 +99,7 @@ describe('schedules and the audit trail, on a real site', function () {
   for (const offsetMs of [-300, 0, 15, 60, 400])
     it(`runs once also when central is killed ${offsetMs} ms after its due time`, async () => {
       const name = `kill${offsetMs}`;
-      const when = inMs(2_000);
+      const when = inMs(3_000);
       await run(operator, 'schedule.add', { name, when, verb: 'guest.start', args: ['guest=cpu2'] });
       // The moment is what is tested: this waits for a time of the day.
       await delay(Date.parse(when) + offsetMs - Date.now());
