@@ -3,10 +3,10 @@ import type { AgentConfig } from '#agent/config.ts';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { partsOf } from '#agent/drivers/part.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
+import { authorityFinding } from '#shared/doctor/certificates.ts';
+import { clockFinding } from '#shared/doctor/clock.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
-import { authorityFinding } from './certificates.ts';
-import { clockFinding } from './clock.ts';
 import type { HealthKeeper } from './health.ts';
 
 export interface DoctorDeps {

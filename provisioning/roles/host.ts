@@ -25,7 +25,7 @@ import { AGENT_CONFIG, AGENT_STATE, CA_FILE, CREDENTIALS, SERVER_WISH } from './
 
 const UNIT = 'skerry-agent.service';
 /** What it may do besides, where it makes networks. */
-const NETWORKS_FILE = `/etc/systemd/system/${UNIT}.d/networks.conf`;
+export const HOST_NETWORKS_FILE = `/etc/systemd/system/${UNIT}.d/networks.conf`;
 const USERS = '/etc/sysusers.d/skerry.conf';
 const USERS_TEXT = `u skerry - "Skerry agent" ${AGENT_STATE}\nm skerry libvirt\n`;
 const PACKAGES = [
@@ -68,7 +68,7 @@ export async function hostChanges(ground: Ground, beginning: HostBeginning): Pro
   const jid = account?.jid ?? token?.jid ?? beginning.account?.jid;
   const known = await readFile(ground.at(AGENT_CONFIG), 'utf8').catch(() => undefined);
   const config = known ?? skeleton(jid, beginning, token !== undefined);
-  const isForNetworks = beginning.networks || (await isThere(ground.at(NETWORKS_FILE)));
+  const isForNetworks = beginning.networks || (await isThere(ground.at(HOST_NETWORKS_FILE)));
   const unit = await unitChanges(ground, UNIT);
   return [
     // Before the package comes: nothing of it is started in between.
@@ -131,14 +131,14 @@ async function networkChanges(ground: Ground): Promise<Change[]> {
   const more = await readFile(new URL('../systemd/skerry-agent-networks.conf', import.meta.url), 'utf8');
   return [
     folder(ground, `/etc/systemd/system/${UNIT}.d`, { mode: 0o755 }),
-    file(ground, NETWORKS_FILE, more, { mode: 0o644 }),
+    file(ground, HOST_NETWORKS_FILE, more, { mode: 0o644 }),
   ];
 }
 
 export const hostRemoval = (ground: Ground): Change[] => [
   stopped(ground, UNIT),
   disabled(ground, UNIT),
-  ...[`/etc/systemd/system/${UNIT}`, NETWORKS_FILE, USERS].map((path) => absent(ground, path)),
+  ...[`/etc/systemd/system/${UNIT}`, HOST_NETWORKS_FILE, USERS].map((path) => absent(ground, path)),
 ];
 
 export const hostPurge = (ground: Ground): Change[] => [
