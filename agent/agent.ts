@@ -50,7 +50,7 @@ import { agentHandlers } from './verbs/agent.ts';
 import { guestQuestions } from './verbs/guest.ts';
 import { hostNow } from './verbs/host.ts';
 import { beforeMaking } from './verbs/making.ts';
-import { supportedBy } from './verbs/supported.ts';
+import { lacksOf, supportedBy } from './verbs/supported.ts';
 
 const DAY_MS = 86_400_000;
 /** A host that has gone is to be seen to have gone; one whose link hiccups is back sooner than this. */
@@ -96,15 +96,14 @@ export async function startAgent(
     ...nets,
     serverTimeMs: () => serverTimeMs(entity),
   });
-  const supports = supportedBy(driver, nets.networks);
+  const [supports, lacks] = [supportedBy(driver, nets.networks), lacksOf(driver)];
   const { registry, measured } = programMetrics(agentVerbs, () => entity.isOnline, jobs);
   hostMetrics(registry, inventory);
   const perform = measured(
     performer<AgentVerbs>({
       ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
       audit: journal.audit,
-      questions: guestQuestions({ inventory }),
-      beforeJobs: beforeMaking({ inventory, host }),
+      ...{ questions: guestQuestions({ inventory }), beforeJobs: beforeMaking({ inventory, host }) },
       here: { driver: driver.kind, host },
     }),
   );
@@ -120,7 +119,7 @@ export async function startAgent(
   if (central) serveColdStarts({ entity, central, settings: kept });
   if (central) nets.serve(entity, central);
   const told = { hostNow: (): Host => hostNow({ config, driver, inventory, version }), ...nets.reported };
-  const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, ...told });
+  const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, lacks, ...told });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
   // Before anything can start a guest: its port is guarded, and its network there.

@@ -51,7 +51,41 @@ const LibvirtConfig = z.strictObject({
   }),
 });
 
-export const DriverConfig = z.discriminatedUnion('kind', [LibvirtConfig, FakeConfig]);
+const ZonesConfig = z.strictObject({
+  kind: z.literal('zones').meta({ description: 'Zones of illumos, by its own commands, as root in the global zone.' }),
+  ...OF_ANY,
+  zonesFolder: Path.regex(/^\/./, 'a whole path is due').default('/export/zones').meta({
+    description: 'Where zones have their roots, a folder for each.',
+  }),
+  packageCache: Path.regex(/^\/./, 'a whole path is due').default('/var/zap/cache').meta({
+    description: 'Packages that zap has fetched: zones of Tribblix see them.',
+  }),
+  terminal: z.tuple([Path], z.string()).optional().meta({
+    description:
+      'The program, and its first arguments, that gives `zlogin -C` a terminal to run on; without it, Python with its module pty.',
+  }),
+});
+
+const LxcConfig = z.strictObject({
+  kind: z.literal('lxc').meta({ description: "Zones of Linux, by LXC's own tools; the agent runs as root." }),
+  ...OF_ANY,
+  folder: Path.default('/var/lib/lxc').meta({ description: "LXC's folder, which has a folder for each zone." }),
+  logFolder: Path.default('/var/log/lxc').meta({
+    description: 'Where logs of starts and of consoles go, where the configuration of a zone names no other place.',
+  }),
+  unprivileged: z.boolean().default(true).meta({
+    description:
+      'The root of zones that Skerry makes is a user without rights on the host, where the host allows that; else it is the root of the host.',
+  }),
+  usersFrom: z
+    .int()
+    .min(1)
+    .max(4_294_000_000)
+    .default(100_000)
+    .meta({ description: 'The first of the 65,536 users of the host that stand for those of unprivileged zones.' }),
+});
+
+export const DriverConfig = z.discriminatedUnion('kind', [LibvirtConfig, LxcConfig, ZonesConfig, FakeConfig]);
 export type DriverConfig = z.infer<typeof DriverConfig>;
 
 /** What a driver is called: its guests say so, and verbs name it so. */

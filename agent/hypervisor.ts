@@ -5,7 +5,10 @@ import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { fakeDriver } from '#agent/drivers/fake/driver.ts';
 import { fakeWorld } from '#agent/drivers/fake/world.ts';
 import { libvirtDriver } from '#agent/drivers/libvirt/driver.ts';
+import { lxcDriver } from '#agent/drivers/lxc/driver.ts';
 import { severalDrivers } from '#agent/drivers/several.ts';
+import { zonesDriver } from '#agent/drivers/zones/driver.ts';
+import { run } from '#agent/exec/run.ts';
 import { type DriverConfig, nameOfDriver } from './driver-config.ts';
 
 /** The driver that the configuration names; several of them are one for those who use it. */
@@ -31,8 +34,17 @@ async function oneDriver(driver: DriverConfig, { state, host }: AgentConfig, log
     });
     return fakeDriver({ ...shared, world, changeMs });
   }
-  const { uri, consoleFolder, name } = driver;
+  if (driver.kind === 'lxc') {
+    const { folder, logFolder, unprivileged, usersFrom } = driver;
+    const idmap = unprivileged ? { first: usersFrom, count: 65_536 } : undefined;
+    return lxcDriver({ ...shared, run, log, folder, logFolder, idmap });
+  }
   // A driver makes a folder of its kind in it: two of one kind have two.
-  const stateFolder = name === undefined ? state : join(state, 'drivers', name);
-  return libvirtDriver({ ...shared, uri, log, stateFolder, ...(consoleFolder ? { consoleFolder } : {}) });
+  const stateFolder = driver.name === undefined ? state : join(state, 'drivers', driver.name);
+  if (driver.kind === 'zones') {
+    const { zonesFolder, packageCache, terminal } = driver;
+    return zonesDriver({ ...shared, log, stateFolder, zonesFolder, packageCache, ...(terminal ? { terminal } : {}) });
+  }
+  const { uri, consoleFolder, diskFolder } = driver;
+  return libvirtDriver({ ...shared, uri, log, stateFolder, diskFolder, ...(consoleFolder ? { consoleFolder } : {}) });
 }

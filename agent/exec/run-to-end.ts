@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { Failure } from '#shared/errors.ts';
+import { descendantsEnd, type EndBy } from './descendants-end.ts';
 import { type Command, commandText } from './run.ts';
 
 /** How a process ended, and the beginning of what it wrote. */
@@ -18,11 +19,9 @@ export interface ProcessEnd {
 export interface EndOptions {
   /** Of each way out; the rest is read and dropped, so that it is not stopped by what it writes. */
   bytesMax: number;
-  /** What ends it at the limit; SIGKILL follows two seconds later. */
-  endBy?: 'SIGTERM' | 'SIGINT';
+  /** What ends it, and what it started, at the limit and when it is called off; SIGKILL follows two seconds later. */
+  endBy?: EndBy;
 }
-
-const TERM_MS = 2_000;
 
 /**
  * Run a command whose end is no failure of ours, however it ends.
@@ -35,14 +34,13 @@ export async function runToEnd(
   signal: AbortSignal,
 ): Promise<ProcessEnd> {
   signal.throwIfAborted();
+  using ending = descendantsEnd({ timeoutMs, withDescendants: true, endBy }, signal);
   const child = execa(file, args, {
     ...{ stdin: 'ignore', buffer: false, reject: false, encoding: 'buffer' },
     env: { LC_ALL: 'C' },
-    timeout: timeoutMs,
-    cancelSignal: signal,
-    killSignal: endBy,
-    forceKillAfterDelay: TERM_MS,
+    detached: true,
   });
+  ending.of(child.pid);
   const [out, error] = [beginningOf(child.stdout, bytesMax), beginningOf(child.stderr, bytesMax)];
   const ended = await child;
   signal.throwIfAborted();
@@ -57,7 +55,7 @@ export async function runToEnd(
     stdout: out.bytes(),
     stderr: error.bytes(),
     cut: out.isCut() || error.isCut(),
-    isLate: ended.timedOut,
+    isLate: ending.isLate,
   };
 }
 

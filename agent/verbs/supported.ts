@@ -1,4 +1,5 @@
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
+import { partsOf } from '#agent/drivers/part.ts';
 import type { NetworkDriver } from '#agent/networks/driver.ts';
 
 /** Verbs that need something of the driver that it may leave out. */
@@ -26,3 +27,12 @@ export const supportedBy =
     const need = Object.hasOwn(NEEDS, verb) ? NEEDS[verb] : undefined;
     return need === undefined || driver[need] !== undefined;
   };
+
+/** Verbs that a driver cannot do of its guests, for each of those that this one is made of. Central lists none of them for a guest. */
+export const lacksOf = (driver: HypervisorDriver): Record<string, string[]> =>
+  Object.fromEntries(
+    partsOf(driver).map((part) => [
+      part.kind,
+      Object.entries(NEEDS).flatMap(([verb, need]) => (part[need] === undefined ? [verb] : [])),
+    ]),
+  );

@@ -19,6 +19,9 @@ export interface DriverHarness {
   /** A definition that `defineGuest` takes. The guest can be started, and when started it answers a request to shut down. */
   definition(wanted: GuestWanted): string;
 
+  /** What a name can hold: anything, where it is left out; else letters, digits and `. _ -`. */
+  names?: 'plain';
+
   /** Act on the hypervisor past the driver, as another program on that machine would. */
   behind: {
     start(id: GuestId): Promise<void>;
@@ -40,6 +43,10 @@ export interface DriverHarness {
 
   /** Two bridges that interfaces of a running guest can be put on. Left out where there are none. */
   bridges?: readonly [string, string];
+  /** What interfaces of its guests are; `virtio` where it is left out. */
+  nicModel?: string;
+  /** A running guest's interface takes another MTU at once. */
+  changesMtu?: boolean;
   /** Whether a guest of `definition` can be given boot parameters. */
   takesParameters: boolean;
 

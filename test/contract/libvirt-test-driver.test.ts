@@ -28,8 +28,8 @@ driverContract('libvirt, its test driver', async (): Promise<DriverHarness> => {
     hasGuestAgent: false,
     takesParameters: false,
     runsPrograms: false,
-    clones: 'none',
-    snapshots: 'none',
+    clones: 'linked',
+    snapshots: 'running',
     leftovers: async () => [...(await virshProcesses(uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     close: async () => {
       await driver.close();

@@ -57,7 +57,10 @@ const createVnic: LinkProgram = (call, state) => {
   }
   const mac = ['auto', 'random', 'factory'].includes(given) ? nextMac(state) : plainMac(given);
   if (mac === undefined) return refuse('invalid MAC address value');
-  if (state.links.some((link) => link.mac === mac && link.active)) refuse('MAC address is already in use');
+  const isUsed = state.links.some(
+    (link) => link.mac === mac && link.active && (link.over === over || link.name === over),
+  );
+  if (isUsed) refuse('MAC address is already in use');
   state.links.push({
     name,
     class: 'vnic',

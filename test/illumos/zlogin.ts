@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Call, ERR, Exit, OK, options, type Program, USAGE } from './call.ts';
 import { askToStop } from './settling.ts';
 import { wordOf, zoneNamed } from './state.ts';
+import { serveConsole } from './zone-console.ts';
 
 /**
  * zlogin(1): run a command inside a running zone; its exit code is that of the command.
@@ -27,6 +28,7 @@ export const zlogin =
         throw new Exit(`login allowed only to running zones (${zone} is '${wordOf(there)}').`);
       }
     });
+    if (asked.flags.has('C') && call.isProcess) return serveConsole(call, zone);
     const line = words.join(' ');
     const [name = '', ...args] = shellWords(line);
     const base = name.split('/').at(-1) ?? name;

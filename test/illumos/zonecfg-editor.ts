@@ -196,7 +196,8 @@ export class Editor {
     for (const name of PROPERTIES[open.type].needs) {
       if (!open.simple[name]) throw new Complaint(`${name} not specified`);
     }
-    if (open.type === 'capped-memory' && Object.keys(open.simple).length === 0) {
+    const isRelated = ['zone.max-swap', 'zone.max-locked-memory'].some((name) => rctlLimit(config, name) !== undefined);
+    if (open.type === 'capped-memory' && Object.keys(open.simple).length === 0 && !isRelated) {
       throw new Complaint('No properties are set for this resource.');
     }
     const others = config.resources.filter((one) => one !== this.#selected);

@@ -1,22 +1,13 @@
+import type { NicFacts } from '#agent/drivers/nic-lists.ts';
 import type { Mac } from '#shared/model/address.ts';
 import type { NicWanted } from '#shared/model/nic.ts';
 import { append, childrenOf, type Document, type Element, el, elementAt, rootOf, type Sketch } from './xml.ts';
-
-/** An interface as XML has it; what it does not say is left out. */
-export interface XmlNic {
-  mac: string;
-  kind: string;
-  source?: string;
-  link?: string;
-  model?: string;
-  mtu?: number;
-}
 
 /** Which attribute of `<source>` says what an interface of that type hangs on. */
 const SOURCE_OF: Readonly<Record<string, string>> = { bridge: 'bridge', network: 'network', direct: 'dev' };
 
 /** The interfaces of a domain, in its order. */
-export const nicsIn = (document: Document): XmlNic[] => interfacesOf(document).map(nicOf);
+export const nicsIn = (document: Document): NicFacts[] => interfacesOf(document).map(nicOf);
 
 /** The element of that MAC, to be shown to libvirt again. */
 export const interfaceIn = (document: Document, mac: Mac): Element | undefined =>
@@ -31,7 +22,7 @@ const attributeOf = (element: Element, path: string, attribute: string): string 
   elementAt(element, path)?.getAttribute(attribute) || undefined;
 const macOf = (element: Element): string => (attributeOf(element, 'mac', 'address') ?? '').toLowerCase();
 
-function nicOf(element: Element): XmlNic {
+function nicOf(element: Element): NicFacts {
   const kind = element.getAttribute('type') ?? '';
   const source = attributeOf(element, 'source', SOURCE_OF[kind] ?? 'name');
   const link = attributeOf(element, 'target', 'dev');
@@ -48,9 +39,9 @@ function nicOf(element: Element): XmlNic {
 }
 
 /** Whether an interface is as it shall be; its model is left to whoever made it. */
-export const isAsWanted = (nic: XmlNic, { bridge, link, mtu }: NicWanted): boolean =>
+export const isAsWanted = (nic: NicFacts, { bridge, link, mtu }: NicWanted): boolean =>
   isOnBridge(nic, bridge) && nic.link === link && nic.mtu === mtu;
-export const isOnBridge = (nic: XmlNic, bridge: string): boolean => nic.kind === 'bridge' && nic.source === bridge;
+export const isOnBridge = (nic: NicFacts, bridge: string): boolean => nic.kind === 'bridge' && nic.source === bridge;
 
 /**
  * An interface on a bridge.

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DriverGuest, DriverNic, GuestId } from '#agent/drivers/driver.ts';
+import { type NicFacts, ofMac, sideBySide } from '#agent/drivers/nic-lists.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Mac } from '#shared/model/address.ts';
 import { isActive } from '#shared/model/guest.ts';
@@ -15,7 +16,6 @@ import {
   nicsIn,
   putOnBridge,
   setNic,
-  type XmlNic,
 } from './nic-xml.ts';
 import { readGuest, readXml } from './reading.ts';
 import { documentOf, parseXml, xmlText } from './xml.ts';
@@ -27,25 +27,7 @@ export async function listNics(ground: Ground, id: GuestId, signal: AbortSignal)
   return sideBySide(nicsOf(await readXml(ground, id, signal)), defined);
 }
 
-const nicsOf = (xml: string): XmlNic[] => nicsIn(parseXml(xml, 'domain'));
-
-/** What runs, and what the definition has otherwise; a guest without a definition has only what runs. */
-function sideBySide(live: readonly XmlNic[], defined: readonly XmlNic[] = live): DriverNic[] {
-  return [
-    ...live.map((nic): DriverNic => {
-      const holds = defined.some((other) => isRunAs(other, nic)) ? 'now' : 'until it stops';
-      return { ...nic, holds };
-    }),
-    ...defined
-      .filter((nic) => !live.some((other) => isRunAs(nic, other)))
-      .map((nic): DriverNic => ({ ...nic, holds: 'from the next start' })),
-  ];
-}
-
-/** libvirt names links and sets MTUs itself where the definition does not. */
-const isRunAs = (defined: XmlNic, live: XmlNic): boolean =>
-  (['mac', 'kind', 'source', 'model'] as const).every((key) => defined[key] === live[key]) &&
-  (['link', 'mtu'] as const).every((key) => defined[key] === undefined || defined[key] === live[key]);
+const nicsOf = (xml: string): NicFacts[] => nicsIn(parseXml(xml, 'domain'));
 
 /** Give a guest an interface: in the definition, and in the guest that runs where that takes it. */
 export async function attachNic(
@@ -161,6 +143,5 @@ async function left(
   problem: string | undefined,
   signal: AbortSignal,
 ): Promise<DriverNic[]> {
-  const nics = (await listNics(ground, id, signal)).filter((nic) => nic.mac === mac);
-  return nics.map((nic) => (nic.holds === 'now' || problem === undefined ? nic : { ...nic, problem }));
+  return ofMac(await listNics(ground, id, signal), mac, problem);
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '#shared/errors.ts';
-import { type Resource, resourceLines, resourcesOf, written, type ZoneConfig } from './zone-config.ts';
+import { type Resource, resourceLines, resourcesOf, settingOf, written, type ZoneConfig } from './zone-config.ts';
 
 /** What a zone keeps as long as it is there. */
 const KEPT = ['zonepath', 'brand'];
@@ -19,9 +19,13 @@ export function changeLines(from: ZoneConfig, to: ZoneConfig): string[] {
         problem: `a zone keeps its ${name}, which is ${from.properties.get(name) ?? 'none'}`,
       });
   const kinds = [...new Set([...from.resources, ...to.resources].map(({ kind }) => kind))];
-  const changed = kinds.filter((kind) => !isDeepStrictEqual(resourcesOf(from, kind), resourcesOf(to, kind)));
+  const differing = kinds.filter((kind) => !isDeepStrictEqual(resourcesOf(from, kind), resourcesOf(to, kind)));
+  const changed = differing.filter((kind) => kind !== MEMORY);
   const lines = [
     ...changed.filter((kind) => resourcesOf(from, kind).length > 0).map((kind) => `remove -F ${kind}`),
+    ...(differing.includes(MEMORY)
+      ? memoryLines(changed.includes('rctl') ? withOnly(from, 'rctl', []) : from, to)
+      : []),
     ...[...from.properties.keys()].filter((name) => !to.properties.has(name)).map((name) => `clear ${name}`),
     ...[...to.properties]
       .filter(([name, value]) => from.properties.get(name) !== value)
@@ -29,6 +33,20 @@ export function changeLines(from: ZoneConfig, to: ZoneConfig): string[] {
     ...changed.flatMap((kind) => resourcesOf(to, kind).flatMap(resourceLines)),
   ];
   return lines.length === 0 ? [] : [...lines, 'verify', 'commit'];
+}
+
+const MEMORY = 'capped-memory';
+/** Caps that zonecfg takes away with that of memory, and with which it lets none be added. */
+const BESIDE_MEMORY = ['zone.max-swap', 'zone.max-locked-memory'];
+
+/** Lines that change the cap of memory alone. Source: zonecfg(8), `capped-memory` */
+function memoryLines(from: ZoneConfig, to: ZoneConfig): string[] {
+  const [was] = resourcesOf(from, MEMORY);
+  const [will] = resourcesOf(to, MEMORY);
+  const isBeside = resourcesOf(from, 'rctl').some((each) => BESIDE_MEMORY.includes(settingOf(each, 'name') ?? ''));
+  if (!will) return isBeside ? [`select ${MEMORY}`, 'clear physical', 'end'] : [`remove -F ${MEMORY}`];
+  const [, ...settings] = resourceLines(will);
+  return was || isBeside ? [`select ${MEMORY}`, ...settings] : resourceLines(will);
 }
 
 /** A configuration in which what is of this kind is this alone. */

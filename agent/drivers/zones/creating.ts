@@ -17,7 +17,7 @@ import type { Zone } from './zone-list.ts';
 
 /** Make a zone as a form says. */
 export function createGuest(ground: Ground, form: ZoneForm, making: Making): Promise<DriverGuest> {
-  const plan = planOf({ name: form.name, config: configOf(form, ground.zonesFolder) }, ground.zonesFolder);
+  const plan = planOf({ name: form.name, config: configOf(form, ground) }, ground.zonesFolder);
   return makeZone(ground, plan, installZone(plan.name, plan.install), making);
 }
 

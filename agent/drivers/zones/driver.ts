@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import type { Logger } from 'pino';
 import type { GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
 import { turns } from '#agent/drivers/turns.ts';
 import { type Run, run as runCommand } from '#agent/exec/run.ts';
-import { runToEnd } from '#agent/exec/run-to-end.ts';
+import { runToEnd as runProcess } from '#agent/exec/run-to-end.ts';
 import { ON_A_TERMINAL } from '#agent/exec/terminal.ts';
 import { configsBy } from './configs.ts';
 import { openConsole } from './console.ts';
@@ -24,13 +23,15 @@ import { definitionOf } from './short-form.ts';
 import { type Watching, watching } from './watch.ts';
 
 export interface ZonesOptions {
-  log: Ground['log'] & Pick<Logger, 'warn'>;
+  log: Ground['log'];
   /** The host's name, for messages. */
   host: string;
   /** A folder of the agent's; the driver makes one of its own in it. */
   stateFolder: string;
   /** Where zones have their roots. */
   zonesFolder?: string;
+  /** Packages that zap has fetched. */
+  packageCache?: string;
   /** Where archives and images are that zones are made of. */
   images?: string;
   /** What gives `zlogin -C` a terminal. */
@@ -38,6 +39,7 @@ export interface ZonesOptions {
   /** How long a change by others may go unnoticed. */
   lookMs?: number;
   run?: Run;
+  runToEnd?: typeof runProcess;
   /** Where zonecfg keeps its files, whose times tell of changes. */
   configFolder?: string;
 }
@@ -46,14 +48,14 @@ const LOOK_MS = 2_000;
 
 /** The driver of zones of illumos, by its own commands. As root in the global zone. */
 export function zonesDriver(options: ZonesOptions): HypervisorDriver {
-  const { run = runCommand, host, log, zonesFolder = '/export/zones', configFolder = '/etc/zones' } = options;
+  const { run = runCommand, host, log, zonesFolder = '/export/zones', packageCache = '/var/zap/cache' } = options;
   const stateFolder = join(options.stateFolder, 'zones');
   const watches = watching(() => ground, options.lookMs ?? LOOK_MS);
   const ground: Ground = {
-    ...{ run, runToEnd, host, log, stateFolder, zonesFolder },
+    ...{ run, runToEnd: options.runToEnd ?? runProcess, host, log, stateFolder, zonesFolder, packageCache },
     terminal: options.terminal ?? ON_A_TERMINAL,
     ledger: ledgerIn(join(stateFolder, 'made')),
-    configs: configsBy({ run, folder: configFolder }),
+    configs: configsBy({ run, folder: options.configFolder ?? '/etc/zones' }),
     readHost: hostOnce(run),
     inTurn: turns(),
     changed: watches.stir,
@@ -85,7 +87,7 @@ function driverOn(ground: Ground, watches: Watching, images: string | undefined)
     rebootGuest: (id, signal) => rebootGuest(ground, id, signal),
     resumeGuest: (id, signal) => resumeGuest(ground, id, signal),
     defineGuest: (text, how, signal) => defineGuest(ground, text, how, signal),
-    definitionOf: (form) => definitionOf(form, ground.zonesFolder),
+    definitionOf: (form) => definitionOf(form, ground),
     nameIn: (text) => parseDefinition(text).name,
     deleteGuest: (id, signal) => deleteGuest(ground, id, signal),
     createGuest: async (recipe, work) =>

@@ -6,10 +6,11 @@ import type { runToEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Configs } from './configs.ts';
 import type { Ledger } from './ledger.ts';
+import type { Places } from './short-form.ts';
 import { listZones, parseZones, type Zone } from './zone-list.ts';
 
 /** What every part of the driver stands on. */
-export interface Ground {
+export interface Ground extends Places {
   run: Run;
   runToEnd: typeof runToEnd;
   /** What gives `zlogin -C` a terminal. */
@@ -19,8 +20,6 @@ export interface Ground {
   host: string;
   /** A folder of our own: what zonecfg shall read, and the ledger. */
   stateFolder: string;
-  /** Where zones have their roots, a folder for each. */
-  zonesFolder: string;
   ledger: Ledger;
   configs: Configs;
   readHost(signal: AbortSignal): Promise<DriverHost>;

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DriverGuest } from '#agent/drivers/driver.ts';
 import type { Command } from '#agent/exec/run.ts';
@@ -79,6 +80,7 @@ async function carryOut(
   await makeVolumes(ground, plan, undo, signal);
   await keepLinks(ground, { wanted: vnics, known: [], isOn: false }, undo, signal);
   progress('configuring', 10);
+  if (plan.brand.seesCache) await mkdir(ground.packageCache, { recursive: true });
   undo.add('configuration', () => takeZoneAway(ground, name, late()));
   await configure(ground, name, [...configText(config).trimEnd().split('\n'), 'verify', 'commit'], signal);
   progress('installing', 20);

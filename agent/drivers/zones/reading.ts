@@ -1,4 +1,5 @@
 import type { DriverGuest, GuestId } from '#agent/drivers/driver.ts';
+import { Failure } from '#shared/errors.ts';
 import type { GuestStats } from '#shared/model/guest.ts';
 import { ROUTER } from './brands.ts';
 import { readFigures } from './commands.ts';
@@ -72,5 +73,13 @@ export async function readStats(ground: Ground, id: GuestId, signal: AbortSignal
   const { name, state, number } = await zoneOf(ground, id, signal);
   const base = { name, state: GUEST_STATE[state] };
   if (state !== 'running' || number === undefined) return base;
-  return { ...base, ...figuresOf(await ground.run(readFigures(number), signal)) };
+  const text = await ground.run(readFigures(number), signal).catch((error: unknown) => {
+    if (isNothingMatched(error)) return ''; // it has just gone
+    throw error;
+  });
+  return { ...base, ...figuresOf(text) };
 }
+
+/** Source: kstat(8), "EXIT STATUS" */
+const isNothingMatched = (error: unknown): boolean =>
+  error instanceof Failure && error.code === 'host-command' && error.details.exitCode === 1;

@@ -81,7 +81,7 @@ async function keepOwn(
     links: [...new Set([...known, ...names])].filter((link) => !leaving.includes(link)),
     leaving,
   });
-  await keepLinks(ground, { wanted, known, isOn }, undo, signal);
+  await keepLinks(ground, { wanted, known, leaving, isOn }, undo, signal);
 }
 
 export const emptyEntry = (zone: string): Entry => ({ zone, phase: 'made', links: [], leaving: [], volumes: [] });

@@ -51,13 +51,10 @@ const Nic = z
 type Nic = z.infer<typeof Nic>;
 
 /** The definition that the short form of guests means: of a zone with a sparse root. @throws Failure guest-definition */
-export function definitionOf(form: GuestForm, zonesFolder: string): string {
+export function definitionOf(form: GuestForm, places: Places): string {
   const unfit = (['kernel', 'ramdisk', 'cmdline'] as const).find((key) => form[key] !== undefined);
   if (unfit) throw new Failure('guest-definition', { problem: `a zone has no ${unfit} of its own` });
-  return definitionText(
-    form.name,
-    configOf({ ...form, brand: form.disks.length > 0 ? 'bhyve' : 'sparse' }, zonesFolder),
-  );
+  return definitionText(form.name, configOf({ ...form, brand: form.disks.length > 0 ? 'bhyve' : 'sparse' }, places));
 }
 
 /** A configuration with its zone's name in it. */
@@ -65,7 +62,7 @@ export const definitionText = (name: string, config: ZoneConfig): string =>
   configText({ ...config, properties: new Map([['zonename', name], ...config.properties]) });
 
 /** The configuration that a form means. @throws Failure guest-definition */
-export function configOf(form: ZoneForm, zonesFolder: string): ZoneConfig {
+export function configOf(form: ZoneForm, { zonesFolder, packageCache }: Places): ZoneConfig {
   const brand = brandOf(form.brand);
   const nics = form.nics.map(parseNic);
   const isShared = nics.some(({ shared }) => shared !== undefined);
@@ -83,7 +80,7 @@ export function configOf(form: ZoneForm, zonesFolder: string): ZoneConfig {
     ]),
     resources: [
       ...nics.flatMap((nic, at) => netsOf(nic, form.name, at)),
-      ...(brand.seesCache ? [CACHE] : []),
+      ...(brand.seesCache ? [readOnly('/var/zap/global-cache', packageCache)] : []),
       ...limits(brand, form),
       ...(form.title ? [attribute(TITLE, titleText(form.title))] : []),
       attribute(KIND, brand.word),
@@ -95,8 +92,13 @@ export function configOf(form: ZoneForm, zonesFolder: string): ZoneConfig {
   };
 }
 
-/** Of zap: packages that the host has fetched, for its zones to read. */
-const CACHE = readOnly('/var/zap/global-cache', '/var/zap/cache');
+/** Folders of a host that zones are made with. */
+export interface Places {
+  /** Where zones have their roots. */
+  zonesFolder: string;
+  /** Packages that the host has fetched with zap, for its zones to read. */
+  packageCache: string;
+}
 
 const cdromOf = (path: string): Resource[] => [readOnly(path, path), attribute('cdrom', path)];
 

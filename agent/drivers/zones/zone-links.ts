@@ -39,33 +39,34 @@ export interface KeptLinks {
   wanted: readonly ZoneVnic[];
   /** Names of those that were made for the zone before. */
   known: readonly string[];
+  /** Of those, the ones that it shall not have any more. */
+  leaving?: readonly string[];
   /** The zone has them in use: what it has is not changed now. */
   isOn: boolean;
 }
 
 /**
- * Have these vnics be there, and be as they shall. Each step can be taken back.
+ * Have these vnics be there, and be as they shall; those that leave go first, as one that comes may have the MAC of one. Each step can be taken
+ * back.
  *
  * @throws Failure guest-definition where what they are to be over is not there, or somebody else has the name
  */
 export async function keepLinks(
   ground: Ground,
-  { wanted, known, isOn }: KeptLinks,
+  { wanted, known, leaving = [], isOn }: KeptLinks,
   undo: UndoStack,
   signal: AbortSignal,
 ): Promise<void> {
-  if (wanted.length === 0) return;
+  if (wanted.length === 0 && leaving.length === 0) return;
   const found = await readLinks(ground, signal);
   requireFit(wanted, found, known);
+  const going = leaving.flatMap((link) => found.get(link) ?? []);
+  if (!isOn) for (const link of going) await takeOut(ground, link, undo, signal);
+  const held = new Set(isOn ? going.map(({ mac }) => mac) : []);
   for (const vnic of wanted) {
     const there = found.get(vnic.link);
-    if (there && (isSame(there, vnic) || isOn)) continue;
-    if (there?.over !== undefined) {
-      const { link, over, mac, mtu } = there;
-      const before = createVnic({ link, over, ...(mac ? { mac } : {}), ...(mtu ? { mtu } : {}) });
-      undo.add(`vnic ${link} as it was`, () => ground.run(before, late()).then(() => {}));
-      await removeVnic(ground, link, signal);
-    }
+    if (held.has(vnic.mac) || (there && (isSame(there, vnic) || isOn))) continue;
+    if (there) await takeOut(ground, there, undo, signal);
     await undoable(undo, {
       what: `vnic ${vnic.link}`,
       make: () => ground.run(createVnic(vnic), signal),
@@ -73,6 +74,15 @@ export async function keepLinks(
       isTaken: isTakenLink,
     });
   }
+}
+
+/** Remove a vnic so that it can be there again as it was. */
+async function takeOut(ground: Ground, vnic: LinkFound, undo: UndoStack, signal: AbortSignal): Promise<void> {
+  const { link, over, mac, mtu } = vnic;
+  if (over === undefined) throw new Failure('guest-definition', { problem: `the link ${link} is no vnic` });
+  const before = createVnic({ link, over, ...(mac ? { mac } : {}), ...(mtu ? { mtu } : {}) });
+  undo.add(`vnic ${link} as it was`, () => ground.run(before, late()).then(() => {}));
+  await removeVnic(ground, link, signal);
 }
 
 /** Limit of what is taken back, which goes on also where the work was called off. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { run } from '#agent/exec/run.ts';
+import { startOnTerminal } from '#agent/exec/terminal.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import { type IllumosBench, illumosBench } from '../../illumos/bench.ts';
 import { placeCommands } from '../../illumos/commands.ts';
@@ -110,6 +111,29 @@ describe('the model of an illumos host', () => {
       return error instanceof Failure && error.details.exitCode === 127;
     });
     await assert.rejects(run(zlogin('sleep 600', 1_500), signal), failsWith('host-timeout'));
+  }).timeout(60_000);
+
+  it('gives the console of a zone on a terminal, until it is down (zlogin(1), -C)', async () => {
+    const folder = join(bench.host.folder, 'bin');
+    placeCommands(bench.host, folder);
+    await configure('a');
+    await bench.lines('zoneadm -z a install');
+    await bench.lines('zoneadm -z a boot');
+    const terminal = startOnTerminal([join(folder, 'zlogin'), '-C', '-d', '-E', '-Q', 'a']);
+    const ended = new Promise<void>((resolve) => terminal.onEnd(resolve));
+    const shown = new Promise<void>((resolve) => {
+      let text = '';
+      terminal.onData((chunk) => {
+        const isFirst = !text.includes(':~# ');
+        text += Buffer.from(chunk).toString();
+        if (isFirst && text.includes(':~# ')) void terminal.write(Buffer.from('uname\r'));
+        if (/uname\s+SunOS\s/.test(text)) resolve();
+      });
+    });
+    await shown;
+    await bench.lines('zoneadm -z a halt');
+    await ended;
+    await terminal.close();
   }).timeout(60_000);
 
   it('parts words as a shell does', () => {

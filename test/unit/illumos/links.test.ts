@@ -31,7 +31,13 @@ describe('the model of links and addresses', () => {
   });
 
   it('writes a MAC without leading zeros, whatever was given (dladm(8), MACADDRESS)', async () => {
+    await bench.lines('dladm create-etherstub stub0');
     await bench.lines('dladm create-vnic -l net0 -m 02:08:20:0a:00:0f vnic0');
+    await refuses(
+      'dladm create-vnic -l net0 -m 2:8:20:a:0:f vnic1',
+      'dladm: vnic creation over net0 failed: MAC address is already in use',
+    );
+    await bench.lines('dladm create-vnic -l stub0 -m 2:8:20:a:0:f vnic1');
     assert.deepEqual(await bench.lines('dladm show-vnic -p -o macaddress vnic0'), ['2:8:20:a:0:f']);
     const byte = fc.integer({ min: 0, max: 255 });
     fc.assert(

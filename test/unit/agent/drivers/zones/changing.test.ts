@@ -11,6 +11,7 @@ import { Failure } from '#shared/errors.ts';
 import { GuestForm } from '#shared/model/guest.ts';
 
 const ZONES = '/export/zones';
+const PLACES = { zonesFolder: ZONES, packageCache: '/var/zap/cache' };
 const code = (wanted: string) => (error: unknown) => error instanceof Failure && error.code === wanted;
 
 /** What zonecfg(8) says that these subcommands do. */
@@ -90,11 +91,11 @@ describe('zones: what a form means', () => {
     ...{ name: 'web1', vcpus: 2, memoryMiB: 512, title: 'The "shop"', brand: 'sparse', nics: [], disks: [] },
     ...more,
   });
-  const plan = (more: object = {}) => planOf({ name: 'web1', config: configOf(form(more), ZONES) }, ZONES);
+  const plan = (more: object = {}) => planOf({ name: 'web1', config: configOf(form(more), PLACES) }, ZONES);
 
   it('is a definition that says all, by which the zone is made again', () => {
     const nics = ['bridge=sk-grid,mac=52:54:00:63:00:0c,ip=10.1.2.3/24,gateway=10.1.2.1,mtu=1450', 'bridge=e1000g0'];
-    const config = configOf(form({ nics }), ZONES);
+    const config = configOf(form({ nics }), PLACES);
     const again = planOf(parseDefinition(definitionText('web1', config)), ZONES);
     assert.deepEqual(again, planOf({ name: 'web1', config }, ZONES));
     assert.deepEqual(again.vnics[0], {
@@ -164,7 +165,7 @@ describe('zones: what a form means', () => {
     assert.deepEqual(args('alien', '/images/omnios.iso'), ['-i', '/images/omnios.iso']);
     assert.deepEqual(args('s10', '/images/s10.flar'), ['-u', '-a', '/images/s10.flar']);
     assert.throws(() => args('lx'), code('guest-definition'));
-    assert.match(definitionText('web1', configOf(form({ brand: 'lx' }), ZONES)), /name=kernel-version/);
+    assert.match(definitionText('web1', configOf(form({ brand: 'lx' }), PLACES)), /name=kernel-version/);
   });
 
   it('writes what a Solaris 10 zone asks for', () => {
@@ -198,7 +199,7 @@ describe('zones: what a form means', () => {
     ];
     for (const more of bad) assert.throws(() => plan(more), code('guest-definition'), JSON.stringify(more));
     const given = GuestForm.parse({ name: 'web1', kernel: '/boot/k' });
-    assert.throws(() => definitionOf(given, ZONES), code('guest-definition'));
+    assert.throws(() => definitionOf(given, PLACES), code('guest-definition'));
   });
 
   it('refuses a definition of a name or a path that is none', () => {
@@ -254,7 +255,7 @@ describe('zones: links of a zone', () => {
   it('are new ones in a clone, which has none that Skerry gave', () => {
     const own = configOf(
       { name: 'web1', vcpus: 1, memoryMiB: 64, brand: 'sparse', nics: ['bridge=sk-grid,ip=10.1.2.3/24'], disks: [] },
-      ZONES,
+      PLACES,
     );
     const clone = cloneConfig(withVnic(own, vnic), 'web2', ZONES);
     const [one, ...others] = vnicsIn(clone);
