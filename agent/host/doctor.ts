@@ -58,10 +58,11 @@ function readIfThere(file: string): string {
   }
 }
 
-/** Nobody may do anything where nobody has a role. */
-function policy({ policy: { grants } }: AgentConfig): Finding {
+/** Nobody may do anything where nobody has a role, here or by central. */
+function policy({ central, policy: { grants } }: AgentConfig): Finding {
   const check = 'policy';
   const found = `${grants.length} ${grants.length === 1 ? 'grant' : 'grants'}`;
+  if (central !== undefined) return { check, verdict: 'ok', found: `${found} of its own, and those of ${central}` };
   if (grants.length > 0) return { check, verdict: 'ok', found };
   return { check, verdict: 'warning', found, mend: 'grant somebody a role, in `policy.grants` of the configuration' };
 }

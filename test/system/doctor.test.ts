@@ -24,8 +24,8 @@ interface Fault {
 const EJABBERD = '/etc/ejabberd/ejabberd.yml';
 const restarted = (unit: string): string => `systemctl restart ${unit}`;
 const withFile = (file: string, change: string): Pick<Fault, 'plant' | 'heal'> => ({
-  plant: `cp -p ${file} /root/kept && ${change}`,
-  heal: `mv /root/kept ${file}`,
+  plant: `cp -p ${file} /var/tmp/kept && ${change}`,
+  heal: `mv /var/tmp/kept ${file}`,
 });
 const inAgent = (from: string, to: string) =>
   withFile('/etc/skerry/agent.yaml', `sed -i 's|${from}|${to}|' /etc/skerry/agent.yaml`);
@@ -175,7 +175,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'the machine does not know its own name',
-    ...withFile('/etc/hosts', `grep -v centre /root/kept > /etc/hosts`),
+    ...withFile('/etc/hosts', `grep -v centre /var/tmp/kept > /etc/hosts`),
     check: 'own name',
     found: /leads nowhere/,
   },
@@ -204,17 +204,17 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a server without archive, rooms and carbons',
-    plant: `cp -p ${EJABBERD} /root/kept && sed -i '/^  mod_\\(mam\\|muc\\|muc_admin\\|carboncopy\\):/,/^  mod_/{/^  mod_\\(mam\\|muc\\|muc_admin\\|carboncopy\\):/d;/^    /d}' ${EJABBERD} && ${restarted('ejabberd')}`,
+    plant: `cp -p ${EJABBERD} /var/tmp/kept && sed -i '/^  mod_\\(mam\\|muc\\|muc_admin\\|carboncopy\\):/,/^  mod_/{/^  mod_\\(mam\\|muc\\|muc_admin\\|carboncopy\\):/d;/^    /d}' ${EJABBERD} && ${restarted('ejabberd')}`,
     check: /^server: (archive|rooms|carbons)$/,
     found: /not there/,
-    heal: `mv /root/kept ${EJABBERD} && ${restarted('ejabberd')}`,
+    heal: `mv /var/tmp/kept ${EJABBERD} && ${restarted('ejabberd')}`,
   },
   {
     name: 'Erlang’s ports are open to everybody',
-    plant: `mv /etc/systemd/system/epmd.socket.d /root/kept && systemctl daemon-reload && systemctl restart epmd.socket epmd ejabberd`,
+    plant: `mv /etc/systemd/system/epmd.socket.d /var/tmp/kept && systemctl daemon-reload && systemctl restart epmd.socket epmd ejabberd`,
     check: "ejabberd's inner ports",
     found: /4369/,
-    heal: `mv /root/kept /etc/systemd/system/epmd.socket.d && systemctl daemon-reload && systemctl restart epmd.socket epmd ejabberd`,
+    heal: `mv /var/tmp/kept /etc/systemd/system/epmd.socket.d && systemctl daemon-reload && systemctl restart epmd.socket epmd ejabberd`,
   },
   {
     name: 'the clock is off',

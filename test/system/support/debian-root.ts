@@ -35,9 +35,12 @@ export async function debianRoot(suite: Suite): Promise<string> {
   await mkdir(own, { recursive: true });
   const list = join(own, `${suite}.sources`);
   await writeFile(list, sources);
-  // Its umask is the machine's: folders that others cannot enter would keep users of the system out.
+  // Mounts of its own go with it when it is killed: whoever takes the folder away then finds no /proc of this machine in it. Its umask
+  // would be this process's, and folders that others cannot enter would keep users of the system out.
   const argv = [...RECIPE, suite, join(own, 'root'), list];
-  await execa('sh', ['-c', 'umask 022; exec mmdebstrap "$@"', 'sh', ...argv], { timeout: BUILD_MS });
+  const apart = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const script = 'umask 022; exec mmdebstrap "$@"';
+  await execa('setpriv', [...apart, 'sh', '-c', script, 'sh', ...argv], { timeout: BUILD_MS });
   await rename(join(own, 'root'), root).catch((error) => {
     if (!existsSync(root)) throw error;
   });
