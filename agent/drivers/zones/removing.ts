@@ -19,7 +19,7 @@ const DELETE: Need = {
 
 /** Delete a zone that is off, with all that was made for it. What was cut off is finished at the next start, or when it is asked again. */
 export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
-  await finishEarlier(ground, signal);
+  await finishEarlier(ground, id, signal);
   const { name } = await zoneIn(ground, id, DELETE, signal);
   const { config } = await ground.configs.read(name, signal);
   // Of a network: its driver takes it away.
@@ -33,9 +33,11 @@ export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSign
 }
 
 /** Of a zone that has gone while a part of it could not be taken away, nobody can ask again by its name. */
-async function finishEarlier(ground: Ground, signal: AbortSignal): Promise<void> {
-  for (const { zone, phase } of await ground.ledger.all()) {
-    if (phase !== 'removing') continue;
+async function finishEarlier(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  const begun = (await ground.ledger.all()).filter(({ phase }) => phase === 'removing');
+  const asked = begun.length > 0 && (await readZones(ground, signal)).find((zone) => zone.id === id)?.name;
+  for (const { zone } of begun) {
+    if (zone === asked) continue;
     await ground
       .inTurn(zone, async () => {
         const entry = await ground.ledger.read(zone);
