@@ -1,4 +1,4 @@
-import { wrong } from '#shared/doctor/findings.ts';
+import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
 import type { Ground } from '../systemd/ground.ts';
@@ -10,6 +10,11 @@ import { configurations, secrets, services } from './services.ts';
 import { debian, logs, memory, node, ownName, rooms, timeService, versions } from './system.ts';
 
 const LOOKS = {
+  role: async ({ roles }) => [
+    roles.size > 0
+      ? ok('role', [...roles].join(', '))
+      : warning('role', 'this machine has none', './skerry install --help says what there is'),
+  ],
   system: async (machine) => [await debian(machine), await node()],
   name: ownName,
   time: timeService,
