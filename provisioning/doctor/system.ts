@@ -100,10 +100,11 @@ export async function versions({ ground, roles }: Machine): Promise<Finding[]> {
   const wanted = VERSIONS.filter(({ role }) => roles.has(role));
   return await Promise.all(
     wanted.map(async ({ name, min }) => {
+      const check = `package ${name}`;
       const argv = ['dpkg-query', `--admindir=${ground.at('/var/lib/dpkg')}`, '-W', '-f', '$' + '{Version}'] as const;
       const version = await saidOr(ground, [...argv, name]);
       const mend = `apt-get install ${name}, ${min} or later`;
-      if (!version) return wrong(name, 'it is not installed', mend);
+      if (!version) return wrong(check, 'it is not installed', mend);
       const isNew = await ground.run(['dpkg', '--compare-versions', version, 'ge', min]).then(
         () => true,
         (error) => {
@@ -111,7 +112,7 @@ export async function versions({ ground, roles }: Machine): Promise<Finding[]> {
           throw error;
         },
       );
-      return isNew ? ok(name, version) : wrong(name, version, mend);
+      return isNew ? ok(check, version) : wrong(check, version, mend);
     }),
   );
 }
