@@ -9,7 +9,7 @@ import { fakeNetworks } from './fake/driver.ts';
 import { fakeNetworkWorld } from './fake/world.ts';
 import { linuxNetworks } from './linux/driver.ts';
 import { linuxMesh } from './linux/mesh/mesh.ts';
-import { LINK_GROUP } from './linux/names.ts';
+import { openVSwitch } from './linux/openvswitch/switch.ts';
 import { linuxRouters } from './linux/router/routers.ts';
 import { noNetworks } from './none.ts';
 import { wireguardEnd, wireguardFolder } from './wireguard-end.ts';
@@ -29,9 +29,10 @@ export function networkDriverFor(config: AgentConfig, { run, log }: { run: Run; 
       ...(underlay ? { underlay: { link: underlay, address: '192.0.2.1', mtu: 1500 } } : {}),
     });
   }
-  const routers = linuxRouters({ run, host, log, folder: join(state, 'routers'), group: LINK_GROUP });
+  const switching = networks.switch === 'openvswitch' ? { openvswitch: openVSwitch(run) } : {};
+  const routers = linuxRouters({ run, host, log, folder: join(state, 'routers'), ...switching });
   return linuxNetworks({
-    ...{ run, host, folder: join(state, 'networks'), routers },
+    ...{ run, host, folder: join(state, 'networks'), routers, ...switching },
     mesh: {
       readWireguard,
       keepMesh: linuxMesh({

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { keepFile, keepFiles, keepFolder } from '#agent/networks/folder.ts';
+import { keepFile, keepFiles, keepFolder, readIfThere } from '#agent/networks/folder.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { SEEN_AT } from './dnsmasq.ts';
@@ -22,6 +22,8 @@ export const HAPROXY: Service = {
   isReady: () => true,
 };
 
+/** It is there from before it is started until it has ended. */
+const RUN = 'run-haproxy';
 const LOOK_MS = 25;
 const TAKEN_MS_MAX = 10_000;
 
@@ -35,8 +37,9 @@ const TAKEN_MS_MAX = 10_000;
 export async function keepIngress(place: Place, plan: RouterPlan, signal: AbortSignal): Promise<void> {
   const files = haproxyFiles(plan);
   if (!files) {
-    await end(place, 'haproxy', signal);
-    for (const name of ['haproxy.cfg', 'haproxy.sock', 'maps'])
+    if ((await readIfThere(join(place.folder, RUN))) === undefined) return;
+    await end(place, ['haproxy'], signal);
+    for (const name of ['haproxy.cfg', 'haproxy.sock', 'maps', RUN])
       await rm(join(place.folder, name), { recursive: true, force: true });
     return;
   }

@@ -1,13 +1,14 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keepFile, readIfThere } from '#agent/networks/folder.ts';
+import { linesOf } from '#agent/networks/linux/lines.ts';
+import type { Link, Route } from '#agent/networks/linux/links.ts';
 import { Interface, isV6, overlap, subnetOf } from '#shared/model/address.ts';
 import { SEEN_AT } from './dnsmasq.ts';
 import { keepRules } from './firewall.ts';
-import type { Link, Route } from './ip-output.ts';
 import { gatewaysOf, givenTo } from './legs.ts';
-import { readLegs, readNamespace } from './namespace.ts';
-import { linesOf, OUTSIDE, type RouterPlan, subnetsOf } from './plan.ts';
+import { readNamespace, readRoutes } from './namespace.ts';
+import { OUTSIDE, type RouterPlan, subnetsOf } from './plan.ts';
 import { tell } from './processes.ts';
 import { asNobodyWith, end, examine, keepUp, type Place, readRunning, type Service } from './services.ts';
 
@@ -64,14 +65,14 @@ function givenIn(line: string): Given | undefined {
 /** A plan with the addresses that its leg outside has, where DHCP gives them. */
 export function withGiven(plan: RouterPlan, links: readonly Link[]): RouterPlan {
   const { outside } = plan;
-  const link = links.find(({ ifname }) => ifname === OUTSIDE);
+  const link = links.find(({ name }) => name === OUTSIDE);
   return outside?.isGiven ? { ...plan, outside: { ...outside, addresses: link ? givenTo(link) : [] } } : plan;
 }
 
 /** Whoever does not ask by DHCP has no client that would set the leg. */
 export async function endOutside(place: Place, signal: AbortSignal): Promise<void> {
   if ((await readIfThere(join(place.folder, RUN))) === undefined) return;
-  await end(place, 'udhcpc', signal);
+  await end(place, ['udhcpc'], signal);
   for (const name of [GIVEN, NOT_TAKEN, HOOK, RUN]) await rm(join(place.folder, name), { force: true });
 }
 
@@ -130,9 +131,11 @@ async function readOutside(
   { router }: RouterPlan,
   signal: AbortSignal,
 ): Promise<{ link: Link | undefined; routes: readonly Route[] }> {
-  const { links } = await readNamespace(place.run, router.name, signal);
-  const { routes } = await readLegs(place.run, place.namespace, links, signal);
-  return { link: links.find(({ ifname }) => ifname === OUTSIDE), routes };
+  const [{ links }, routes] = await Promise.all([
+    readNamespace(place.run, router.name, signal),
+    readRoutes(place.run, place.namespace, signal),
+  ]);
+  return { link: links.find(({ name }) => name === OUTSIDE), routes };
 }
 
 const overlapping = ({ legs }: RouterPlan, address: string): string | undefined =>
@@ -144,7 +147,7 @@ export async function examineOutside(
   { links }: { links: readonly Link[] },
   signal: AbortSignal,
 ): Promise<string[]> {
-  const link = links.find(({ ifname }) => ifname === OUTSIDE);
+  const link = links.find(({ name }) => name === OUTSIDE);
   const problems = await examine(place, CLIENT, signal);
   if (link && givenTo(link).length > 0) return problems;
   const { before } = parseGiven((await readIfThere(join(place.folder, GIVEN))) ?? '');

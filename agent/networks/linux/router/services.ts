@@ -2,13 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
 import { keepFile, readIfThere } from '#agent/networks/folder.ts';
+import type { OpenVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
-import { type Process, processesIn, saidIn, tell } from './processes.ts';
+import { isThere, type Process, processesIn, saidIn, startedBy, tell } from './processes.ts';
 
 /** Where a router's services run, and what they run with. */
 export interface Place {
   run: Run;
+  openvswitch?: OpenVSwitch;
   /** Name of this host, for failures. */
   host: string;
   namespace: string;
@@ -43,7 +45,9 @@ export const asNobodyWith = (capabilities: readonly string[], program: string): 
     program,
   ].join(' ');
 
-const LOOK_MS = 25;
+const LOOK_MS = 5;
+/** To look at all processes of a namespace takes a process more: that is done where nothing simpler tells. */
+const LOOK_AT_ALL_MS = 100;
 const END_MS_MAX = 5_000;
 
 const isSupervisorOf = (name: string, argv: readonly string[]): boolean =>
@@ -69,8 +73,10 @@ export interface Running {
   programs: readonly Process[];
 }
 
-export async function readRunning(place: Place, name: string, signal: AbortSignal): Promise<Running> {
-  const all = await processesIn(place.run, place.namespace, signal);
+export const readRunning = async (place: Place, name: string, signal: AbortSignal): Promise<Running> =>
+  runningOf(place, name, await processesIn(place.run, place.namespace, signal));
+
+async function runningOf(place: Place, name: string, all: readonly Process[]): Promise<Running> {
   const said = await saidSupervisor(place, name);
   return {
     supervisors: all.filter(({ argv }) => isSupervisorOf(name, argv)),
@@ -95,7 +101,7 @@ export async function keepUp(place: Place, service: Service, signal: AbortSignal
   await keepFile(join(place.folder, `run-${service.name}`), service.script.map((line) => `${line}\n`).join(''));
   const { supervisors, strays, starting, programs } = await readRunning(place, service.name, signal);
   if (supervisors.length === 0) {
-    await endAll(place, [...strays, ...starting, ...programs], service.name, signal);
+    await endProcesses(place, [...strays, ...starting, ...programs], [service.name], signal);
     await supervise(place, service.name, signal);
   } else {
     const isDue = await isStartDue(place, service);
@@ -116,13 +122,17 @@ async function supervise(place: Place, name: string, signal: AbortSignal): Promi
 
 async function untilUp(place: Place, service: Service, signal: AbortSignal): Promise<void> {
   const lateMs = systemClock.now() + place.upMsMax;
-  for (;;) {
-    const { starting, programs } = await readRunning(place, service.name, signal);
-    const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
-    const isUp = programs.some(service.isReady) && starting.length === 0 && outdated.length === 0;
-    if (isUp && !(await isStartDue(place, service))) return;
-    if (systemClock.now() > lateMs - place.upMsMax / 2) for (const each of outdated) await tell(each, 'SIGKILL');
-    if (systemClock.now() > lateMs) {
+  for (let lookMs = 0; ; ) {
+    const now = systemClock.now();
+    if (now >= lookMs || (await isSeenUp(place, service))) {
+      const { starting, programs } = await readRunning(place, service.name, signal);
+      const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
+      const isUp = programs.some(service.isReady) && starting.length === 0 && outdated.length === 0;
+      if (isUp && !(await isStartDue(place, service))) return;
+      if (now > lateMs - place.upMsMax / 2) for (const each of outdated) await tell(each, 'SIGKILL');
+      lookMs = now + LOOK_AT_ALL_MS;
+    }
+    if (now > lateMs) {
       const problem = `${service.name} does not come up: ${await lastWordsOf(place, service.name)}`;
       throw new Failure('network-host', { host: place.host, problem });
     }
@@ -131,9 +141,21 @@ async function untilUp(place: Place, service: Service, signal: AbortSignal): Pro
   }
 }
 
-/** End a service, and whoever keeps it up; resolves when both are gone. */
-export async function end(place: Place, name: Service['name'], signal: AbortSignal): Promise<void> {
-  await endAll(place, allOf(await readRunning(place, name, signal)), name, signal);
+/** Whether its supervisor has started it, and it serves; what else there is of it is not looked at. */
+async function isSeenUp(place: Place, service: Service): Promise<boolean> {
+  const said = await saidSupervisor(place, service.name);
+  const started = said && (await startedBy(said));
+  return started?.some((each) => isProgramOf(service.name, each.argv) && service.isReady(each)) === true;
+}
+
+/** End services, and whoever keeps them up; resolves when all are gone. */
+export async function end(place: Place, names: readonly Service['name'][], signal: AbortSignal): Promise<void> {
+  await endProcesses(place, await runningNow(place, names, signal), names, signal);
+}
+
+async function runningNow(place: Place, names: readonly string[], signal: AbortSignal): Promise<Process[]> {
+  const all = await processesIn(place.run, place.namespace, signal);
+  return (await Promise.all(names.map(async (name) => allOf(await runningOf(place, name, all))))).flat();
 }
 
 const allOf = ({ supervisors, strays, starting, programs }: Running): Process[] => [
@@ -143,14 +165,21 @@ const allOf = ({ supervisors, strays, starting, programs }: Running): Process[] 
   ...programs,
 ];
 
-async function endAll(place: Place, some: readonly Process[], name: string, signal: AbortSignal): Promise<void> {
+async function endProcesses(
+  place: Place,
+  some: readonly Process[],
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   for (const each of some) await tell(each, 'SIGTERM');
   const lateMs = systemClock.now() + END_MS_MAX;
   for (let left = some; left.length > 0; ) {
     await paused(systemClock, LOOK_MS, signal);
     signal.throwIfAborted();
-    left = allOf(await readRunning(place, name, signal));
     if (systemClock.now() > lateMs) for (const each of left) await tell(each, 'SIGKILL');
+    const areThere = await Promise.all(left.map(isThere));
+    // What they started on their way out is found when they are gone.
+    left = areThere.includes(true) ? left.filter((_, at) => areThere[at]) : await runningNow(place, names, signal);
   }
 }
 
