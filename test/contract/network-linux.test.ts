@@ -13,6 +13,7 @@ describe('networks of Linux, in a network namespace of its own', function () {
   inside('guard ports against frames as a guest that means ill sends them', 'linux-guards');
   inside('guard ports of Open vSwitch against the same', 'switch-guards');
   inside('of Open vSwitch meet those of the kernel, with routers and looks', 'switch-hosts');
+  inside('of Open vSwitch take guests of libvirt', 'switch-guest');
   inside('meet by WireGuard over a public net', 'linux-mesh');
   inside('are looked from by processes in their legs', 'lookers');
 });

@@ -23,28 +23,30 @@ import { documentOf, parseXml, xmlText } from './xml.ts';
 export async function listNics(ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverNic[]> {
   const guest = await readGuest(ground, id, signal);
   const defined = guest.persistent ? nicsOf(await readDefinition(ground, id, signal)) : undefined;
-  if (!isActive(guest.state)) return (defined ?? []).map((nic) => ({ ...nic, holds: 'now' }));
+  if (!isActive(guest.state)) return (defined ?? []).map((nic) => held(nic, 'now'));
   return sideBySide(nicsOf(await readXml(ground, id, signal)), defined);
 }
 
 const nicsOf = (xml: string): XmlNic[] => nicsIn(parseXml(xml, 'domain'));
+
+const held = ({ virtualport: _switch, ...nic }: XmlNic, holds: DriverNic['holds']): DriverNic => ({ ...nic, holds });
 
 /** What runs, and what the definition has otherwise; a guest without a definition has only what runs. */
 function sideBySide(live: readonly XmlNic[], defined: readonly XmlNic[] = live): DriverNic[] {
   return [
     ...live.map((nic): DriverNic => {
       const holds = defined.some((other) => isRunAs(other, nic)) ? 'now' : 'until it stops';
-      return { ...nic, holds };
+      return held(nic, holds);
     }),
     ...defined
       .filter((nic) => !live.some((other) => isRunAs(nic, other)))
-      .map((nic): DriverNic => ({ ...nic, holds: 'from the next start' })),
+      .map((nic) => held(nic, 'from the next start')),
   ];
 }
 
 /** libvirt names links and sets MTUs itself where the definition does not. */
 const isRunAs = (defined: XmlNic, live: XmlNic): boolean =>
-  (['mac', 'kind', 'source', 'model'] as const).every((key) => defined[key] === live[key]) &&
+  (['mac', 'kind', 'source', 'virtualport', 'model'] as const).every((key) => defined[key] === live[key]) &&
   (['link', 'mtu'] as const).every((key) => defined[key] === undefined || defined[key] === live[key]);
 
 /** Give a guest an interface: in the definition, and in the guest that runs where that takes it. */
@@ -80,8 +82,8 @@ async function attachLive(
   }
   const nic = nicsIn(live).find(({ mac }) => mac === wanted.mac);
   if (!nic || isAsWanted(nic, wanted)) return undefined;
-  if (!isOnBridge(nic, wanted.bridge)) {
-    putOnBridge(element, wanted.bridge);
+  if (!isOnBridge(nic, wanted)) {
+    putOnBridge(element, wanted);
     const problem = await changeLive(ground, guest, 'update-device', xmlText(element), signal);
     if (problem !== undefined) return problem;
   }

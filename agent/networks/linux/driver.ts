@@ -73,6 +73,7 @@ export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
       await openvswitch.keepFlows(signal);
     },
     readPorts: async (signal) => portsIn([...(await readLinks(tools, signal, listTraffic())).values()]),
+    ...(openvswitch ? { datapathOf: openvswitch.datapathOf } : {}),
     makeLook: ownLooks.make,
     removeLook: ownLooks.remove,
     enterLook: (network, argv) => ['ip', 'netns', 'exec', lookSpaceOf(network), ...argv],

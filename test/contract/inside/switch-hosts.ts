@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { type Run, run } from '#agent/exec/run.ts';
 import type { NetworkDriver } from '#agent/networks/driver.ts';
+import { type Failpoint, failpoint } from '#agent/networks/failpoint.ts';
 import { linuxNetworks } from '#agent/networks/linux/driver.ts';
 import { openVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
 import { linuxRouters } from '#agent/networks/linux/router/routers.ts';
 import { HostLook, type HostNetwork, HostRouter, portLinkOf } from '#shared/model/network.ts';
 import { network, port } from '../network-driver-contract.ts';
-import { noRouters, sh } from './host.ts';
-import { startOpenVSwitch } from './openvswitch.ts';
+import { noRouters, sh, shape } from './host.ts';
+import { startOpenVSwitch, switchShape } from './openvswitch.ts';
 import { stream } from './streams.ts';
 import { plug } from './wire.ts';
 
@@ -55,11 +56,36 @@ const DHCP = `#!/bin/sh
 ip addr add "$ip/$mask" dev eth0
 `;
 
+class CutOff extends Error {}
+
+/** What ends an agent after so many things: nothing that is done after it, what was to be undone least of all. */
+function upTo(steps: number): Failpoint {
+  const { allows } = failpoint(`networks:${steps}`);
+  return {
+    allows,
+    end: () => {
+      throw new CutOff();
+    },
+  };
+}
+
+async function isCutOff(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
+    return false;
+  } catch (error) {
+    if (error instanceof CutOff) return true;
+    throw error;
+  }
+}
+
 describe('a host with Open vSwitch', () => {
   let folder: string;
   let started: Awaited<ReturnType<typeof startOpenVSwitch>>;
   let driver: NetworkDriver;
   let theirs: string;
+  /** One whose agent ends after so many things that it did. */
+  let driverUpTo: (steps: number) => NetworkDriver;
 
   /** As a pass of the agent. */
   const keep = async (): Promise<void> => {
@@ -84,7 +110,9 @@ describe('a host with Open vSwitch', () => {
     const openvswitch = openVSwitch(run);
     const log = { warn: (...said: unknown[]) => assert.fail(JSON.stringify(said)) };
     const routers = linuxRouters({ run, host: 'host1', folder: join(folder, 'routers'), log, openvswitch });
-    driver = linuxNetworks({ run, host: 'host1', folder: join(folder, 'one'), routers, openvswitch });
+    const options = { run, host: 'host1', folder: join(folder, 'one'), routers };
+    driver = linuxNetworks({ ...options, openvswitch });
+    driverUpTo = (steps) => linuxNetworks({ ...options, openvswitch: openVSwitch(run), failpoint: upTo(steps) });
     const other = await otherHost(join(folder, 'two'));
     await other.guardPorts([far], signal());
     assert.equal((await other.makeNetworks([gridAt(2, 1)], [far], signal())).size, 0);
@@ -180,6 +208,41 @@ describe('a host with Open vSwitch', () => {
     await sh('ip addr add 10.9.0.200/32 dev lo');
     await assert.rejects(sh('ip netns exec near ping -c 1 -W 1 10.9.0.200'));
     assert.match(await sh('ip netns exec near ip neigh show 10.9.0.200'), /FAILED|INCOMPLETE/);
+  });
+
+  it('is as wanted by the next pass, wherever making or removing was cut off', async () => {
+    const others = [network('old'), network('new', { tunnel: { vni: 78, local: '192.0.2.1', peers: ['192.0.2.2'] } })];
+    const looks = [HostLook.parse({ network: 'new', mac: '52:54:00:00:00:19', addresses: ['10.8.0.9/24'] })];
+    const make = async (cut: NetworkDriver): Promise<void> => {
+      await cut.guardPorts([near], signal());
+      assert.equal((await cut.makeNetworks([GRID, WAN, ...others], [near], signal())).size, 0);
+      for (const look of looks) await cut.makeLook(look, others[1] ?? GRID, signal());
+    };
+    const remove = async (cut: NetworkDriver): Promise<void> => {
+      await cut.removeLook('new', signal());
+      await cut.removeNetworks(['old', 'new'], signal());
+      await cut.guardPorts([near], signal());
+    };
+    const seen = async (): Promise<string> => `${await shape()}\n${await switchShape()}`;
+    await make(driver);
+    const made = await seen();
+    await remove(driver);
+    const removed = await seen();
+    const cuts = { made: 0, removed: 0 };
+    for (let steps = 0, isMore = true; isMore; steps++) {
+      isMore = false;
+      for (const [to, due, way] of [
+        [make, made, 'made'],
+        [remove, removed, 'removed'],
+      ] as const) {
+        if (!(await isCutOff(to(driverUpTo(steps))))) continue;
+        isMore = true;
+        cuts[way]++;
+        await to(driver);
+        assert.equal(await seen(), due, `${way}, cut off after ${steps} steps`);
+      }
+    }
+    assert.ok(cuts.made > 10 && cuts.removed > 3, JSON.stringify(cuts));
   });
 
   it('takes all away, and leaves what is of others', async () => {

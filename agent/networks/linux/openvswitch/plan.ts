@@ -1,9 +1,9 @@
 import type { Link } from '#agent/networks/linux/links.ts';
 import { vxlanOf } from '#agent/networks/linux/names.ts';
 import { type HostNetwork, type HostPort, portLinkOf } from '#shared/model/network.ts';
+import type { Datapath } from '#shared/model/nic.ts';
 import { bridgeChanges, joining, leaving, SWITCH_KIND, stalePorts } from './changes.ts';
 import type { Change, Switches } from './database.ts';
-import type { Datapath } from './switch.ts';
 
 export interface SwitchGround {
   switches: Switches;

@@ -1,12 +1,11 @@
 import type { Command, Run } from '#agent/exec/run.ts';
+import { networkOfLink } from '#agent/networks/linux/names.ts';
 import { Failure } from '#shared/errors.ts';
 import type { HostPort } from '#shared/model/network.ts';
+import { Datapath } from '#shared/model/nic.ts';
 import { isNetworkBridge, joining, leaving } from './changes.ts';
 import { type Change, changing, listSwitches, parseSwitches, type Switches } from './database.ts';
 import { flowsOf } from './flows.ts';
-
-/** `system`: the kernel's module. `netdev`: ovs-vswitchd itself, in user space. */
-export type Datapath = 'system' | 'netdev';
 
 export interface Joined {
   link: string;
@@ -20,6 +19,8 @@ export interface OpenVSwitch {
   readDatapath(signal: AbortSignal): Promise<Datapath>;
   /** Whose ports are held from the next time on that flows are set. */
   hold(guests: readonly HostPort[]): void;
+  /** Of a bridge that is there, or that would be made; undefined where it is the kernel's. */
+  datapathOf(bridge: string, signal: AbortSignal): Promise<Datapath | undefined>;
   /** Put links on bridges: anew where one of that name was there. */
   join(ports: readonly Joined[], signal: AbortSignal): Promise<void>;
   /** Take links off whatever bridge they were on. */
@@ -43,9 +44,13 @@ const askKernel = (): Command => ({
 });
 
 export function openVSwitch(run: Run): OpenVSwitch {
-  let datapath: Datapath | undefined;
+  let chosen: Datapath | undefined;
   let held: readonly HostPort[] = [];
   const read = async (signal: AbortSignal): Promise<Switches> => parseSwitches(await run(listSwitches(), signal));
+  const readDatapath = async (signal: AbortSignal): Promise<Datapath> => {
+    chosen ??= (await hasModule(run, signal)) ? 'system' : 'netdev';
+    return chosen;
+  };
   const change = async (changes: readonly Change[], signal: AbortSignal): Promise<void> => {
     if (changes.length > 0) await run(changing(changes), signal);
   };
@@ -72,9 +77,11 @@ export function openVSwitch(run: Run): OpenVSwitch {
       );
       await keepFlows(signal, (name) => ports.some(({ bridge }) => bridge === name));
     },
-    readDatapath: async (signal) => {
-      datapath ??= (await hasModule(run, signal)) ? 'system' : 'netdev';
-      return datapath;
+    readDatapath,
+    datapathOf: async (bridge, signal) => {
+      const there = (await read(signal)).get(bridge);
+      if (there) return Datapath.safeParse(there.datapath).data ?? 'system';
+      return networkOfLink(bridge) === undefined ? undefined : readDatapath(signal);
     },
     hold: (guests) => {
       held = guests;

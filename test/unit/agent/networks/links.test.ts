@@ -59,8 +59,7 @@ describe('agent/networks/linux: what ip and bridge print', () => {
 
   it('is refused where it is something else, and never breaks the reader', () => {
     for (const text of ['{', '[1]', '[{"ifname":"a"}]', '{"a":1}'])
-      for (const parse of [parseLinks, parseFloods, parseSpaces])
-        assert.throws(() => parse(text), isOutput, text);
+      for (const parse of [parseLinks, parseFloods, parseSpaces]) assert.throws(() => parse(text), isOutput, text);
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         for (const parse of [parseLinks, parseFloods, parseRoutes, parseSpaces])
