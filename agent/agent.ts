@@ -30,7 +30,8 @@ import { factsBy } from './facts.ts';
 import { serverTimeMs } from './host/clock.ts';
 import { healthKeeper } from './host/health.ts';
 import { driverFor } from './hypervisor.ts';
-import { type Inventory, inventory as inventoryOf } from './inventory/inventory.ts';
+import type { Inventory } from './inventory/inventory.ts';
+import { hostInventory } from './inventory/several.ts';
 import { jobTable } from './jobs/job-table.ts';
 import { openDatabase } from './journal/database.ts';
 import { type AgentJournal, agentJournal } from './journal/journal.ts';
@@ -48,7 +49,8 @@ import { authority } from './roles/authority.ts';
 import { agentHandlers } from './verbs/agent.ts';
 import { guestQuestions } from './verbs/guest.ts';
 import { hostNow } from './verbs/host.ts';
-import { supportedBy } from './verbs/supported.ts';
+import { beforeMaking } from './verbs/making.ts';
+import { lacksOf, supportedBy } from './verbs/supported.ts';
 
 const DAY_MS = 86_400_000;
 /** A host that has gone is to be seen to have gone; one whose link hiccups is back sooner than this. */
@@ -72,7 +74,7 @@ export async function startAgent(
   mkdirSync(config.state, { recursive: true, mode: 0o700 });
 
   const driver = hypervisor ?? (await driverFor(config, log));
-  const inventory = inventoryOf({ driver, host: config.host, clock: systemClock, log, onBug });
+  const inventory = hostInventory({ driver, host: config.host, clock: systemClock, log, onBug });
   const health = healthKeeper(config.host, config.state, now);
   const database = openDatabase(join(config.state, 'agent.sqlite'));
   const factsOf = factsBy({ driver, inventory });
@@ -94,14 +96,14 @@ export async function startAgent(
     ...nets,
     serverTimeMs: () => serverTimeMs(entity),
   });
-  const supports = supportedBy(driver, nets.networks);
+  const [supports, lacks] = [supportedBy(driver, nets.networks), lacksOf(driver)];
   const { registry, measured } = programMetrics(agentVerbs, () => entity.isOnline, jobs);
   hostMetrics(registry, inventory);
   const perform = measured(
     performer<AgentVerbs>({
       ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
       audit: journal.audit,
-      questions: guestQuestions({ inventory }),
+      ...{ questions: guestQuestions({ inventory }), beforeJobs: beforeMaking({ inventory, host }) },
       here: { driver: driver.kind, host },
     }),
   );
@@ -117,7 +119,7 @@ export async function startAgent(
   if (central) serveColdStarts({ entity, central, settings: kept });
   if (central) nets.serve(entity, central);
   const told = { hostNow: (): Host => hostNow({ config, driver, inventory, version }), ...nets.reported };
-  const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, ...told });
+  const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, lacks, ...told });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
   // Before anything can start a guest: its port is guarded, and its network there.

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { FakeDefinition } from '#agent/drivers/fake/definition.ts';
 import { MetricsConfig } from '#shared/metrics/endpoint.ts';
 import { Address } from '#shared/model/address.ts';
 import { HostName } from '#shared/model/host.ts';
@@ -7,44 +6,11 @@ import { Endpoint, ListenPort, MeshMtu } from '#shared/model/mesh.ts';
 import { LinkName } from '#shared/model/network.ts';
 import { Policy } from '#shared/verb/policy.ts';
 import { isJid } from '#shared/xmpp/jid.ts';
+import { DriverConfig, nameOfDriver } from './driver-config.ts';
 
 const Path = z.string().min(1);
 
-const FakeGuestConfig = FakeDefinition.omit({ id: true }).partial().required({ name: true }).extend({
-  autostart: z.boolean().optional(),
-  running: z.boolean().optional(),
-});
-
-const DriverConfig = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('libvirt').meta({ description: 'Through virsh.' }),
-    uri: z
-      .string()
-      .default('qemu:///system')
-      .meta({ description: 'Connection URI: `qemu:///system`, `xen:///system`, `lxc:///system`.' }),
-    consoleFolder: Path.optional().meta({
-      description: 'Where console logs of guests that Skerry defines go; libvirt must be able to write there.',
-    }),
-  }),
-  z.strictObject({
-    kind: z.literal('fake').meta({ description: 'Guests that are none: for trying out, and for scale.' }),
-    guests: z
-      .union([z.int().min(0).max(100_000), z.array(FakeGuestConfig)])
-      .default(4)
-      .meta({ description: 'Guests at first: how many, or a list of them with what each is.' }),
-    bootMs: z.int().min(0).default(2_000).meta({ description: 'How long a guest takes to boot.' }),
-    shutdownMs: z.int().min(0).default(1_000).meta({ description: 'How long it takes to shut down.' }),
-    changeMs: z
-      .int()
-      .min(0)
-      .default(0)
-      .meta({ description: 'How long the hypervisor takes for each change; it takes effect in the middle.' }),
-    stateFile: Path.optional().meta({ description: 'Keeps guests over restarts, and counts what was done to them.' }),
-  }),
-]);
-
-/** The agent's configuration: a YAML file. Paths in it are relative to it. */
-export const AgentConfig = z.strictObject({
+const Keys = z.strictObject({
   jid: z
     .string()
     .regex(/^[^@\s/]+@[^@\s/]+$/, 'a bare JID is due, as host1@example.org')
@@ -74,7 +40,15 @@ export const AgentConfig = z.strictObject({
       description:
         'The central agent that this one reports to, and obeys: the domain of its component. Without it, this agent is on its own.',
     }),
-  driver: DriverConfig.meta({ description: 'What runs the guests.' }),
+  driver: DriverConfig.optional().meta({ description: 'What runs the guests.' }),
+  drivers: z
+    .array(DriverConfig)
+    .min(1)
+    .refine((all) => new Set(all.map(nameOfDriver)).size === all.length, 'two are of one name: give them `name`')
+    .optional()
+    .meta({
+      description: 'In place of `driver`, where several run guests: each as `driver` says it, the main one first.',
+    }),
   state: Path.meta({ description: 'Folder for the journal; mode 0700.' }),
   policy: Policy.refine(
     ({ grants }) => grants.every(({ room }) => room === undefined),
@@ -167,4 +141,17 @@ export const AgentConfig = z.strictObject({
     .default({ underWay: 512, underWayEach: 128 })
     .meta({ description: 'Bounds.' }),
 });
-export type AgentConfig = z.infer<typeof AgentConfig> & { host: string };
+
+/** The agent's configuration: a YAML file. Paths in it are relative to it. */
+export const AgentConfig = Keys.check(({ value, issues }) => {
+  if ((value.driver === undefined) !== (value.drivers === undefined)) return;
+  const message = value.driver
+    ? 'give `driver` or `drivers`, not both'
+    : 'is missing: give `driver`, or `drivers` for several';
+  issues.push({ code: 'custom', input: value.driver, path: ['driver'], message });
+});
+/** As it was read: the host has a name, and its drivers are a list. */
+export type AgentConfig = Omit<z.infer<typeof AgentConfig>, 'driver' | 'drivers'> & {
+  host: string;
+  drivers: DriverConfig[];
+};

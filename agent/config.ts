@@ -10,10 +10,14 @@ export { AgentConfig };
 
 /** @throws Failure config-invalid, naming file, line, key, and what was expected */
 export function readConfig(file: string): AgentConfig {
-  const config = readYamlFile(file, AgentConfig);
+  const { driver, drivers, ...config } = readYamlFile(file, AgentConfig);
   const at = (path: string): string => resolve(dirname(file), path);
   return {
     ...config,
+    drivers: (drivers ?? [driver].filter((one) => one !== undefined)).map((one) => ({
+      ...one,
+      ...(one.imageFolder === undefined ? {} : { imageFolder: at(one.imageFolder) }),
+    })),
     host: config.host ?? hostOf(config.jid, file),
     credentials: at(config.credentials),
     state: at(config.state),

@@ -10,6 +10,7 @@
 import { runProgram } from '#shared/program.ts';
 import { startAgent } from './agent.ts';
 import { AgentConfig, readConfig, readPassword } from './config.ts';
+import { nameOfDriver } from './driver-config.ts';
 
 await runProgram<AgentConfig>({
   name: 'agent',
@@ -17,6 +18,6 @@ await runProgram<AgentConfig>({
   readConfig,
   readSecret: readPassword,
   base: ({ host }) => ({ host }),
-  about: ({ jid, driver }) => ({ jid, driver: driver.kind }),
+  about: ({ jid, drivers }) => ({ jid, driver: drivers.map(nameOfDriver).join(', ') }),
   start: startAgent,
 });

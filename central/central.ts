@@ -56,7 +56,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const feed = jobFeed();
   const told = doers(systemClock);
   const api = config.ejabberd && ejabberdApi(config.ejabberd);
-  const hosts = enrolmentOf(kept, api, siteDomain(config.jid));
+  const hosts = enrolmentOf(kept, api, siteDomain(config.jid), config.join);
   const rooms = followRooms({ entity, lists: kept.rooms, policies, clock: systemClock, log, onBug });
   const presences = servePresences({ entity, kept, may, settled: rooms.settled, api, log, onBug });
   const performNow: Perform = (request) => perform(request);
@@ -159,9 +159,9 @@ function takeReports(entity: Entity, site: Site, feed: JobFeed): void {
   });
 }
 
-const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: string) =>
+const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: string, join: CentralConfig['join']) =>
   enrolment({
-    ...{ database, writer, site, api, domain },
+    ...{ database, writer, site, api, domain, join },
     now: Date.now,
     audit: (host, jid, outcome) => trail.add(joinRecord(host, jid, outcome, Date.now())),
   });

@@ -85,6 +85,15 @@ export const CentralConfig = z.strictObject({
     })
     .optional()
     .meta({ description: 'Where pictures are put that chat shows. Without it, chat gets them as text.' }),
+  join: z
+    .strictObject({
+      service: z.string().min(1).meta({ description: 'HOST[:PORT] where new hosts meet the XMPP server.' }),
+      ca: Path.optional().meta({
+        description: 'PEM file of whoever signs its certificate; without it, those that Debian knows.',
+      }),
+    })
+    .optional()
+    .meta({ description: 'What `host enrol` tells new hosts to type. Without it, they try the domain of the site.' }),
   macs: MacPlan.default({ prefix: '06:53', templates: {} }).meta({
     description:
       'How MAC addresses are given: prefix, level of the network, template of the guest, a number of two bytes.',

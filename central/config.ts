@@ -10,9 +10,10 @@ export { CentralConfig };
 export function readConfig(file: string): CentralConfig {
   const config = readYamlFile(file, CentralConfig);
   const at = (path: string): string => resolve(dirname(file), path);
-  const { upload } = config;
-  const trusting = upload?.ca === undefined ? {} : { upload: { ...upload, ca: at(upload.ca) } };
-  return { ...config, ...trusting, secret: at(config.secret), state: at(config.state) };
+  const { upload, join } = config;
+  const uploading = upload?.ca === undefined ? {} : { upload: { ...upload, ca: at(upload.ca) } };
+  const joining = join?.ca === undefined ? {} : { join: { ...join, ca: at(join.ca) } };
+  return { ...config, ...uploading, ...joining, secret: at(config.secret), state: at(config.state) };
 }
 
 const Secret = z.object({ jid: z.string(), secret: z.string().min(16) });

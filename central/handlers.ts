@@ -26,6 +26,7 @@ import { chainHandlers } from './verbs/chain.ts';
 import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
+import { makingHandlers } from './verbs/making.ts';
 import { networkHandlers } from './verbs/network.ts';
 import { passedHandlers } from './verbs/passed.ts';
 import { type RoleDeps, roleHandlers } from './verbs/role.ts';
@@ -86,6 +87,7 @@ export function centralHandlers({
   ) as unknown as Handlers<typeof passedGuestVerbs>;
   return {
     ...passed,
+    ...makingHandlers({ ...deps, networks, feed, clock: systemClock }),
     ...addressHandlers({ ...deps, networks }, passed['guest.delete']),
     ...siteHostHandlers({
       ...deps,

@@ -30,8 +30,10 @@ export function offersOf(deps: OffersDeps): (to: string) => Offer {
   return (to) => {
     const contact = localpartOf(to);
     if (contact === '') return own;
-    if (site.find(contact) === undefined) throw new Failure('guest-not-found', { guest: contact, host: 'any host' });
-    return guestOffer(own, contact);
+    const found = site.find(contact);
+    if (found === undefined) throw new Failure('guest-not-found', { guest: contact, host: 'any host' });
+    const lacking = found.host.known.facts?.lacks?.[found.guest.driver ?? ''] ?? [];
+    return guestOffer(own, contact, (verb) => lacking.includes(verb));
   };
 }
 

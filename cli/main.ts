@@ -14,6 +14,7 @@ const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
   down: async (argv) => (await import('./rig-down.ts')).down(argv),
   status: async (argv) => (await import('./rig-status.ts')).status(argv),
   'agent-join': async (argv) => (await import('./agent-join.ts')).agentJoin(argv),
+  install: async (argv) => (await import('#provisioning/roles/install.ts')).install(argv),
   restore: async (argv) => (await import('./restore.ts')).restore(argv),
   test: async (argv) => (await import('./rig-test.ts')).test(argv),
 };
@@ -24,6 +25,7 @@ const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small
 ./skerry down               take it down
 ./skerry test               run all tests
 ./skerry console GUEST      a guest's serial console as a terminal (Ctrl-] leaves)
+./skerry install ROLE …     make this machine a part of a real site: server, central, host, all-in-one
 ./skerry agent-join …       let this host join a site, with the token of host enrol
 ./skerry restore …          let central, while it is down, go back to a backup (backup take)
 ./skerry NOUN VERB …        a verb, as below

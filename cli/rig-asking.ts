@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { Failure } from '#shared/errors.ts';
 import { type CentralVerbs, centralVerbs } from '#shared/verbs/central.ts';
+import { connect } from '#shared/xmpp/connect.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { ask } from './asking.ts';
-import { connect } from './connect.ts';
 
 /** Central connects a moment after its process has begun; so often it is asked, for half a minute at the most. */
 const TRIES_MAX = 16;

@@ -25,8 +25,6 @@ export async function test(argv: string[]): Promise<number> {
     console.log('\nThe check (types, lint, format) failed; tests were not run.\n0 passed, 1 failed, 0 skipped');
     return 1;
   }
-  const reporter = ['--reporter', join(ROOT, 'test/support/reporter.cjs')];
-  const specs = argv.length > 0 ? argv : ['test/**/*.test.ts'];
-  const { exitCode } = await execa(join(bin, 'mocha'), [...reporter, ...specs], options);
+  const { exitCode } = await execa(join(bin, 'node'), [join(ROOT, 'test/lanes/main.ts'), ...argv], options);
   return exitCode ?? 1;
 }

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { readRigFile } from '#provisioning/rig/rig-file.ts';
+import { COMMAND_CONFIG } from '#provisioning/roles/places.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { localpartOf } from '#shared/xmpp/jid.ts';
 import type { Options } from './options.ts';
@@ -42,12 +43,18 @@ export const CliConfig = z.strictObject({
   hosts: z.array(BareJid).default([]).meta({ description: 'Bare JIDs of the hosts, to ask them directly.' }),
 });
 
-/** From `--config` or SKERRY_CONFIG, else from the rig. @throws Failure config-invalid, setup-needed */
+/** From `--config` or SKERRY_CONFIG, else from the rig, else of the site that this machine is the centre of. @throws Failure config-invalid, setup-needed */
 export async function siteFor(options: Options): Promise<Site> {
-  const config = options.config ?? process.env.SKERRY_CONFIG;
-  return config
-    ? fromConfig(resolve(config))
-    : fromRig(join(resolve(options.dir ?? join(ROOT, '.skerry')), 'rig.json'), options.as);
+  const rig = join(resolve(options.dir ?? join(ROOT, '.skerry')), 'rig.json');
+  const config = configFor(options, rig);
+  return config ? fromConfig(resolve(config)) : fromRig(rig, options.as);
+}
+
+/** The site's configuration, where it is not the rig that is meant. */
+export function configFor(options: Pick<Options, 'config' | 'dir'>, rig: string): string | undefined {
+  const named = options.config ?? process.env.SKERRY_CONFIG;
+  if (named || options.dir !== undefined || existsSync(rig)) return named;
+  return existsSync(COMMAND_CONFIG) ? COMMAND_CONFIG : undefined;
 }
 
 async function fromRig(file: string, role: string): Promise<Site> {

@@ -54,6 +54,19 @@ export const FAILURES = {
     'The guest {guest} was asked to shut down and was still {state} after {waitedS} s.',
   ],
   'guest-agent-silent': ['wait', 'recipient-unavailable', 'The guest agent of {guest} does not answer: {problem}.'],
+  'clone-unfit': ['cancel', 'not-acceptable', 'The guest {guest} cannot be cloned: {problem}.'],
+  'program-failed': ['cancel', 'not-acceptable', 'The guest {guest} cannot run {program}: {problem}.'],
+  'program-late': [
+    'wait',
+    'remote-server-timeout',
+    '{program} in the guest {guest} did not end within {timeoutS} s: {problem}.',
+  ],
+  // Snapshots and images.
+  'snapshot-not-found': ['cancel', 'item-not-found', 'The guest {guest} has no snapshot {snapshot}.'],
+  'snapshot-exists': ['cancel', 'conflict', 'The guest {guest} has a snapshot {snapshot} already.'],
+  'snapshot-unfit': ['cancel', 'not-acceptable', 'It cannot be done with snapshots of the guest {guest}: {problem}.'],
+  'image-not-found': ['cancel', 'item-not-found', 'There is no image {image} on {host}.{hint}'],
+  'image-unfit': ['modify', 'not-acceptable', 'A guest of {driver} cannot be made from the image {image}: {problem}.'],
   // Consoles.
   'console-missing': ['cancel', 'item-not-found', 'The guest {guest} has no serial console that can be read.'],
   'console-closed': ['cancel', 'conflict', 'The guest {guest} is {state}; its console takes no input.'],

@@ -13,7 +13,7 @@
 import type { GuestId, HypervisorDriver, SerialPort } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
-import { endOf, joined } from './past.ts';
+import { endOf, joined, type PastDeps } from './past.ts';
 import { type Ring, ring } from './ring.ts';
 
 /** What a guest has written since its last start. */
@@ -42,12 +42,10 @@ export interface KeptConsole {
   close(): Promise<void>;
 }
 
-export interface KeptConsoleDeps {
+export interface KeptConsoleDeps extends PastDeps {
   id: GuestId;
-  name: string;
   driver: Pick<HypervisorDriver, 'openConsole' | 'readConsoleLog'>;
   marks: Marks;
-  keepBytes: number;
   clock: Clock;
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
   /** There is more in the ring. */

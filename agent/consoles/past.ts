@@ -1,7 +1,13 @@
 import type { SerialPort } from '#agent/drivers/driver.ts';
 import { newsIn, overlap } from './joining.ts';
-import type { KeptConsoleDeps } from './kept-console.ts';
 import type { Ring } from './ring.ts';
+
+export interface PastDeps {
+  /** Of the guest. */
+  name: string;
+  keepBytes: number;
+  log: Record<'warn', (fields: object, message: string) => void>;
+}
 
 export interface Taking {
   ring: Ring;
@@ -22,7 +28,7 @@ export function endOf(mark: Uint8Array, history: Uint8Array): number {
 /** Take what a port that was just opened sends, after what the log has of the time before. Resolves when the past is taken. */
 export async function joined(
   opened: SerialPort,
-  deps: KeptConsoleDeps,
+  deps: PastDeps,
   { ring: kept, take, heard, joins }: Taking,
 ): Promise<void> {
   let early: Uint8Array[] | undefined = [];
@@ -39,7 +45,7 @@ export async function joined(
   take(live.subarray(overlap(history, live)));
 }
 
-async function historyOf(opened: SerialPort, { keepBytes, name, log }: KeptConsoleDeps): Promise<Uint8Array> {
+async function historyOf(opened: SerialPort, { keepBytes, name, log }: PastDeps): Promise<Uint8Array> {
   try {
     return (await opened.history?.(keepBytes)) ?? new Uint8Array();
   } catch (error) {

@@ -1,20 +1,24 @@
 import type { Mac } from '#shared/model/address.ts';
 import type { BootParameter } from '#shared/model/boot-parameter.ts';
-import type { Guest, GuestForm, GuestState, GuestStats } from '#shared/model/guest.ts';
+import type { Guest, GuestForm, GuestRecipe, GuestState, GuestStats } from '#shared/model/guest.ts';
 import type { Nic, NicWanted } from '#shared/model/nic.ts';
+import type { Snapshot } from '#shared/model/snapshot.ts';
 
 /**
  * What a hypervisor must be able to do, whatever it is.
  *
  * Guests are named by `GuestId` towards the driver: the hypervisor's own stable handle (libvirt: the UUID), never the
- * name that a person typed. A driver throws Failure only: `guest-not-found`, `guest-exists`, `guest-wrong-state`,
- * `guest-definition`, `guest-params`, `guest-agent-silent`, `host-command`, `host-output`, `host-timeout`, `host-unreachable`. What it cannot do it leaves out (the optional methods).
+ * name that a person typed. A driver throws Failure only: those that a method's own comment names, and `guest-not-found`,
+ * `guest-exists`, `guest-wrong-state`, `guest-definition`, `host-command`, `host-output`, `host-timeout`, `host-space`,
+ * `host-unreachable`. What it cannot do it leaves out (the optional methods).
  * Every method that waits takes a signal, and stops waiting when it fires. Methods return when the hypervisor has done
  * it; what the guest makes of it is seen by `watch` and `readGuest`.
  */
 export interface HypervisorDriver {
-  /** `libvirt`, `fake`, `lxc`, `zones`. */
+  /** `libvirt`, `fake`, `lxc`, `zones`. Of several in one: all of them, as `libvirt and lxc`. */
   readonly kind: string;
+  /** Of several drivers in one (several.ts): each by its name, which is its `kind` as well. Left out by a driver that is one. */
+  readonly parts?: ReadonlyMap<DriverName, HypervisorDriver>;
   /** Connection URI or its like, for people. */
   readonly uri: string;
 
@@ -49,6 +53,21 @@ export interface HypervisorDriver {
   /** The name of the guest that a definition is of; changes nothing. @throws Failure guest-definition */
   nameIn?(definition: string): string;
   deleteGuest(id: GuestId, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Make a guest that is off, from an image of the folder that the driver was configured with; without one it is left out.
+   *
+   * The guest is there (listed) only when all of it is there. What an attempt left that was cut off at any instant, or that failed, is
+   * neither listed nor in the way of the next one.
+   * @throws Failure image-not-found, image-unfit, bad-argument for a path; guest-definition for options that the driver does not know
+   */
+  createGuest?(recipe: GuestRecipe, work: Work): Promise<DriverGuest>;
+  /**
+   * Make a guest like this one, with an id, a name and MACs of its own and nothing of the other's but its content. As for `createGuest`,
+   * it is there when all of it is there. Both guests go their own way afterwards, also where they are `linked` (copy-on-write).
+   * @throws Failure guest-wrong-state of one that is on, clone-unfit where it cannot be done of this one, or not linked
+   */
+  cloneGuest?(id: GuestId, as: { name: string; linked: boolean }, work: Work): Promise<DriverGuest>;
   readDefinition(id: GuestId, signal: AbortSignal): Promise<string>;
 
   setGuest(id: GuestId, change: GuestChange, signal: AbortSignal): Promise<GuestChanged[]>;
@@ -67,6 +86,24 @@ export interface HypervisorDriver {
   readStats(id: GuestId, signal: AbortSignal): Promise<GuestStats>;
   /** Addresses as the guest or a lease tells them; empty where nothing is known. May take long: not part of readGuest. */
   readAddresses?(id: GuestId, signal: AbortSignal): Promise<string[]>;
+
+  /**
+   * Run a program as the administrator inside a guest that runs, by its words and no shell; resolves when it has ended.
+   *
+   * One that takes longer than `limitMs`, or is called off by the signal, is ended where that can be done. Of each way out the
+   * first `bytesMax` are kept, and the rest is read and dropped: a program is not stopped by what it writes.
+   * @throws Failure guest-wrong-state, program-failed: it could not be started; program-late; guest-agent-silent
+   */
+  runProgram?(id: GuestId, program: Program, signal: AbortSignal): Promise<ProgramEnd>;
+
+  /** The oldest first. These four are there, or none of them. */
+  listSnapshots?(id: GuestId, signal: AbortSignal): Promise<Snapshot[]>;
+  /** @throws Failure snapshot-exists; snapshot-unfit where this guest can have none, or not while it runs */
+  takeSnapshot?(id: GuestId, name: string, work: Work): Promise<void>;
+  /** Whether the guest runs afterwards is as the snapshot has it: one without `state` leaves it off. @throws Failure snapshot-not-found, snapshot-unfit */
+  revertSnapshot?(id: GuestId, name: string, work: Work): Promise<void>;
+  /** @throws Failure snapshot-not-found; snapshot-unfit where others hang on it */
+  deleteSnapshot?(id: GuestId, name: string, work: Work): Promise<void>;
 
   /**
    * Tell of every change from now on. `onBreak` is called once when the stream ends by itself; whoever watches must then
@@ -91,10 +128,37 @@ export interface HypervisorDriver {
   close(): Promise<void>;
 }
 
+/** A UUID, which stays while the guest does, whatever happens to its name. A hypervisor that has none is given one by its driver. */
 export type GuestId = string;
+/** As the guests of a driver tell it: its kind, unless the configuration gives it another name. */
+export type DriverName = string;
 
 /** A guest as a driver knows it: without the host's name and without addresses, which others add. */
-export type DriverGuest = Omit<Guest, 'host' | 'addresses' | 'uuid'> & { id: GuestId };
+export type DriverGuest = Omit<Guest, 'host' | 'addresses' | 'uuid' | 'driver'> & { id: GuestId; driver: DriverName };
+
+/** What goes with long work. */
+export interface Work {
+  /** Fires when it is called off: the driver takes back what it has done so far. */
+  signal: AbortSignal;
+  progress(text: string, percent?: number): void;
+}
+
+export interface Program {
+  /** The program, which the guest looks for in its own PATH where it is no path, and its arguments. */
+  command: readonly string[];
+  limitMs: number;
+  bytesMax: number;
+}
+export interface ProgramEnd {
+  /** Missing where a signal ended it. */
+  exitCode?: number;
+  /** The number of the signal that ended it. */
+  signal?: number;
+  stdout: Uint8Array;
+  stderr: Uint8Array;
+  /** Something was dropped. */
+  cut: boolean;
+}
 
 /** An interface as a driver knows it: which network of ours it is on, others tell. */
 export type DriverNic = Omit<Nic, 'network'>;

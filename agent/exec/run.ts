@@ -1,5 +1,6 @@
 import { ExecaError, execa } from 'execa';
 import { Failure } from '#shared/errors.ts';
+import { descendantsEnd, TERM_MS } from './descendants-end.ts';
 
 /** One process to be run to its end: a program and its arguments, never a line for a shell. */
 export interface Command {
@@ -20,7 +21,6 @@ export interface Command {
 export type Run = (command: Command, signal: AbortSignal) => Promise<string>;
 
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
-const TERM_MS = 2_000;
 
 /** A command as people would type it, cut to what a message can hold. */
 export const commandText = ({ file, args }: Pick<Command, 'file' | 'args'>): string =>
@@ -59,50 +59,6 @@ export const run: Run = async (command, signal) => {
 
 const timedOut = (command: Command): Failure =>
   new Failure('host-timeout', { command: commandText(command), timeoutS: command.timeoutMs / 1_000 });
-
-interface Ending extends Disposable {
-  /** The time limit is over. */
-  readonly isLate: boolean;
-  of(pid: number | undefined): void;
-}
-
-/** Ends a process with all that it started, as one group: at the time limit, when it is called off, and when it has ended. */
-function descendantsEnd({ timeoutMs, withDescendants }: Command, signal: AbortSignal): Ending {
-  let isLate = false;
-  let group: number | undefined;
-  let last: NodeJS.Timeout | undefined;
-  const tell = (word: 'SIGTERM' | 'SIGKILL'): void => {
-    try {
-      if (group !== undefined) process.kill(-group, word);
-    } catch (error) {
-      // All of it has ended.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-    }
-  };
-  const end = (): void => {
-    tell('SIGTERM');
-    last ??= setTimeout(() => tell('SIGKILL'), TERM_MS);
-  };
-  const timer = setTimeout(() => {
-    isLate = true;
-    end();
-  }, timeoutMs);
-  signal.addEventListener('abort', end, { once: true });
-  return {
-    get isLate() {
-      return isLate;
-    },
-    of: (pid) => {
-      if (withDescendants) group = pid;
-    },
-    [Symbol.dispose]: () => {
-      clearTimeout(timer);
-      clearTimeout(last);
-      signal.removeEventListener('abort', end);
-      tell('SIGKILL');
-    },
-  };
-}
 
 /** The row of the table for a command that did not end well. */
 function failureOf(command: Command, error: unknown): unknown {

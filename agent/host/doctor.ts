@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { AgentConfig } from '#agent/config.ts';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
+import { partsOf } from '#agent/drivers/part.ts';
+import type { Inventory } from '#agent/inventory/inventory.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
 import { authorityFinding } from './certificates.ts';
@@ -10,6 +12,7 @@ import type { HealthKeeper } from './health.ts';
 export interface DoctorDeps {
   config: AgentConfig;
   driver: HypervisorDriver;
+  inventory: Pick<Inventory, 'find' | 'guests' | 'host'>;
   health: HealthKeeper;
   now(): number;
   /** What the server's clock says. */
@@ -24,7 +27,8 @@ export async function examineHost(deps: DoctorDeps, signal: AbortSignal): Promis
     policy(deps.config),
     await clockFinding(deps.serverTimeMs, deps.now),
     ...room(deps.health),
-    ...(await hypervisor(deps.driver, signal)),
+    ...names(deps.driver, deps.inventory),
+    ...(await Promise.all(partsOf(deps.driver).map((part) => hypervisor(part, signal)))).flat(),
   ];
 }
 
@@ -74,6 +78,22 @@ function room(health: HealthKeeper): Finding[] {
     },
   ];
 }
+
+/** Guests of two drivers that have one name: the later one goes by another. */
+function names({ parts }: HypervisorDriver, inventory: Pick<Inventory, 'find' | 'guests' | 'host'>): Finding[] {
+  if (!parts || inventory.host === undefined) return [];
+  const check = 'names of guests';
+  const clashes = inventory.guests().flatMap(({ name, driver = '' }) => {
+    const own = name.slice(0, -driver.length - 1);
+    const first = name === `${own}.${driver}` ? inventory.find(own) : undefined;
+    return first ? [{ check, verdict: 'warning' as const, found: clash(own, first.driver, name), mend: RENAME }] : [];
+  });
+  return clashes.length > 0 ? clashes : [{ check, verdict: 'ok', found: 'no two drivers have a guest of one name' }];
+}
+
+const clash = (own: string, first: string | undefined, name: string): string =>
+  `two guests are called ${own}: that of ${first} goes by it, and the other by ${name}`;
+const RENAME = 'give one of them another name, with the tools of its hypervisor';
 
 async function hypervisor(driver: HypervisorDriver, signal: AbortSignal): Promise<Finding[]> {
   try {

@@ -1,11 +1,19 @@
-import type { DriverGuest, GuestId } from '#agent/drivers/driver.ts';
+import type { DriverGuest, GuestEvent, GuestId } from '#agent/drivers/driver.ts';
 import { type Guest, isActive, sameGuest } from '#shared/model/guest.ts';
+
+/** A guest of this host: its driver is known. */
+export type HostGuest = Guest & Pick<DriverGuest, 'driver'>;
 
 /** What became of a guest: it came, it changed, or it went. */
 export interface Difference {
   id: GuestId;
   before: Guest | undefined;
   after: Guest | undefined;
+}
+
+/** The same, and by what it came to be known. */
+export interface InventoryChange extends Difference {
+  why: GuestEvent | 'read' | 'addresses';
 }
 
 /**
@@ -16,7 +24,7 @@ export interface Difference {
  */
 export interface Entries {
   all(): readonly Guest[];
-  get(id: GuestId): Guest | undefined;
+  get(id: GuestId): HostGuest | undefined;
   idOf(name: string): GuestId | undefined;
   ids(): GuestId[];
   put(guest: DriverGuest): Difference | undefined;
@@ -25,7 +33,7 @@ export interface Entries {
 }
 
 export function entries(host: string): Entries {
-  const guests = new Map<GuestId, Guest>();
+  const guests = new Map<GuestId, HostGuest>();
   const idsByName = new Map<string, GuestId[]>();
   let sorted: readonly Guest[] | undefined;
 
@@ -34,7 +42,7 @@ export function entries(host: string): Entries {
     if (left.length > 0) idsByName.set(name, left);
     else idsByName.delete(name);
   };
-  const store = (id: GuestId, before: Guest | undefined, after: Guest | undefined): Difference | undefined => {
+  const store = (id: GuestId, before: HostGuest | undefined, after: HostGuest | undefined): Difference | undefined => {
     if (sameGuest(before, after)) return undefined;
     sorted = undefined;
     if (before && before.name !== after?.name) unname(before);

@@ -1,9 +1,8 @@
 import type { DriverHost, GuestEvent, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
-import { type Guest, isActive } from '#shared/model/guest.ts';
+import { isActive } from '#shared/model/guest.ts';
 import { addressSeeker } from './addresses.ts';
-import type { Difference, Entries } from './entries.ts';
-import type { InventoryChange } from './inventory.ts';
+import type { Difference, Entries, HostGuest, InventoryChange } from './entries.ts';
 import { type Reader, reader as readerOf } from './reader.ts';
 import { type Reading, reading as readingOf } from './reading.ts';
 
@@ -115,7 +114,7 @@ function rereading(clock: Clock, reading: Reading): () => void {
 }
 
 /** A guest as an event shows it, before it is read. */
-function guestBy({ state, detail }: GuestEvent, known: Guest) {
+function guestBy({ state, detail }: GuestEvent, known: HostGuest) {
   const { uuid, host: _, addresses: __, reason: ___, ...rest } = known;
   const reason = detail?.toLowerCase();
   return { ...rest, id: uuid, state: state ?? known.state, ...(reason ? { reason } : {}) };

@@ -8,12 +8,13 @@
  * What can go wrong: the hypervisor does not answer. Then the state is `degraded`, and what was known last stays known. Events
  * name guests, not ids: one of a name that is not known, or that has gone to another guest, makes everything be read.
  */
-import type { DriverHost, GuestEvent, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { DriverHost, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
-import { type Difference, entries as entriesOf } from './entries.ts';
+import { entries as entriesOf, type InventoryChange } from './entries.ts';
 import { hearing, watching } from './hearing.ts';
+import { listeners } from './listeners.ts';
 import { vigil as vigilOf } from './vigil.ts';
 
 export interface Inventory {
@@ -37,10 +38,6 @@ export interface Inventory {
   stop(): Promise<void>;
   /** Resolves when nothing is being read. */
   settled(): Promise<void>;
-}
-
-export interface InventoryChange extends Difference {
-  why: GuestEvent | 'read' | 'addresses';
 }
 
 export interface InventoryDeps {
@@ -143,26 +140,6 @@ export function inventory(deps: InventoryDeps): Inventory {
       await reading.settled();
     },
     settled: () => reading.settled(),
-  };
-}
-
-/** Whoever listens; one that throws is a fault of ours, and does not keep the others from hearing. */
-function listeners<T>(onBug: (error: unknown) => void) {
-  const all = new Set<(news: T) => void>();
-  return {
-    listen: (listener: (news: T) => void) => {
-      all.add(listener);
-      return () => void all.delete(listener);
-    },
-    tell: (news: T): void => {
-      for (const listener of [...all]) {
-        try {
-          listener(news);
-        } catch (error) {
-          onBug(error);
-        }
-      }
-    },
   };
 }
 

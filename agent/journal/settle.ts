@@ -35,10 +35,16 @@ const RULES: Readonly<Record<string, Rule>> = {
   'nic.detach': () => 'not-done',
   // A job that was begun has a row of its own, by which it is told; without one nothing was asked of the guest.
   'guest.shutdown': () => 'not-done',
+  'guest.create': () => 'not-done',
+  'guest.clone': () => 'not-done',
+  'snapshot.take': () => 'not-done',
+  'snapshot.revert': () => 'not-done',
+  'snapshot.delete': () => 'not-done',
   'job.cancel': () => 'not-done',
-  // A restart and a key press leave nothing that could be looked at.
+  // A restart, a key press and a program leave nothing that could be looked at.
   'guest.reboot': () => 'unknown',
   'console.send': () => 'unknown',
+  'guest.exec': () => 'unknown',
 };
 
 /**

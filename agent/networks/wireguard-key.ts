@@ -1,9 +1,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-
+import { readIfThere } from '#agent/files/folder.ts';
 import { Failure } from '#shared/errors.ts';
-import { readIfThere } from './folder.ts';
 
 /** A host's key. The private half goes to files of mode 0600, and nowhere else. */
 export interface WireguardKey {

@@ -2,11 +2,12 @@
  * Responsibilities: try regular expressions of others on texts of others, without ever waiting long for one.
  *
  * Theory of operation: a pattern can take years on a short text ("catastrophic backtracking"), and nothing in the same thread can end it.
- * So they are tried in a thread of their own, one question after the other, each within a time limit; at the limit the thread is
- * ended, and another is made for the next question. The thread is made with the first question, and let go when there is none for a while.
+ * So they are tried in a thread of their own, one question after the other, each within a limit; at the limit the thread is ended,
+ * and another is made for the next question. The thread is made with the first question, and let go when there is none for a while.
  *
- * What can go wrong: a pattern that took too long is tried again and again, and all others wait for it. So it is refused for a minute,
- * once it took too long twice in a row: the first time, the machine may have had no time for the thread.
+ * What can go wrong: a pattern that took too long is tried again and again, and all others wait for it. So it is refused for a minute.
+ * The machine is busy, and has no time for the thread: that is not the pattern's fault, so what counts is the time that the thread
+ * computed, and a question whose thread did not come to it in a long while is answered as that, and asked again.
  */
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#shared/clock.ts';
@@ -20,18 +21,22 @@ export interface Matcher {
   stop(): void;
 }
 
+/** Of computing. */
 const TRY_MS_MAX = 500;
+/** How often that is looked at. */
+const LOOK_MS = 100;
+/** Of waiting: a machine that gives a thread no half second in so long is not to be waited for. */
+const WAIT_MS_MAX = 15_000;
 const REFUSED_MS = 60_000;
 const IDLE_MS = 30_000;
-const TOO_LONG = `the pattern took longer than ${TRY_MS_MAX} ms`;
-const REFUSED = `${TOO_LONG}, and is not tried again for a minute`;
+const REFUSED = `the pattern took longer than ${TRY_MS_MAX} ms, and is not tried again for a minute`;
+const STARVED = 'this machine is too busy to try the pattern';
 
 const WORKER = new URL('./match-worker.ts', import.meta.url);
 
 /** @param worker what the thread runs */
 export function matcher(clock: Clock, worker: URL = WORKER): Matcher {
   const refusedUntil = new Map<string, number>();
-  const tookTooLong = new Set<string>();
   const thread = matchThread(worker);
   let last: Promise<unknown> = Promise.resolve();
   let idle = (): void => {};
@@ -48,11 +53,9 @@ export function matcher(clock: Clock, worker: URL = WORKER): Matcher {
     idle();
     const answer = await thread.ask(question);
     idle = clock.after(IDLE_MS, thread.stop);
-    const isSecond = tookTooLong.delete(pattern);
-    if (answer) return answer;
-    if (isSecond) refusedUntil.set(pattern, clock.now() + REFUSED_MS);
-    else tookTooLong.add(pattern);
-    return { problem: isSecond ? REFUSED : TOO_LONG };
+    if (answer === 'spent') refusedUntil.set(pattern, clock.now() + REFUSED_MS);
+    if (answer === 'spent') return { problem: REFUSED };
+    return answer === 'starved' ? { problem: STARVED } : answer;
   };
   return {
     find: (pattern, texts, signal) => {
@@ -68,8 +71,11 @@ export function matcher(clock: Clock, worker: URL = WORKER): Matcher {
   };
 }
 
-/** The thread, one question at a time. `ask` answers undefined for a question that took too long, or that the thread was ended over. */
-function matchThread(file: URL): { ask(question: Question): Promise<Answer | undefined>; stop(): void } {
+/** Instead of an answer: the thread has computed for too long, or did not come to it. It is ended then. */
+type Given = Answer | 'spent' | 'starved';
+
+/** The thread, one question at a time. */
+function matchThread(file: URL): { ask(question: Question): Promise<Given>; stop(): void } {
   let worker: Promise<Worker> | undefined;
   const stop = (): void => {
     worker?.then((each) => each.terminate()).catch(() => {});
@@ -83,18 +89,42 @@ function matchThread(file: URL): { ask(question: Question): Promise<Answer | und
         worker = undefined;
         throw error;
       });
-      const { promise, resolve } = Promise.withResolvers<Answer | undefined>();
-      const onEnd = (): void => resolve(undefined);
-      const timer = setTimeout(onEnd, TRY_MS_MAX);
-      asked.once('message', resolve).once('exit', onEnd).once('error', onEnd);
-      asked.postMessage(question);
-      const answer = await promise;
-      clearTimeout(timer);
-      asked.off('message', resolve).off('exit', onEnd).off('error', onEnd);
-      if (!answer) stop();
-      return answer;
+      const given = await answerBy(asked, question);
+      if (typeof given === 'string') stop();
+      return given;
     },
   };
+}
+
+/** It may also end over the question: what takes all its memory counts as what takes all its time. */
+async function answerBy(worker: Worker, question: Question): Promise<Given> {
+  const { promise, resolve } = Promise.withResolvers<Given>();
+  const onEnd = (): void => resolve('spent');
+  const before = await worker.cpuUsage().catch(() => undefined);
+  // It has ended since the last question.
+  if (!before) return 'starved';
+  worker.once('message', resolve).once('exit', onEnd).once('error', onEnd);
+  worker.postMessage(question);
+  const beganAt = performance.now();
+  let isLooking = false;
+  const look = async (): Promise<void> => {
+    if (isLooking) return;
+    isLooking = true;
+    const { user, system } = await worker.cpuUsage(before);
+    isLooking = false;
+    if (user + system > TRY_MS_MAX * 1_000) resolve('spent');
+  };
+  const timer = setInterval(() => {
+    if (performance.now() - beganAt > WAIT_MS_MAX) resolve('starved');
+    // One that has ended has told so.
+    look().catch(() => {});
+  }, LOOK_MS);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(timer);
+    worker.off('message', resolve).off('exit', onEnd).off('error', onEnd);
+  }
 }
 
 /** A thread that listens, as it says when it does: the time that it takes to begin is nobody's fault. */

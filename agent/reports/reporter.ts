@@ -9,7 +9,7 @@
  * What can go wrong: central is away, for long. Then the last report waits, with growing pauses and jitter, so that a thousand agents
  * do not come back at once.
  */
-import type { InventoryChange } from '#agent/inventory/inventory.ts';
+import type { InventoryChange } from '#agent/inventory/entries.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';

@@ -19,6 +19,8 @@ export interface ReportsDeps {
   inventory: Inventory;
   jobs: Pick<JobRunner, 'list' | 'onJob'>;
   hostNow(): Host;
+  /** Verbs that a driver cannot do of its guests, by the driver's name. */
+  lacks: NonNullable<HostFacts['lacks']>;
   /** Without it, this host realises no networks. */
   networks?: { readonly standing: NetworkStanding; onStanding(listener: () => void): () => void };
   onBug(error: unknown): void;
@@ -32,7 +34,7 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   const reports = reporter({
     epoch: deps.epoch,
     guests: () => (inventory.host === undefined ? undefined : inventory.guests()),
-    facts: () => factsOf(deps.hostNow(), inventory.problem, deps.networks?.standing),
+    facts: () => ({ ...factsOf(deps.hostNow(), inventory.problem, deps.networks?.standing), lacks: deps.lacks }),
     jobs: () => jobs.list({ limit: JOBS_IN_SNAPSHOT }),
     send: (report, signal) => sendReport(entity, central, report, signal),
     clock: systemClock,

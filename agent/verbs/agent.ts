@@ -4,10 +4,13 @@ import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { AgentVerbs } from '#shared/verbs/agent.ts';
 import { type AuditDeps, auditHandlers } from './audit.ts';
 import { type ConsoleDeps, consoleHandlers } from './console.ts';
-import { type GuestDeps, guestHandlers } from './guest.ts';
+import type { GuestDeps } from './ground.ts';
+import { guestHandlers } from './guest.ts';
 import { type HostDeps, hostHandlers } from './host.ts';
+import { makingHandlers } from './making.ts';
 import { type NetworkDeps, networkHandlers } from './network.ts';
 import { nicHandlers } from './nic.ts';
+import { snapshotHandlers } from './snapshot.ts';
 
 /** A handler for every verb of an agent. */
 export const agentHandlers = (
@@ -15,6 +18,8 @@ export const agentHandlers = (
 ): Handlers<AgentVerbs> => ({
   ...hostHandlers(deps),
   ...guestHandlers(deps),
+  ...makingHandlers(deps),
+  ...snapshotHandlers(deps),
   ...nicHandlers(deps),
   ...consoleHandlers(deps),
   ...networkHandlers(deps),

@@ -1,30 +1,14 @@
-import type { ConsoleKeeper } from '#agent/consoles/keeper.ts';
-import type { HypervisorDriver } from '#agent/drivers/driver.ts';
-import type { Inventory } from '#agent/inventory/inventory.ts';
+import { partNamed } from '#agent/drivers/part.ts';
 import { Failure } from '#shared/errors.ts';
 import { parameterOf } from '#shared/model/boot-parameter.ts';
 import { type Guest, GuestForm, type GuestState } from '#shared/model/guest.ts';
 import type { Asking, Questions } from '#shared/verb/confirm.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
-import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { guestVerbs } from '#shared/verbs/guest.ts';
+import { able, fresh, type GuestDeps, OFF, ON } from './ground.ts';
+import { runProgram } from './program.ts';
 import { shutDown } from './shutdown.ts';
-
-export interface GuestDeps {
-  driver: HypervisorDriver;
-  inventory: Inventory;
-  may: May;
-  host: string;
-  consoles: Pick<ConsoleKeeper, 'mark'>;
-  log: Record<'warn', (fields: object, message: string) => void>;
-}
-
-/** A method that a driver may leave out. The verb is then not offered: see supported.ts. */
-export function able<T>(method: T | undefined, deps: GuestDeps, verb: string): T {
-  if (method === undefined) throw new Failure('verb-unsupported', { driver: deps.driver.kind, host: deps.host, verb });
-  return method;
-}
 
 export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
   const { driver, inventory } = deps;
@@ -97,6 +81,7 @@ export function guestHandlers(deps: GuestDeps): Handlers<typeof guestVerbs> {
       name: guest,
       definition: await driver.readDefinition(inventory.guest(guest).uuid, signal),
     }),
+    'guest.exec': (args, call) => runProgram(deps, args, call),
     'guest.stats': async ({ guest }, { signal }) => driver.readStats(inventory.guest(guest).uuid, signal),
   };
 }
@@ -120,42 +105,24 @@ async function marked({ consoles, log }: GuestDeps, guest: Guest, signal: AbortS
   }
 }
 
-const OFF: readonly GuestState[] = ['shutoff', 'crashed'];
-/** A guest that has crashed may still have its process, where it is told to keep it. */
-const ON: readonly GuestState[] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended', 'crashed'];
-
-/** A guest in one of these states. Where the inventory says that it is not, the hypervisor is asked before refusing. */
-export async function fresh(
-  { inventory }: Pick<GuestDeps, 'inventory'>,
-  name: string,
-  needed: readonly GuestState[],
-  call: Pick<Call, 'verb' | 'signal'>,
-): Promise<Guest> {
-  const known = inventory.guest(name);
-  const guest = needed.includes(known.state)
-    ? known
-    : ((await inventory.refresh(known.uuid, call.signal)) ?? inventory.guest(name));
-  if (needed.includes(guest.state)) return guest;
-  throw new Failure('guest-wrong-state', {
-    guest: name,
-    state: guest.state,
-    needed: needed === ON ? 'on' : needed.join(' or '),
-    verb: call.verb,
-  });
-}
-
 type DefineArgs = Parameters<Handlers<typeof guestVerbs>['guest.define']>[0];
 
-async function define({ driver, inventory, may, host }: GuestDeps, args: DefineArgs, call: Call): Promise<Guest> {
-  const { definition, replace, disk, nic, ...rest } = args;
+async function define(deps: GuestDeps, args: DefineArgs, call: Call): Promise<Guest> {
+  const { inventory, may, host } = deps;
+  const { definition, replace, disk, nic, driver: wanted, ...rest } = args;
+  const there = replace && rest.name !== undefined ? inventory.find(rest.name)?.driver : undefined;
+  const driver = partNamed(deps.driver, wanted ?? there);
   if (definition === undefined && rest.name === undefined)
     throw new Failure('bad-argument', {
       field: 'name',
       problem: 'give a name and what the guest shall have, or a definition',
     });
   if (definition !== undefined) requireDefinable({ driver, may }, definition, rest.name, call);
-  if (rest.name !== undefined && !replace && inventory.find(rest.name))
-    throw new Failure('guest-exists', { guest: rest.name, host });
+  const name = rest.name ?? (definition === undefined ? undefined : driver.nameIn?.(definition));
+  const namesake = name === undefined ? undefined : inventory.find(name);
+  // Of the same driver, the driver says it of a definition itself.
+  if (namesake && (namesake.driver !== driver.kind || (rest.name !== undefined && !replace)))
+    throw new Failure('guest-exists', { guest: namesake.name, host });
   const text = definition ?? driver.definitionOf(GuestForm.parse({ ...rest, disks: disk, nics: nic }));
   const { id } = await driver.defineGuest(text, { replace }, call.signal);
   const defined = await inventory.refresh(id, call.signal);

@@ -3,7 +3,7 @@ import type { NetworkDriver } from '#agent/networks/driver.ts';
 import type { Nic } from '#shared/model/nic.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { nicVerbs } from '#shared/verbs/nic.ts';
-import type { GuestDeps } from './guest.ts';
+import type { GuestDeps } from './ground.ts';
 
 export interface NicDeps extends Pick<GuestDeps, 'driver' | 'inventory'> {
   networks: Pick<NetworkDriver, 'datapathOf'>;

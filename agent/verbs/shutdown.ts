@@ -3,7 +3,7 @@ import { type Guest, isActive } from '#shared/model/guest.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { guestVerbs } from '#shared/verbs/guest.ts';
-import type { GuestDeps } from './guest.ts';
+import type { GuestDeps } from './ground.ts';
 
 type Args = Parameters<Handlers<typeof guestVerbs>['guest.shutdown']>[0];
 

@@ -41,7 +41,7 @@ async function begin(host: string): Promise<void> {
     stateFile: join(folder, 'hypervisor.jsonl'),
   });
   worlds.set(host, world);
-  const config = AgentConfig.parse({
+  const { driver: _, ...config } = AgentConfig.parse({
     jid: `${host}@${plan.domain}`,
     host,
     credentials: join(folder, 'account.json'),
@@ -51,7 +51,7 @@ async function begin(host: string): Promise<void> {
     driver: { kind: 'fake' },
     state: join(folder, 'state'),
   });
-  await startAgent({ ...config, host }, log, fakeDriver({ world, host }));
+  await startAgent({ ...config, host, drivers: [] }, log, fakeDriver({ world, host }));
 }
 
 const truth = (): GuestTruth[] =>

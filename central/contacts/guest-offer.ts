@@ -5,14 +5,16 @@ import { rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
 /**
  * What a guest offers on its own JID: the verbs of central that are about a guest, with that guest in its place. So a form of
  * `venti@central.example.org` has no field for the guest, and in chat `start` is enough.
+ *
+ * @param lacks whether what drives the guest cannot do it: it is not listed
  */
-export function guestOffer(site: Offer, contact: string): Offer {
+export function guestOffer(site: Offer, contact: string, lacks: (verb: string) => boolean): Offer {
   const table = guestTable(site.table);
   const own = (verb: string): string => guestArgOf(site.table, verb);
   return {
     ...site,
     table,
-    may: (requester, verb) => site.may(requester, verb, { guest: contact }),
+    may: (requester, verb) => !lacks(verb) && site.may(requester, verb, { guest: contact }),
     choices: (kind, requester) => (kind === 'guest' ? [contact] : site.choices(kind, requester)),
     perform: (request) =>
       rowOf(table, request.verb)

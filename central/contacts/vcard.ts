@@ -24,8 +24,10 @@ export function serveVcards(entity: Pick<Entity, 'serve' | 'bareJid'>, site: Sit
     const guest = site.guest(contact);
     if (!may(requester, 'guest.info', { guest: contact }))
       throw new Failure('not-permitted', { requester: requester.bareJid, verb: `guest.info ${contact}` });
+    const { driver } = guest.guest;
+    const place = driver === undefined ? guest.host.name : `${guest.host.name}, by ${driver}`;
     const notes = guest.notes ? `\n${guest.notes}` : '';
-    return vcard(contact, guest.host.name, `A guest of ${guest.host.name}: ${statusText(guest)}${notes}`);
+    return vcard(contact, guest.host.name, `A guest of ${place}: ${statusText(guest)}${notes}`);
   });
 }
 

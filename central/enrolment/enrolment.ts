@@ -8,13 +8,14 @@
  * What can go wrong: the answer to a join is lost. The agent has kept its password and tries that first. A token that was not used in
  * time is taken back: the account then has a password that nobody knows.
  */
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Database } from '#central/database/open.ts';
 import type { Writer, Writes } from '#central/database/writer.ts';
 import type { Site } from '#central/inventory/site.ts';
 import { dismissHost, ensureAccount, randomPassword, rosterHosts } from '#shared/ejabberd/accounts.ts';
 import type { EjabberdApi } from '#shared/ejabberd/api.ts';
-import { Failure } from '#shared/errors.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
 import type { Outcome } from '#shared/model/job.ts';
 
 export interface EnrolmentDeps {
@@ -24,6 +25,8 @@ export interface EnrolmentDeps {
   /** Undefined: central was given no way to it. */
   api: EjabberdApi | undefined;
   domain: string;
+  /** What new hosts are told of the server, where it is not what the domain's name leads to. */
+  join: { service: string; ca?: string | undefined } | undefined;
   now(): number;
   /** Who joined, or was refused. */
   audit(host: string, jid: string, outcome: Outcome): void;
@@ -33,6 +36,7 @@ export interface Enrolled {
   host: string;
   jid: string;
   token: string;
+  command: string;
   expiresAt: string;
 }
 
@@ -45,7 +49,7 @@ export type Enrolment = ReturnType<typeof enrolment>;
 
 const HOUR_MS = 3_600_000;
 
-export function enrolment({ database, writer, site, api, domain, now, audit }: EnrolmentDeps) {
+export function enrolment({ database, writer, site, api, domain, join, now, audit }: EnrolmentDeps) {
   const required = (): EjabberdApi => {
     if (api) return api;
     const problem = 'central has no way to make accounts: give it `ejabberd: { socket: … }` in its configuration';
@@ -74,11 +78,12 @@ export function enrolment({ database, writer, site, api, domain, now, audit }: E
           .onConflict((conflict) => conflict.column('host').doUpdateSet(row))
           .execute();
       });
+      const command = joinCommand(`${jid}:${token}`, join);
       await ensureAccount(door, { jid, password: token });
       if (isThere) await door('kick_user', { user: host, host: domain });
       await rosterHosts(door, domain, [host]);
       if (!isThere) await site.enrol(host, jid);
-      return { host, jid, token: `${jid}:${token}`, expiresAt };
+      return { host, jid, token: `${jid}:${token}`, command, expiresAt };
     },
     /** A host that is logged in with its token hands in its own password. @throws Failure token-refused, … */
     join: async (jid: string, password: string): Promise<void> => {
@@ -123,6 +128,26 @@ export function enrolment({ database, writer, site, api, domain, now, audit }: E
       }
     },
   };
+}
+
+/**
+ * The line that is typed on the new host. The authority goes by its digest: the host gets the certificate itself from the server, and
+ * sees by the digest that it is the right one.
+ */
+function joinCommand(token: string, join: EnrolmentDeps['join']): string {
+  const service = join === undefined ? '' : ` --service ${join.service}`;
+  const ca = join?.ca === undefined ? '' : ` --ca ${pinOf(join.ca)}`;
+  return `./skerry install host --token ${token}${service}${ca}`;
+}
+
+/** @throws Failure setup-needed */
+function pinOf(file: string): string {
+  try {
+    const { fingerprint256 } = new X509Certificate(readFileSync(file));
+    return `sha256:${fingerprint256.replaceAll(':', '').toLowerCase()}`;
+  } catch (error) {
+    throw new Failure('setup-needed', { problem: `join.ca of central's configuration: ${messageOf(error)}` });
+  }
 }
 
 const digestOf = (token: string): string => createHash('sha256').update(token).digest('hex');

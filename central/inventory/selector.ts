@@ -16,6 +16,7 @@ export const hostState = ({ reach, known }: SiteHost): 'up' | 'degraded' | 'unre
 const ofGuest: Readonly<Record<string, (value: string) => Test<SiteGuest>>> = {
   host: (glob) => (guest) => globMatches(glob, guest.host.name),
   state: (word) => stateTest(word, GuestState.options, ({ guest }: SiteGuest, state) => isInState(guest, state)),
+  driver: (glob) => (guest) => guest.guest.driver !== undefined && globMatches(glob, guest.guest.driver),
   reason:
     (glob) =>
     ({ guest }) =>
@@ -25,6 +26,7 @@ const ofGuest: Readonly<Record<string, (value: string) => Test<SiteGuest>>> = {
 };
 const ofHost: Readonly<Record<string, (value: string) => Test<SiteHost>>> = {
   state: (word) => stateTest(word, HOST_STATES, (host: SiteHost, state) => hostState(host) === state),
+  driver: (glob) => (host) => (host.known.facts?.driver?.split(' and ') ?? []).some((one) => globMatches(glob, one)),
   tag: (glob) => (host) => host.tags.some((tag) => globMatches(glob, tag)),
   name: (glob) => (host) => globMatches(glob, host.name),
 };

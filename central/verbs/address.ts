@@ -1,5 +1,4 @@
 import { setAddress, withoutGuest } from '#central/networks/network-changes.ts';
-import { Failure } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import type { Handler, Handlers } from '#shared/verb/handlers.ts';
 import type { Call } from '#shared/verb/request.ts';
@@ -7,13 +6,11 @@ import type { passedGuestVerbs, placedVerbs, settingVerbs } from '#shared/verbs/
 import { guestVerbs } from '#shared/verbs/guest.ts';
 import type { PortRecord } from '#shared/verbs/network.ts';
 import { type AttachDeps, attaching, mayHaveActed } from './attach.ts';
+import { reportedGuest } from './reported.ts';
 import { knownHost } from './site.ts';
 
 type DeleteHandler = Handler<(typeof passedGuestVerbs)['guest.delete']>;
 type Setting = { setting: string; value: string; holds: 'now' | 'from the next start'; problem?: string };
-
-/** A new guest is reported at once; longer than this nobody waits for it. */
-const REPORT_MS = 15_000;
 
 const within = (call: Call, part: string): Call => ({ ...call, operation: `${call.operation} ${part}` });
 
@@ -21,7 +18,7 @@ const within = (call: Call, part: string): Call => ({ ...call, operation: `${cal
 export function addressHandlers(
   deps: AttachDeps,
   deleteGuest: DeleteHandler,
-): Handlers<typeof settingVerbs & typeof placedVerbs> & { 'guest.delete': DeleteHandler } {
+): Handlers<typeof settingVerbs & Pick<typeof placedVerbs, 'guest.define'>> & { 'guest.delete': DeleteHandler } {
   const { networks, site, ask } = deps;
   const { attach } = attaching(deps);
   /** What would be refused is refused before anything is done. */
@@ -49,7 +46,7 @@ export function addressHandlers(
       const guest = await define(host, args, call);
       if (ip.length === 0) return guest;
       try {
-        const contact = await contactOf(deps, host, guest, call.signal);
+        const { contact } = await reportedGuest(site, host, ({ uuid }) => uuid === guest.uuid, call.signal);
         await attach({ guest: contact, ip }, within(call, 'ip'), setAddress);
         return guest;
       } catch (error) {
@@ -90,21 +87,4 @@ async function undefine({ site, ask }: AttachDeps, host: string, { name }: Guest
       signal: AbortSignal.timeout(UNDO_MS),
     },
   );
-}
-
-/** The name at the site of a guest that its host has just defined. @throws Failure host-unreachable: it is not reported */
-async function contactOf({ site }: AttachDeps, host: string, { uuid }: Guest, signal: AbortSignal): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const over = AbortSignal.any([signal, AbortSignal.timeout(REPORT_MS)]);
-  const look = (): void => {
-    if (site.contactAt(host, uuid) !== undefined) resolve();
-  };
-  const off = site.onChange(look);
-  over.addEventListener('abort', () => resolve(), { once: true });
-  look();
-  await promise;
-  off();
-  const contact = site.contactAt(host, uuid);
-  if (contact !== undefined) return contact;
-  throw new Failure('host-unreachable', { host, problem: 'it did not report the new guest' });
 }

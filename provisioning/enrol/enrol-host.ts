@@ -1,13 +1,13 @@
 import { dismissHost, enrolHost, rosterHosts, writeCredentials } from '#shared/ejabberd/accounts.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
+import { API_SOCKET } from '../roles/places.ts';
 import { asProgram, optionsOf } from '../systemd/program.ts';
-import { API_SOCKET } from '../systemd/server-changes.ts';
 
 const USAGE = `provisioning/enrol-host HOST: give a host its account, on the machine of the XMPP server.
 
   --domain DOMAIN       the site's XMPP domain
-  --out FILE            where its credentials go, mode 0600; carry them to the host for install-agent
+  --out FILE            where its credentials go, mode 0600; carry them to the host, for skerry install host --credentials
   --remove              take the account away, and the host out of everybody's contacts
   --socket FILE         of ejabberd's API; ${API_SOCKET} unless given
 

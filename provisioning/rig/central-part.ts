@@ -5,16 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type Kept, keep } from './keep.ts';
 import type { Machine } from './machine.ts';
-import { CENTRAL, PUBSUB, ROOM, UPLOAD } from './plan.ts';
+import { CENTRAL, COMPONENT, PUBSUB, ROOM, UPLOAD } from './plan.ts';
 import type { ProcessId } from './processes.ts';
 import { type Program, startProgram } from './program.ts';
 import { API_SOCKET } from './server-part.ts';
 
 const MAIN = fileURLToPath(new URL('../../central/main.ts', import.meta.url));
 const STOP_MS = 5_000;
-
-/** Where central dials: it runs beside ejabberd, whose component listener is on loopback there. */
-export const COMPONENT = { ip: '127.0.0.1', port: 5275 };
 
 export interface CentralPartOptions {
   rigDir: string;

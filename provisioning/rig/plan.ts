@@ -3,6 +3,8 @@
 export const DOMAIN = 'skerry.test';
 /** The central agent's component. */
 export const CENTRAL = `central.${DOMAIN}`;
+/** Where it dials: it runs beside ejabberd, whose component listener is on loopback there. */
+export const COMPONENT = { ip: '127.0.0.1', port: 5275 };
 /** Where central tells what happens. */
 export const ROOM = `ops@conference.${DOMAIN}`;
 export const PUBSUB = `pubsub.${DOMAIN}`;

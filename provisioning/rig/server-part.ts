@@ -3,13 +3,12 @@ import { join } from 'node:path';
 import type { Address } from '#shared/ejabberd/address.ts';
 import { type Ejabberd, startEjabberd } from '../ejabberd/server.ts';
 import { type Certificates, ensureCertificates } from '../pki/certificates.ts';
-import { COMPONENT } from './central-part.ts';
 import type { DoorName } from './doors.ts';
 import { writeMachineFiles } from './host.ts';
 import { type Kept, keep } from './keep.ts';
 import { joinSegment, makeSegment } from './links.ts';
 import { type Machine, startMachine } from './machine.ts';
-import { CENTRAL, DOMAIN, SERVER_ADDRESS } from './plan.ts';
+import { CENTRAL, COMPONENT, DOMAIN, SERVER_ADDRESS } from './plan.ts';
 import { areGone, childrenOf, type ProcessId, processId, signal } from './processes.ts';
 
 /** Where ejabberd listens for clients of the machine that the rig is on: in its own machine's private /run. */

@@ -5,15 +5,19 @@ import type { Ground } from './ground.ts';
 
 /** One thing that an installation makes so, and that it leaves alone where it is so already. */
 export interface Change {
-  /** What is not so yet, in words; undefined where nothing is to be done. */
-  missing(): Promise<string | undefined>;
+  /**
+   * What is not so yet, in words; undefined where nothing is to be done.
+   * @param before what has been changed in this run, or would be
+   */
+  missing(before: readonly string[]): Promise<string | undefined>;
   apply(): Promise<void>;
 }
 
 export interface Owned {
   mode: number;
-  /** A user, with the group of the same name. */
+  /** A user, with the group of the same name unless another is named. */
   owner?: string;
+  group?: string;
 }
 
 /** Bring changes about, one after the other. @returns what was said: nothing, where all was so already */
@@ -24,8 +28,9 @@ export async function bringAbout(
 ): Promise<string[]> {
   const made: string[] = [];
   for (const change of changes) {
-    const what = await change.missing();
-    if (what === undefined) continue;
+    const what = await change.missing(made);
+    // Roles share some changes; where nothing is made so, the second one would be due too.
+    if (what === undefined || (isCheck && made.includes(what))) continue;
     say(isCheck ? `would ${what}` : what);
     made.push(what);
     if (!isCheck) await change.apply();
@@ -107,6 +112,13 @@ export const backup = (ground: Ground, path: string, to: string, mode: number): 
   },
 });
 
+/** The mode and the owner of a file that something else brings; while it is not there, nothing is to be done. */
+export const guarded = (ground: Ground, path: string, owned: Owned): Change => ({
+  missing: async () =>
+    (await lstat(ground.at(path)).catch(() => undefined)) ? await differs(ground, path, owned) : undefined,
+  apply: () => own(ground, path, owned),
+});
+
 export const absent = (ground: Ground, path: string): Change => ({
   async missing() {
     return (await lstat(ground.at(path)).catch(() => undefined)) ? `remove ${path}` : undefined;
@@ -126,16 +138,20 @@ export const restored = (ground: Ground, path: string, from: string): Change => 
   },
 });
 
-async function differs(ground: Ground, path: string, { mode, owner = 'root' }: Owned): Promise<string | undefined> {
+async function differs(
+  ground: Ground,
+  path: string,
+  { mode, owner = 'root', group }: Owned,
+): Promise<string | undefined> {
   const found = await lstat(ground.at(path));
   if ((found.mode & 0o7777) !== mode) return `set the mode of ${path} to ${mode.toString(8).padStart(4, '0')}`;
-  const wanted = await ground.ownerOf(owner);
+  const wanted = await ground.ownerOf(owner, group);
   if (wanted && (found.uid !== wanted.uid || found.gid !== wanted.gid)) return `give ${path} to ${owner}`;
   return undefined;
 }
 
-async function own(ground: Ground, path: string, { mode, owner = 'root' }: Owned): Promise<void> {
-  const wanted = await ground.ownerOf(owner);
+async function own(ground: Ground, path: string, { mode, owner = 'root', group }: Owned): Promise<void> {
+  const wanted = await ground.ownerOf(owner, group);
   if (wanted === undefined)
     throw new Failure('setup-needed', {
       problem: `There is no user ${owner} in ${ground.root} to give ${path} to: install the package that brings it there first`,

@@ -12,10 +12,14 @@ export interface Ground {
   readonly isLive: boolean;
   at(path: string): string;
   /** Numbers of a user and a group, as this ground knows them; undefined while there is no such. */
-  ownerOf(name: string): Promise<{ uid: number; gid: number } | undefined>;
+  ownerOf(user: string, group?: string): Promise<{ uid: number; gid: number } | undefined>;
+  hasGroup(name: string): Promise<boolean>;
   isMember(user: string, group: string): Promise<boolean>;
   run(argv: readonly [string, ...string[]], timeoutMs?: number): Promise<string>;
 }
+
+/** Known also where a tree has no list of users yet. */
+const ROOT_ROW = ['root', 'x', '0'];
 
 export function groundAt(folder: string): Ground {
   const root = resolve(folder);
@@ -31,11 +35,12 @@ export function groundAt(folder: string): Ground {
     isThisMachine,
     isLive: isThisMachine && existsSync('/run/systemd/system'),
     at,
-    async ownerOf(name) {
-      if (name === 'root') return { uid: 0, gid: 0 };
-      const [user, group] = [await rowOf('/etc/passwd', name), await rowOf('/etc/group', name)];
-      return user && group ? { uid: Number(user[2]), gid: Number(group[2]) } : undefined;
+    async ownerOf(name, groupName = name) {
+      const row = name === 'root' ? ROOT_ROW : await rowOf('/etc/passwd', name);
+      const groupRow = groupName === 'root' ? ROOT_ROW : await rowOf('/etc/group', groupName);
+      return row && groupRow ? { uid: Number(row[2]), gid: Number(groupRow[2]) } : undefined;
     },
+    hasGroup: async (name) => (await rowOf('/etc/group', name)) !== undefined,
     async isMember(user, group) {
       const row = await rowOf('/etc/group', group);
       return row?.[3]?.split(',').includes(user) ?? false;

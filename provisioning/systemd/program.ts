@@ -7,13 +7,10 @@ export const CLONE = fileURLToPath(new URL('../..', import.meta.url)).replace(/\
 
 type Flags = Readonly<Record<string, { type: 'string' | 'boolean'; multiple?: boolean }>>;
 const COMMON = {
-  root: { type: 'string', default: '/' },
-  check: { type: 'boolean', default: false },
-  uninstall: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-/** Options of an installer. @throws Failure bad-argument */
+/** Options of a program. @throws Failure bad-argument */
 export function optionsOf<F extends Flags>(argv: readonly string[], flags: F) {
   try {
     return parseArgs({ args: [...argv], options: { ...COMMON, ...flags }, strict: true }).values;
@@ -30,12 +27,4 @@ export async function asProgram(work: () => Promise<number>): Promise<void> {
     console.error(error instanceof Failure ? error.message : error);
     process.exitCode = 2;
   }
-}
-
-/** @throws Failure setup-needed: what is not this machine's can be written by anybody who may */
-export function needRoot(isThisMachine: boolean, isCheck: boolean): void {
-  if (isThisMachine && !isCheck && process.getuid?.() !== 0)
-    throw new Failure('setup-needed', {
-      problem: 'Only root can install on this machine; --root FOLDER or --check needs no root',
-    });
 }

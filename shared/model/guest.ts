@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ImageName } from './image.ts';
 
 /** libvirt's virDomainState without `nostate`; every driver maps to these words. */
 export const GuestState = z.enum(['running', 'blocked', 'paused', 'shutdown', 'shutoff', 'crashed', 'pmsuspended']);
@@ -38,6 +39,12 @@ export const GuestRef = z
   .regex(/^[^\p{Cc}\p{Cs}/]+$/u, 'a guest name has no control characters and no /')
   .meta({ title: 'Guest', description: 'Name of the guest.', choices: 'guest' });
 
+/** A driver of a host: its kind (`libvirt`, `lxc`, `zones`, `fake`), or the name that the host gave it. */
+export const DriverName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'use 1 to 32 of a-z 0-9 -, and begin with a letter')
+  .meta({ title: 'Driver', description: 'Of a host with several: which one.' });
+
 export const Guest = z
   .strictObject({
     name: z.string().meta({ title: 'Name' }),
@@ -53,10 +60,14 @@ export const Guest = z
     persistent: z.boolean().meta({ title: 'Persistent', description: 'The definition outlives a stop.' }),
     title: z.string().optional().meta({ title: 'Title' }),
     uuid: z.string().meta({ title: 'UUID' }),
+    driver: DriverName.optional().meta({
+      title: 'Driver',
+      description: 'What runs it: libvirt, lxc, zones, or as the host names it. An agent of before does not tell.',
+    }),
   })
   .meta({
-    line: '{name} · {state} · {vcpus} vCPU · {memoryMiB} MiB · {addresses}',
-    columns: ['name', 'state', 'host', 'vcpus', 'memoryMiB', 'addresses', 'reason', 'autostart'],
+    line: '{name} · {state} · {vcpus} vCPU · {memoryMiB} MiB · {addresses} · {driver}',
+    columns: ['name', 'state', 'host', 'driver', 'vcpus', 'memoryMiB', 'addresses', 'reason', 'autostart'],
   });
 export type Guest = z.infer<typeof Guest>;
 
@@ -99,3 +110,13 @@ export const GuestForm = z.strictObject({
   title: z.string().optional(),
 });
 export type GuestForm = z.infer<typeof GuestForm>;
+
+/** What makes a new guest from an image. `options`: what only the driver knows, as `brand` of zones. */
+export const GuestRecipe = GuestForm.pick({
+  name: true,
+  vcpus: true,
+  memoryMiB: true,
+  nics: true,
+  title: true,
+}).extend({ image: ImageName, options: z.record(z.string(), z.string()).default({}) });
+export type GuestRecipe = z.infer<typeof GuestRecipe>;

@@ -11,6 +11,8 @@ export const HostFacts = Host.omit({ name: true, guests: true, running: true, si
   .extend({
     /** Why it is degraded. */
     problem: z.string().optional(),
+    /** Verbs of guests that a driver of the host cannot do, by the driver's name. */
+    lacks: z.record(z.string(), z.array(z.string())).optional(),
     /** Without it, the agent realises no networks. */
     networks: NetworkStanding.optional(),
   });

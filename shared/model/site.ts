@@ -20,8 +20,8 @@ export const SiteGuestRecord = Guest.extend({
     .optional()
     .meta({ title: 'As of', description: 'Its host is not heard: this is how it was then. RFC 3339.' }),
 }).meta({
-  line: '{name} · {state} · {vcpus} vCPU · {memoryMiB} MiB · {addresses} · {host} · {title} · tagged {tags}',
-  columns: ['name', 'state', 'host', 'vcpus', 'memoryMiB', 'addresses', 'reason', 'tags', 'asOf'],
+  line: '{name} · {state} · {vcpus} vCPU · {memoryMiB} MiB · {addresses} · {host} · {driver} · {title} · tagged {tags}',
+  columns: ['name', 'state', 'host', 'driver', 'vcpus', 'memoryMiB', 'addresses', 'reason', 'tags', 'asOf'],
 });
 export type SiteGuestRecord = z.infer<typeof SiteGuestRecord>;
 

@@ -34,6 +34,7 @@ const ALONE: ReadonlyMap<string, string> = new Map([
   ['list', 'guest.list'],
   ['info', 'guest.info'],
   ['start', 'guest.start'],
+  ['delete', 'guest.delete'],
 ]);
 
 /** `guest start`, `guest.start`, or `start` where one noun alone has it. */

@@ -94,7 +94,9 @@ export function jobRunner(deps: JobsDeps): JobRunner {
       return;
     }
     const handler = handlers[job.verb] as (args: unknown, call: Call) => Promise<unknown>;
-    run(job, row, { ...asker, verb: job.verb, operation }, args.data, (call) => handler(args.data, call));
+    run(job, row, { ...asker, verb: job.verb, operation }, args.data, (call) =>
+      handler(args.data, { ...call, resumed: true }),
+    );
   };
 
   return {

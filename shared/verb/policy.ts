@@ -25,8 +25,9 @@ export type Role = z.infer<typeof Role>;
 export const BUILT_IN_ROLES: Readonly<Record<string, Role>> = {
   viewer: { allow: ['@read', 'contact.*'], deny: ['audit.*', 'host.probe'] },
   operator: {
-    allow: ['@read', 'guest.*', 'console.*', 'job.*', 'fleet.run', 'schedule.*', 'contact.*'],
-    deny: ['guest.define', 'guest.delete', 'audit.*'],
+    allow: ['@read', 'guest.*', 'console.*', 'job.*', 'fleet.run', 'schedule.*', 'contact.*', 'snapshot.take'],
+    // What there is, they run; what there is to be, and who holds it from inside, is not theirs to say.
+    deny: ['guest.define', 'guest.create', 'guest.clone', 'guest.delete', 'guest.exec', 'audit.*'],
   },
   admin: { allow: ['*'], deny: [] },
 };

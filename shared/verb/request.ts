@@ -42,6 +42,8 @@ export interface Call {
   requester: Requester;
   surface: Surface;
   operation: string;
+  /** A job that an earlier run of the program had begun: it may have done some of it, or all. */
+  resumed?: true;
   /** Fires at the row's time limit, at cancel, and at the agent's end. */
   signal: AbortSignal;
   /** Tell how far a job is. Does nothing for a verb that is not a job. */

@@ -5,7 +5,9 @@ import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
 import { hostedNetworkVerbs } from './hosted-network.ts';
 import { jobVerbs } from './job.ts';
+import { makingVerbs } from './making.ts';
 import { nicVerbs } from './nic.ts';
+import { snapshotVerbs } from './snapshot.ts';
 
 /** An agent's own trail: what is asked of it directly is in no other. */
 const agentAuditVerbs = { 'audit.list': auditVerbs['audit.list'] };
@@ -15,6 +17,8 @@ export type AgentAuditVerbs = typeof agentAuditVerbs;
 export const agentVerbs = {
   ...hostVerbs,
   ...guestVerbs,
+  ...makingVerbs,
+  ...snapshotVerbs,
   ...nicVerbs,
   ...consoleVerbs,
   ...hostedNetworkVerbs,

@@ -4,7 +4,15 @@ import { backupVerbs } from './backup.ts';
 import { chainVerbs } from './chain.ts';
 import { contactVerbs } from './contact.ts';
 import { enrolmentVerbs } from './enrolment.ts';
-import { fleetVerbs, passedGuestVerbs, placedVerbs, settingVerbs, siteGuestVerbs, siteHostVerbs } from './fleet.ts';
+import {
+  cloningVerbs,
+  fleetVerbs,
+  passedGuestVerbs,
+  placedVerbs,
+  settingVerbs,
+  siteGuestVerbs,
+  siteHostVerbs,
+} from './fleet.ts';
 import { jobVerbs } from './job.ts';
 import { networkVerbs } from './network.ts';
 import { roleVerbs } from './role.ts';
@@ -20,6 +28,7 @@ export const centralVerbs = {
   ...passedGuestVerbs,
   ...settingVerbs,
   ...placedVerbs,
+  ...cloningVerbs,
   ...fleetVerbs,
   ...enrolmentVerbs,
   ...contactVerbs,

@@ -6,7 +6,7 @@ export const enrolmentVerbs = {
   'host.enrol': verb({
     summary: 'Give a new host a token with which it can join the site, once.',
     details:
-      'On the host: ./skerry agent-join --token TOKEN … as the answer says. A host that is there gets a new account: its agent has to join again.',
+      'The answer has the line to type on the host. A host that is there gets a new account: its agent has to join again.',
     risk: 'change',
     args: z.strictObject({
       name: HostName.meta({ title: 'Host', description: 'Name of the new host.' }),
@@ -23,9 +23,14 @@ export const enrolmentVerbs = {
         host: z.string().meta({ title: 'Host' }),
         jid: z.string().meta({ title: 'Account' }),
         token: z.string().meta({ title: 'Token', secret: true, description: 'Shown this once.' }),
+        command: z.string().meta({
+          title: 'On the host',
+          secret: true,
+          description: 'What to type there, as root, in a clone of Skerry.',
+        }),
         expiresAt: z.string().meta({ title: 'Valid until', description: 'RFC 3339.' }),
       })
-      .meta({ line: '{host} may join until {expiresAt} with the token {token}' }),
+      .meta({ line: '{host} may join until {expiresAt}. On it, as root: {command}' }),
     failures: ['host-exists', 'setup-needed', 'server-unreachable', 'peer-refused'],
     timeoutMs: 30_000,
     example: 'host enrol host3',

@@ -8,11 +8,13 @@ import { verb } from '#shared/verb/verb.ts';
 import { consoleVerbs } from './console.ts';
 import { guestVerbs } from './guest.ts';
 import { hostVerbs } from './host.ts';
+import { makingVerbs } from './making.ts';
+import { snapshotVerbs } from './snapshot.ts';
 
 const where = z.array(z.string().min(1).max(255)).max(20).default([]).meta({
   title: 'Where',
   description:
-    'host:NAME state:STATE tag:TAG name:NAME, of guests reason:REASON, with * for any run of characters; all have to hold.',
+    'host:NAME state:STATE driver:NAME tag:TAG name:NAME, of guests reason:REASON, with * for any run of characters; all have to hold.',
 });
 const limit = z.int().min(1).max(100_000).default(1_000).meta({ title: 'Limit' });
 const from = z.int().nonnegative().default(0).meta({ title: 'From', description: 'Leave out so many at the start.' });
@@ -104,8 +106,9 @@ const { 'guest.list': _, 'guest.info': __, 'guest.define': define, 'guest.set': 
 const { 'console.read': read, 'console.send': send } = consoleVerbs;
 
 /** Verbs that central passes on to the agent of the host where the guest is. */
-export const passedGuestVerbs = { ...passedOn, 'console.read': read, 'console.send': send };
+export const passedGuestVerbs = { ...passedOn, ...snapshotVerbs, 'console.read': read, 'console.send': send };
 
+const { 'guest.create': create, 'guest.clone': clone } = makingVerbs;
 const ip = z.array(Address).max(2).default([]).meta({
   title: 'Addresses',
   description: 'On a network, which is found by it: one of IPv4, or one of IPv6, or both.',
@@ -147,6 +150,27 @@ export const placedVerbs = {
     failures: [...define.failures, 'host-not-found', ...networkFailures],
     example: 'guest define web1 host=host1 vcpus=2 memoryMiB=512 disk=/srv/web1.qcow2 nic=bridge=br0',
     hostArg: 'host',
+  }),
+  'guest.create': verb({
+    ...create,
+    summary: 'Create a guest on a host, from an image that the host has.',
+    details: `${create.details} With an address it has an interface on the network that has it; where that cannot be given, the guest stays without.`,
+    args: create.args.extend({ host, ip }),
+    positional: ['name', 'image', 'host', 'option'],
+    failures: [...create.failures, 'host-not-found', 'job-failed', ...networkFailures],
+    example: 'guest create web1 debian-12 host1 memoryMiB=512 ip=10.99.0.21',
+    hostArg: 'host',
+  }),
+};
+
+/** A guest is cloned where it is; the new one may have an address at once. */
+export const cloningVerbs = {
+  'guest.clone': verb({
+    ...clone,
+    details: `${clone.details} The clone has no interfaces of the original on networks of Skerry: give it an address of its own.`,
+    args: clone.args.extend({ ip }),
+    failures: [...clone.failures, 'job-failed', ...networkFailures],
+    example: 'guest clone venti venti-test ip=10.99.0.13',
   }),
 };
 

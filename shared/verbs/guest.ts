@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BootParameter, PARAMETERS_MAX, ParameterWord, parameterOf } from '#shared/model/boot-parameter.ts';
-import { Guest, GuestForm, GuestRef, GuestState, GuestStats } from '#shared/model/guest.ts';
+import { DriverName, Guest, GuestForm, GuestRef, GuestState, GuestStats } from '#shared/model/guest.ts';
+import { ProgramResult } from '#shared/model/program.ts';
 import { verb } from '#shared/verb/verb.ts';
 
 const oneGuest = z.strictObject({ guest: GuestRef });
@@ -165,6 +166,11 @@ export const guestVerbs = {
       ramdisk: z.string().min(1).max(1024).optional().meta({ title: 'Ramdisk', description: 'Path on the host.' }),
       cmdline: z.string().max(2048).optional().meta({ title: 'Kernel command line' }),
       title: z.string().max(200).optional().meta({ title: 'Title' }),
+      driver: DriverName.optional().meta({
+        title: 'Driver',
+        description:
+          'Where the host has several: which one. Without it the first, or that of the guest to be replaced.',
+      }),
       definition: z
         .string()
         .max(262_144)
@@ -243,6 +249,38 @@ export const guestVerbs = {
     failures: ['guest-not-found', ...hostFailures],
     timeoutMs: 10_000,
     example: 'guest definition venti',
+  }),
+  'guest.exec': verb({
+    summary: 'Run a program inside a guest that runs, wait for its end, and show what it wrote.',
+    details:
+      'It runs as the administrator of the guest: whoever may use this holds the guest. The words are the program and its arguments, and no shell reads them; write `sh -c "…"` for one. QEMU needs its guest agent in the guest.',
+    risk: 'destroy',
+    args: oneGuest.extend({
+      command: z
+        .array(z.string().min(1).max(4096))
+        .min(1)
+        .max(64)
+        .meta({ title: 'Command', description: 'The program, by a path or a name, and its arguments: one a line.' }),
+      limitS: z
+        .int()
+        .min(1)
+        .max(300)
+        .default(30)
+        .meta({ title: 'Time limit', unit: 's', description: 'A program that takes longer is ended where it can be.' }),
+    }),
+    positional: ['guest', 'command'],
+    guestArg: 'guest',
+    result: ProgramResult,
+    failures: [
+      'guest-not-found',
+      'guest-wrong-state',
+      'guest-agent-silent',
+      'program-failed',
+      'program-late',
+      ...hostFailures,
+    ],
+    timeoutMs: 320_000,
+    example: 'guest exec venti uname -a',
   }),
   'guest.stats': verb({
     summary: 'Show what a guest uses: CPU time, memory, disk and network bytes.',

@@ -4,10 +4,13 @@ import { definitionContract } from './definition-contract.ts';
 import type { DriverHarness } from './driver-harness.ts';
 import { guestAgentContract } from './guest-agent-contract.ts';
 import { lifecycleContract } from './lifecycle-contract.ts';
+import { makingContract } from './making-contract.ts';
 import { nicContract } from './nic-contract.ts';
 import { parameterContract } from './parameter-contract.ts';
+import { programContract } from './program-contract.ts';
 import { scene } from './scene.ts';
 import { settingContract } from './setting-contract.ts';
+import { snapshotContract } from './snapshot-contract.ts';
 import { waitingContract } from './waiting-contract.ts';
 import { watchContract } from './watch-contract.ts';
 
@@ -28,6 +31,10 @@ export function driverContract(name: string, makeHarness: () => Promise<DriverHa
     watchContract(stage);
     consoleContract(stage);
     guestAgentContract(stage);
-    waitingContract(stage); // last: it closes the driver
+    programContract(stage);
+    makingContract(stage);
+    snapshotContract(stage);
+    // Last, and behind the groups of the others: it closes the driver.
+    describe('at the end', () => waitingContract(stage));
   });
 }

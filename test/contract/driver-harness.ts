@@ -13,8 +13,14 @@ export interface GuestWanted {
 export interface DriverHarness {
   driver: HypervisorDriver;
 
+  /** The kind of the driver that has the guests of `definition`, where it is one of several in one. */
+  kind?: string;
+
   /** A definition that `defineGuest` takes. The guest can be started, and when started it answers a request to shut down. */
   definition(wanted: GuestWanted): string;
+
+  /** What a name can hold: anything, where it is left out; else letters, digits and `. _ -`. */
+  names?: 'plain';
 
   /** Act on the hypervisor past the driver, as another program on that machine would. */
   behind: {
@@ -37,11 +43,31 @@ export interface DriverHarness {
 
   /** Two bridges that interfaces of a running guest can be put on. Left out where there are none. */
   bridges?: readonly [string, string];
+  /** What interfaces of its guests are; `virtio` where it is left out. */
+  nicModel?: string;
+  /** A running guest's interface takes another MTU at once. */
+  changesMtu?: boolean;
   /** Whether a guest of `definition` can be given boot parameters. */
   takesParameters: boolean;
 
   /** Typed on the console of a guest that has come up, it shows what came to it of them, up to `end`. */
   parametersInside?: { type: string; end: string; read(shown: string): BootParameter[] };
+
+  /** Whether programs can be run in a guest that has come up: those of a POSIX system, as `echo`, `false`, `ls`, `seq`, `sleep`. */
+  runsPrograms: boolean;
+
+  /** What guests can be cloned, and whether such clones can be linked. */
+  clones: 'none' | 'full' | 'linked';
+
+  /** Guests that can have snapshots: none, those that are off, or those that run too, with their memory. */
+  snapshots: 'none' | 'off' | 'running';
+  /** A guest's definition that has what snapshots and clones of it need (a disk), where that of `definition` has not. */
+  withDisk?(wanted: GuestWanted): Promise<string>;
+
+  /** Images that guests can be made of, and what else to say. Left out where the driver was given no folder of them. */
+  images?: readonly { name: string; options?: Record<string, string> }[];
+  /** An entry of that folder that no guest can be made of. */
+  imageUnfit?: string;
 
   /** What belongs to the driver and is still there: processes, sessions, open files. Empty after `driver.close()`. */
   leftovers(): Promise<string[]>;

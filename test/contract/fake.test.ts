@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fakeDriver } from '#agent/drivers/fake/driver.ts';
 import { fakeWorld } from '#agent/drivers/fake/world.ts';
 import { driverContract } from './driver-contract.ts';
@@ -5,7 +8,9 @@ import type { DriverHarness } from './driver-harness.ts';
 
 driverContract('fake', async (): Promise<DriverHarness> => {
   const world = fakeWorld({ bootMs: 20, shutdownMs: 10 });
-  const driver = fakeDriver({ world, host: 'here' });
+  const images = await mkdtemp(join(tmpdir(), 'skerry-images-'));
+  await writeFile(join(images, 'small.raw'), 'a disk');
+  const driver = fakeDriver({ world, host: 'here', images });
   const guest = (id: string) => world.find(id)!;
   return {
     driver,
@@ -20,11 +25,18 @@ driverContract('fake', async (): Promise<DriverHarness> => {
     hasGuestAgent: true,
     bridges: ['sk-a', 'sk-b'],
     takesParameters: true,
+    runsPrograms: true,
+    clones: 'linked',
+    snapshots: 'running',
+    images: [{ name: 'small.raw' }],
     leftovers: async () => Array.from({ length: world.watchers }, (_, index) => `watch ${index}`),
     restart: async () => {
       world.goAway();
       world.comeBack();
     },
-    close: async () => world.close(),
+    close: async () => {
+      world.close();
+      await rm(images, { recursive: true });
+    },
   };
 });

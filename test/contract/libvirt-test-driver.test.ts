@@ -27,6 +27,9 @@ driverContract('libvirt, its test driver', async (): Promise<DriverHarness> => {
     bootMsMax: 0,
     hasGuestAgent: false,
     takesParameters: false,
+    runsPrograms: false,
+    clones: 'linked',
+    snapshots: 'running',
     leftovers: async () => [...(await virshProcesses(uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     close: async () => {
       await driver.close();

@@ -33,8 +33,14 @@ export const inNamespace = (argv: readonly string[]): readonly [string, ...strin
 ];
 
 /** Run a file of tests there. @throws Error with all that it said, where one of them fails or it has none */
-export async function runTestsInNamespace(file: URL): Promise<void> {
-  const [program, ...args] = inNamespace([
+export const runTestsInNamespace = (file: URL): Promise<void> => runTestsIn(inNamespace, file);
+
+/** Run a file of tests where that argv leads. */
+export async function runTestsIn(
+  place: (argv: readonly string[]) => readonly [string, ...string[]],
+  file: URL,
+): Promise<void> {
+  const [program, ...args] = place([
     process.execPath,
     MOCHA,
     '--no-config',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { after, afterEach, before } from 'mocha';
-import type { DriverGuest, GuestEvent, HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { DriverGuest, GuestEvent, HypervisorDriver, Work } from '#agent/drivers/driver.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import type { GuestState } from '#shared/model/guest.ts';
 import type { DriverHarness, GuestWanted } from './driver-harness.ts';
@@ -16,6 +16,12 @@ export interface Scene {
   freshName(stem?: string): string;
   /** Define a guest that is removed after the test. */
   define(wanted?: Partial<GuestWanted>): Promise<DriverGuest>;
+  /** Define one that has a disk, where snapshots and clones need one. */
+  defineWhole(wanted?: Partial<GuestWanted>): Promise<DriverGuest>;
+  /** A guest that the test made in another way is removed after it, too. */
+  adopt(guest: DriverGuest): DriverGuest;
+  /** What goes with long work; `progress` is kept. */
+  work(signal?: AbortSignal): Work & { told: string[] };
   /** Define and start. */
   running(wanted?: Partial<GuestWanted>): Promise<DriverGuest>;
   state(guest: DriverGuest): Promise<GuestState>;
@@ -57,9 +63,21 @@ export function scene(makeHarness: () => Promise<DriverHarness>): Scene {
     freshName: (stem = 'guest') => `${stem}-${++serial}`,
     async define(wanted = {}) {
       const text = it().definition({ name: stage.freshName(), ...wanted });
-      const guest = await it().driver.defineGuest(text, { replace: false }, signal());
+      return stage.adopt(await it().driver.defineGuest(text, { replace: false }, signal()));
+    },
+    async defineWhole(wanted = {}) {
+      const { driver, withDisk, definition } = it();
+      const whole = { name: stage.freshName(), ...wanted };
+      const text = withDisk ? await withDisk(whole) : definition(whole);
+      return stage.adopt(await driver.defineGuest(text, { replace: false }, signal()));
+    },
+    adopt(guest) {
       made.push(guest.id);
       return guest;
+    },
+    work(by = signal()) {
+      const told: string[] = [];
+      return { signal: by, told, progress: (text) => void told.push(text) };
     },
     async running(wanted = {}) {
       const guest = await stage.define(wanted);
@@ -74,7 +92,7 @@ export function scene(makeHarness: () => Promise<DriverHarness>): Scene {
 }
 
 /** Forced off and gone, also when the test left it gone already. */
-async function removeGuest(driver: HypervisorDriver, id: string): Promise<void> {
+export async function removeGuest(driver: HypervisorDriver, id: string): Promise<void> {
   const signal = AbortSignal.timeout(CALL_MS_MAX);
   const unless = (codes: FailureCode[]) => (error: unknown) => {
     if (!(error instanceof Failure && codes.includes(error.code))) throw error;

@@ -38,7 +38,7 @@ describe('results as forms (XEP-0004)', () => {
       .getChild('reported')
       ?.getChildren('field')
       .map((each) => each.attrs.var);
-    assert.deepEqual(columns?.slice(0, 4), ['name', 'state', 'host', 'vcpus']);
+    assert.deepEqual(columns?.slice(0, 5), ['name', 'state', 'host', 'driver', 'vcpus']);
     assert.deepEqual([...(columns ?? [])].toSorted(), Object.keys(Guest.shape).toSorted());
     for (const item of formOf(reply).getChildren('item'))
       assert.deepEqual(

@@ -18,7 +18,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'docs/chain.schema.json': () => `${JSON.stringify(chainJsonSchema(), undefined, 2)}\n`,
   'docs/agent-config.md': () =>
     pageOf('The configuration of an agent', 'agent/config-schema.ts', [
-      'A YAML file, given by `--config`. Paths in it are relative to it. `--check` reads it and says what is wrong.\nagent/agent.example.yaml is one to begin with; [real-site.md](real-site.md) says how an agent is set up.',
+      'A YAML file, given by `--config`. Paths in it are relative to it. `--check` reads it and says what is wrong.\nagent/agent.example.yaml is one to begin with; [install.md](install.md) says how an agent is set up.',
       configReference(AgentConfig).trimEnd(),
     ]),
   'docs/central-config.md': () =>

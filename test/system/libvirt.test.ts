@@ -57,6 +57,9 @@ driverContract('libvirt, a host of the rig', async (): Promise<DriverHarness> =>
     hasGuestAgent: true,
     bridges: BRIDGES,
     takesParameters: true,
+    runsPrograms: false,
+    clones: 'none',
+    snapshots: 'none',
     parametersInside: GUEST_PARAMETERS,
     leftovers: async () => [...(await virshProcesses(host.uri)), ...(await readdir(join(stateFolder, 'libvirt')))],
     close: async () => {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
-import { tell } from '#agent/networks/linux/router/processes.ts';
 import type { LinuxRouters } from '#agent/networks/linux/router/routers.ts';
+import { tell } from '#agent/services/processes.ts';
 import type { HostRouter } from '#shared/model/network.ts';
 import { isSceneless, type Machine, makeScene, type Scene, type Talk } from './routers/scene.ts';
 import {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'mocha';
 import type { Run } from '#agent/exec/run.ts';
-import { processOf, tell } from '#agent/networks/linux/router/processes.ts';
 import type { LinuxRouters } from '#agent/networks/linux/router/routers.ts';
+import { processOf, tell } from '#agent/services/processes.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import type { HostNetwork, HostRouter } from '#shared/model/network.ts';
 import { isSceneless, makeScene, type Scene, type Talk } from './routers/scene.ts';

@@ -27,6 +27,8 @@ export const FakeDefinition = z.strictObject({
   cmdline: z.string().optional(),
   disks: z.array(Disk).default([]),
   nics: z.array(Nic).default([]),
+  /** What it was made of, where it was made of an image. */
+  image: z.string().optional(),
   addresses: z.array(z.string()).default([]),
   hasConsole: z.boolean().default(true),
   /** Whether it goes off when it is asked to. */

@@ -1,11 +1,15 @@
 import { totalmem } from 'node:os';
-import type { DriverGuest, GuestChange, GuestChanged, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
-import type { Clock } from '#shared/clock.ts';
+import type { DriverGuest, GuestChange, GuestChanged, HypervisorDriver, Work } from '#agent/drivers/driver.ts';
+import { imageIn } from '#agent/images/folder.ts';
 import { Failure } from '#shared/errors.ts';
-import { type GuestState, isActive } from '#shared/model/guest.ts';
+import { type GuestRecipe, isActive } from '#shared/model/guest.ts';
 import { checkedDefinition, definitionOfForm, definitionText, parseDefinition } from './definition.ts';
-import type { FakeGuest } from './guest.ts';
+import { ACTIVE, type Ground, groundOf, OFF, ON, requireState } from './ground.ts';
+import { driverGuestOf, type FakeGuest } from './guest.ts';
+import { cloneGuest, createGuest } from './making.ts';
 import { attachNic, detachNic, nicsOf } from './nics.ts';
+import { runProgram } from './programs.ts';
+import { deleteSnapshot, revertSnapshot, snapshotsOf, takeSnapshot } from './snapshots.ts';
 import type { FakeWorld } from './world.ts';
 
 export interface FakeDriverOptions {
@@ -14,6 +18,8 @@ export interface FakeDriverOptions {
   host?: string;
   /** How long each change takes; it takes effect in the middle. */
   changeMs?: number;
+  /** Folder of images that guests can be made of; without it none can. */
+  images?: string;
 }
 
 const CPUS = 8;
@@ -23,38 +29,9 @@ const CPUS = 8;
  *
  * It keeps the same contract as the real ones (test/contract/driver-contract.ts).
  */
-export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriverOptions): HypervisorDriver {
-  const found = (id: GuestId): FakeGuest => {
-    const guest = world.find(id);
-    if (!guest) throw new Failure('guest-not-found', { guest: id.slice(0, 64), host });
-    return guest;
-  };
-  const read = async <T>(signal: AbortSignal, answer: () => T): Promise<T> => {
-    signal.throwIfAborted();
-    world.reach();
-    return answer();
-  };
-  const change = async <T>(signal: AbortSignal, act: () => T): Promise<T> => {
-    signal.throwIfAborted();
-    if (changeMs > 0) await pause(world.clock, changeMs / 2, signal);
-    world.reach();
-    const value = act();
-    if (changeMs > 0) await pause(world.clock, changeMs / 2, signal);
-    return value;
-  };
-  const act = (
-    verb: string,
-    needed: readonly GuestState[],
-    id: GuestId,
-    signal: AbortSignal,
-    what: (guest: FakeGuest) => void,
-  ) =>
-    change(signal, () => {
-      const guest = found(id);
-      requireState(guest, verb, needed);
-      what(guest);
-    });
-
+export function fakeDriver({ world, host = 'this host', changeMs = 0, images }: FakeDriverOptions): HypervisorDriver {
+  const ground = groundOf({ world, host, changeMs });
+  const { found, read, change, act } = ground;
   const watches = watchesOf(world);
   return {
     kind: 'fake',
@@ -110,24 +87,18 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0 }: FakeDriv
         if (guest.isUp()) return;
         throw new Failure('guest-agent-silent', { guest: guest.record.definition.name, problem: 'it still boots' });
       }),
+    ...making(ground, images),
+    ...snapshots(ground),
+    runProgram: async (id, program, signal) => {
+      const guest = await read(signal, () => found(id));
+      requireState(guest, 'guest.exec', ON);
+      return runProgram(guest, program, world.clock, signal);
+    },
     examine: (signal) =>
       read(signal, () => [{ check: 'hypervisor', verdict: 'warning' as const, found: 'fake: no guest of it is real' }]),
     close: watches.close,
   };
 }
-
-const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const callOff = clock.after(ms, () => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    });
-    const onAbort = (): void => {
-      callOff();
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 
 /** Who watches, and how all of it ends. */
 function watchesOf(world: FakeWorld): Pick<HypervisorDriver, 'watch' | 'close'> {
@@ -152,31 +123,38 @@ function watchesOf(world: FakeWorld): Pick<HypervisorDriver, 'watch' | 'close'> 
   };
 }
 
-const OFF: readonly GuestState[] = ['shutoff', 'crashed'];
-const ON: readonly GuestState[] = ['running', 'blocked'];
-const ACTIVE: readonly GuestState[] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended', 'crashed'];
-
-function requireState({ record }: FakeGuest, verb: string, needed: readonly GuestState[]): void {
-  const { state, definition } = record;
-  if (needed.includes(state)) return;
-  throw new Failure('guest-wrong-state', { guest: definition.name, state, needed: needed[0], verb });
-}
-
-function driverGuestOf({ record }: FakeGuest): DriverGuest {
-  const { id, definition, state, reason, autostart, live } = record;
-  const { name, title } = definition;
+/** How a guest comes to be of something else than a definition. */
+function making(
+  { world, host, found, change }: Ground,
+  images: string | undefined,
+): Pick<HypervisorDriver, 'createGuest' | 'cloneGuest'> {
+  const create = async (folder: string, recipe: GuestRecipe, { signal, progress }: Work): Promise<DriverGuest> => {
+    const image = await imageIn(folder, recipe.image, host);
+    progress(`made of ${image.name}`);
+    return change(signal, () => driverGuestOf(createGuest(world, host, recipe, image)));
+  };
   return {
-    id,
-    name,
-    state,
-    ...(reason === undefined ? {} : { reason }),
-    vcpus: live?.vcpus ?? definition.vcpus,
-    memoryMiB: live?.memoryMiB ?? definition.memoryMiB,
-    autostart,
-    persistent: true,
-    ...(title === undefined ? {} : { title }),
+    ...(images === undefined ? {} : { createGuest: (recipe, work) => create(images, recipe, work) }),
+    cloneGuest: (id, { name }, { signal }) =>
+      change(signal, () => {
+        const guest = found(id);
+        requireState(guest, 'guest.clone', OFF);
+        return driverGuestOf(cloneGuest(world, host, guest, name));
+      }),
   };
 }
+
+const snapshots = ({
+  world,
+  found,
+  read,
+  change,
+}: Ground): Pick<HypervisorDriver, 'listSnapshots' | 'takeSnapshot' | 'revertSnapshot' | 'deleteSnapshot'> => ({
+  listSnapshots: (id, signal) => read(signal, () => snapshotsOf(found(id))),
+  takeSnapshot: (id, name, { signal }) => change(signal, () => takeSnapshot(world, found(id), name)),
+  revertSnapshot: (id, name, { signal }) => change(signal, () => revertSnapshot(found(id), name)),
+  deleteSnapshot: (id, name, { signal }) => change(signal, () => deleteSnapshot(world, found(id), name)),
+});
 
 function define(world: FakeWorld, host: string, text: string, replace: boolean): FakeGuest {
   const definition = parseDefinition(text);

@@ -1,9 +1,10 @@
-import type { GuestEvent } from '#agent/drivers/driver.ts';
+import type { DriverGuest, GuestEvent } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
 import type { BootParameter } from '#shared/model/boot-parameter.ts';
 import { isActive } from '#shared/model/guest.ts';
 import { type FakeSerial, fakeSerial } from './serial.ts';
-import type { FakeRecord } from './store.ts';
+import type { ShellPlace } from './shell.ts';
+import type { FakeRecord, FakeSnapshot } from './store.ts';
 
 /** An event, but for whose it is. */
 type Told = Omit<GuestEvent, 'name' | 'id'>;
@@ -22,6 +23,7 @@ export interface GuestGround {
 export interface FakeGuest {
   readonly record: FakeRecord;
   readonly serial: FakeSerial;
+  readonly place: ShellPlace;
   isUp(): boolean;
   start(paused: boolean, params?: readonly BootParameter[]): void;
   /** Ask it; a guest that is still booting, or that does not hear, does nothing. */
@@ -31,6 +33,8 @@ export interface FakeGuest {
   suspend(): void;
   resume(): void;
   crash(): void;
+  /** Be as this snapshot has it. */
+  revert(to: FakeSnapshot): void;
   /** Take the record on as it is: it goes on where it was when the agent ended. */
   goOn(): void;
   stopTimers(): void;
@@ -75,7 +79,8 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
     later(ground.shutdownMs, goDown);
   };
 
-  const serial = serialOf(record, clock, { poweroff: halt, reboot: restart, crash: () => crash() });
+  const place = placeOf(record, clock, { poweroff: halt, reboot: restart, crash: () => crash() });
+  const serial = fakeSerial(place);
   const crash = (): void => {
     serial.print('Kernel panic\n');
     off('crash', 'crashed', { what: 'crashed', state: 'crashed', detail: 'Panicked' }, 'panicked');
@@ -84,6 +89,7 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
   return {
     record,
     serial,
+    place,
     isUp,
     stopTimers,
     crash,
@@ -114,11 +120,40 @@ export function fakeGuest(record: FakeRecord, ground: GuestGround): FakeGuest {
       if (upInMs() <= 0) cameUp();
       else later(upInMs(), cameUp);
     },
+    revert({ name, definition, state, reason, startedAtMs, live }) {
+      stopTimers();
+      if (record.live) serial.hangUp();
+      end(record, 'shutoff', reason ?? 'from snapshot');
+      const { id, name: named } = record.definition;
+      Object.assign(record, { definition: { ...definition, id, name: named }, current: name });
+      if (live) Object.assign(record, { state, live, startedAtMs });
+      const event = live ? ({ what: 'started', state } as const) : ({ what: 'stopped', state: 'shutoff' } as const);
+      ground.changed('revert', record, { ...event, detail: 'From snapshot' });
+      if (live) boot();
+    },
     goOn() {
       if (!isActive(record.state)) return;
       boot();
       if (record.stopsAtMs !== undefined) later(Math.max(0, record.stopsAtMs - clock.now()), goDown);
     },
+  };
+}
+
+/** A guest as the driver tells it. */
+export function driverGuestOf({ record }: FakeGuest): DriverGuest {
+  const { id, definition, state, reason, autostart, live } = record;
+  const { name, title } = definition;
+  return {
+    id,
+    name,
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    vcpus: live?.vcpus ?? definition.vcpus,
+    memoryMiB: live?.memoryMiB ?? definition.memoryMiB,
+    autostart,
+    persistent: true,
+    driver: 'fake',
+    ...(title === undefined ? {} : { title }),
   };
 }
 
@@ -155,23 +190,22 @@ function timersOf(clock: Clock): { later(ms: number, call: () => void): void; st
   };
 }
 
-/** The serial console, which tells of the guest as it is, and takes its commands. */
-const serialOf = (
+/** What commands see of the guest, as it is by then, and do to it. */
+const placeOf = (
   record: FakeRecord,
   clock: Clock,
   commands: Record<'poweroff' | 'reboot' | 'crash', () => void>,
-): FakeSerial =>
-  fakeSerial({
-    get name() {
-      return record.definition.name;
-    },
-    get vcpus() {
-      return record.live?.vcpus ?? record.definition.vcpus;
-    },
-    get memoryMiB() {
-      return record.live?.memoryMiB ?? record.definition.memoryMiB;
-    },
-    upS: () => (clock.now() - (record.startedAtMs ?? clock.now())) / 1000,
-    now: () => new Date(clock.now()),
-    ...commands,
-  });
+): ShellPlace => ({
+  get name() {
+    return record.definition.name;
+  },
+  get vcpus() {
+    return record.live?.vcpus ?? record.definition.vcpus;
+  },
+  get memoryMiB() {
+    return record.live?.memoryMiB ?? record.definition.memoryMiB;
+  },
+  upS: () => (clock.now() - (record.startedAtMs ?? clock.now())) / 1000,
+  now: () => new Date(clock.now()),
+  ...commands,
+});

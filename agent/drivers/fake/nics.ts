@@ -48,9 +48,9 @@ const withNic = (nics: readonly string[], mac: Mac, text: string): string[] =>
 const textOf = ({ mac, bridge, link, mtu }: NicWanted): string =>
   `bridge=${bridge},mac=${mac},model=virtio,target=${link},mtu=${mtu}`;
 
-const optionsOf = (text: string): Record<string, string> =>
+export const optionsOf = (text: string): Record<string, string> =>
   Object.fromEntries(text.split(',').map((part) => part.split(/=(.*)/s)));
-const macOf = (text: string): string => (optionsOf(text).mac ?? '').toLowerCase();
+export const macOf = (text: string): string => (optionsOf(text).mac ?? '').toLowerCase();
 
 function nicOf(text: string, holds: DriverNic['holds']): DriverNic {
   const { bridge, network, target, model = 'virtio', mtu } = optionsOf(text);

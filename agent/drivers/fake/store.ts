@@ -17,6 +17,16 @@ export interface FakeRecord {
   stopsAtMs?: number;
   /** What it runs with, where that is not what its definition says; a file of before has no interfaces and parameters. */
   live?: { vcpus: number; memoryMiB: number; nics?: string[]; params?: readonly BootParameter[] };
+  /** The oldest first. */
+  snapshots?: FakeSnapshot[];
+  /** The snapshot that it was taken of last, or taken back to. */
+  current?: string;
+}
+
+/** A guest as it was: all of its record that a snapshot takes it back to. */
+export interface FakeSnapshot extends Pick<FakeRecord, 'definition' | 'state' | 'reason' | 'startedAtMs' | 'live'> {
+  name: string;
+  takenAtMs: number;
 }
 
 /** How often each thing was done: `start venti` to 3. */

@@ -1,3 +1,5 @@
+import { meaningful } from '#agent/drivers/addresses.ts';
+
 /**
  * Addresses that `virsh domifaddr` prints, less those that mean nothing outside the guest.
  *
@@ -5,6 +7,5 @@
  * Source: virsh(1); recorded in test/fixtures/virsh/domifaddr-*.txt
  */
 export function parseAddresses(stdout: string): string[] {
-  const found = stdout.split('\n').flatMap((line) => /\sipv[46]\s+([0-9a-f.:]+)\/\d+\s*$/i.exec(line)?.[1] ?? []);
-  return [...new Set(found.filter((address) => !/^(?:127\.|169\.254\.|::1$|fe[89ab])/i.test(address)))];
+  return meaningful(stdout.split('\n').flatMap((line) => /\sipv[46]\s+([0-9a-f.:]+)\/\d+\s*$/i.exec(line)?.[1] ?? []));
 }

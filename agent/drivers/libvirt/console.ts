@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { GuestId, SerialPort } from '#agent/drivers/driver.ts';
+import { tailOf } from '#agent/drivers/log-tail.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Ground } from './ground.ts';
@@ -20,7 +20,8 @@ export async function openConsole(ground: Ground, id: GuestId, signal: AbortSign
   const closed = (cause?: unknown) => new Failure('console-closed', { guest: guest.name, state: 'shutoff' }, { cause });
   if (!isActive(guest.state)) throw new Failure('console-closed', { guest: guest.name, state: guest.state });
   const place = serialOf(xml);
-  if (!place) throw new Failure('console-missing', { guest: guest.name });
+  // While it is being started it counts as active, and its port has no place yet: it will.
+  if (!place) throw closed();
   const path = ground.root + place.path;
   let port: Pty;
   try {
@@ -41,7 +42,7 @@ export async function openConsole(ground: Ground, id: GuestId, signal: AbortSign
       }
     },
     history: (bytesMax) =>
-      place.log === undefined ? Promise.resolve(new Uint8Array()) : tail(ground.root + place.log, bytesMax),
+      place.log === undefined ? Promise.resolve(new Uint8Array()) : tailOf(ground.root + place.log, bytesMax),
   };
 }
 
@@ -53,7 +54,7 @@ export async function readConsoleLog(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const log = consoleLogOf(await readXml(ground, id, signal));
-  return log === undefined ? new Uint8Array() : tail(ground.root + log, bytesMax);
+  return log === undefined ? new Uint8Array() : tailOf(ground.root + log, bytesMax);
 }
 
 /** A serial console that QEMU serves on a UNIX socket, to one client at a time. */
@@ -76,24 +77,4 @@ async function openSocket(path: string, signal: AbortSignal): Promise<Pty> {
       await ended;
     },
   };
-}
-
-/** The last bytes of a file; none where it is not there yet. */
-async function tail(path: string, bytesMax: number): Promise<Uint8Array> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return new Uint8Array();
-    throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
-  }
-  try {
-    const { size } = await file.stat();
-    const from = Math.max(0, size - bytesMax);
-    const buffer = new Uint8Array(size - from);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }

@@ -1,17 +1,23 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HypervisorDriver, Watch } from '#agent/drivers/driver.ts';
+import { turns } from '#agent/drivers/turns.ts';
+import type { GuestForm } from '#shared/model/guest.ts';
 import { parametersIn } from './boot-parameters.ts';
 import { parseCapabilities } from './capabilities.ts';
+import { cloneGuest } from './cloning.ts';
 import { openConsole, readConsoleLog } from './console.ts';
+import { createGuest, type MakingPlace } from './creating.ts';
 import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
 import { examine } from './examine.ts';
-import { type Ground, turns } from './ground.ts';
+import type { Ground } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, suspendGuest } from './power.ts';
+import { runProgram } from './programs.ts';
 import { listGuests, readAddresses, readGuest, readHost, readStats, readXml } from './reading.ts';
 import { definitionOfForm } from './short-form.ts';
+import { deleteSnapshot, listSnapshots, revertSnapshot, takeSnapshot } from './snapshots.ts';
 import { startGuest } from './starting.ts';
 import { hypervisorOf } from './uri.ts';
 import { virsh as openVirsh } from './virsh.ts';
@@ -29,6 +35,10 @@ export interface LibvirtOptions {
   root?: string;
   /** Where QEMU writes the consoles of guests from the short form. */
   consoleFolder?: string;
+  /** Folder of images that guests can be created from; without it none can. */
+  images?: string;
+  /** Where disks of new guests go. */
+  diskFolder?: string;
 }
 
 const CAPABILITIES_MS_MAX = 20_000;
@@ -63,10 +73,45 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
     log.warn({ uri, err: error }, 'libvirt does not answer yet');
   });
   const consoleFolder = options.consoleFolder ?? '/var/log/libvirt/qemu';
-  return driverOn(ground, (form) =>
-    definitionOfForm(form, { hypervisor, consoleFolder, domainTypes: known.now()?.domainTypes }),
-  );
+  const definitionOf = (form: GuestForm): string =>
+    definitionOfForm(form, { hypervisor, consoleFolder, domainTypes: known.now()?.domainTypes });
+  const { images, diskFolder = '/var/lib/libvirt/images' } = options;
+  return {
+    ...driverOn(ground, definitionOf),
+    ...(hypervisor.hasDiskFiles ? making(ground, { images, diskFolder, definitionOf }) : {}),
+    ...(hypervisor.snapshots ? snapshots(ground) : {}),
+    ...(hypervisor.hasAgent ? inside(ground) : {}),
+  };
 }
+
+/** How a guest comes to be of something else than a definition. */
+const making = (
+  ground: Ground,
+  { images, diskFolder, definitionOf }: Omit<MakingPlace, 'imageFolder'> & { images: string | undefined },
+): Pick<HypervisorDriver, 'createGuest' | 'cloneGuest'> => ({
+  cloneGuest: (id, as, work) => cloneGuest(ground, diskFolder, id, as, work),
+  ...(images !== undefined && ground.hypervisor.shortForm?.devices
+    ? {
+        createGuest: (recipe, work) =>
+          createGuest(ground, { imageFolder: images, diskFolder, definitionOf }, recipe, work),
+      }
+    : {}),
+});
+
+const snapshots = (
+  ground: Ground,
+): Pick<HypervisorDriver, 'listSnapshots' | 'takeSnapshot' | 'revertSnapshot' | 'deleteSnapshot'> => ({
+  listSnapshots: (id, signal) => listSnapshots(ground, id, signal),
+  takeSnapshot: (id, name, work) => takeSnapshot(ground, id, name, work),
+  revertSnapshot: (id, name, work) => revertSnapshot(ground, id, name, work),
+  deleteSnapshot: (id, name, work) => deleteSnapshot(ground, id, name, work),
+});
+
+/** What QEMU's agent does inside a guest. */
+const inside = (ground: Ground): Pick<HypervisorDriver, 'pingGuestAgent' | 'runProgram'> => ({
+  pingGuestAgent: (id, signal) => pingGuestAgent(ground, id, signal),
+  runProgram: (id, program, signal) => runProgram(ground, id, program, signal),
+});
 
 /** The parts as one driver. */
 function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']): HypervisorDriver {
@@ -110,7 +155,6 @@ function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']
     },
     openConsole: (id, signal) => openConsole(ground, id, signal),
     readConsoleLog: (id, bytesMax, signal) => readConsoleLog(ground, id, bytesMax, signal),
-    ...(ground.hypervisor.hasAgent ? { pingGuestAgent: (id, signal) => pingGuestAgent(ground, id, signal) } : {}),
     examine: (signal) => examine(ground, signal),
     close: async () => {
       await Promise.all(Array.from(watches, (watch) => watch.stop()));

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { GuestId } from '#agent/drivers/driver.ts';
+import type { Turns } from '#agent/drivers/turns.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Capabilities } from './capabilities.ts';
 import { UUID } from './definition.ts';
@@ -21,7 +22,7 @@ export interface Ground {
   /** What the host can do; asked once, and again as long as it did not answer. */
   capabilities(signal: AbortSignal): Promise<Capabilities>;
   /** One change of a guest's definition after the other. */
-  inTurn(id: GuestId, change: () => Promise<void>): Promise<void>;
+  inTurn: Turns;
 }
 
 /** The id, if it can be one: no other word gets onto a line for virsh. @throws Failure guest-not-found */
@@ -33,18 +34,3 @@ export function checkedId(ground: Ground, id: GuestId): GuestId {
 /** Whether something failed in that way. */
 export const failedWith = (error: unknown, ...codes: readonly Failure['code'][]): error is Failure =>
   error instanceof Failure && codes.includes(error.code);
-
-/** What is asked for one key waits until what was asked before has ended, however it did. */
-export function turns(): Ground['inTurn'] {
-  const lines = new Map<string, Promise<void>>();
-  return (key, change) => {
-    const mine = (lines.get(key) ?? Promise.resolve()).then(change);
-    const ended = mine
-      .catch(() => {})
-      .then(() => {
-        if (lines.get(key) === ended) lines.delete(key);
-      });
-    lines.set(key, ended);
-    return mine;
-  };
-}

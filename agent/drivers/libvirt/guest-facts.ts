@@ -3,7 +3,7 @@ import { Failure } from '#shared/errors.ts';
 import type { StateAndReason } from './states.ts';
 
 /** Facts of one guest that `dominfo` tells. */
-export type GuestFacts = Omit<DriverGuest, 'state' | 'reason' | 'title'>;
+export type GuestFacts = Omit<DriverGuest, 'state' | 'reason' | 'title' | 'driver'>;
 
 export const kibToMib = (kib: number): number => Math.round(kib / 1024);
 
@@ -58,6 +58,7 @@ export function guestOf(facts: GuestFacts, { state, reason }: StateAndReason, ti
     memoryMiB: facts.memoryMiB,
     autostart: facts.autostart,
     persistent: facts.persistent,
+    driver: 'libvirt',
     ...(shown === '' ? {} : { title: shown }),
   };
 }

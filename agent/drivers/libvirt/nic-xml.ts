@@ -1,15 +1,10 @@
+import type { NicFacts } from '#agent/drivers/nic-lists.ts';
 import type { Mac } from '#shared/model/address.ts';
 import type { NicWanted } from '#shared/model/nic.ts';
 import { append, childrenOf, type Document, type Element, el, elementAt, rootOf, type Sketch } from './xml.ts';
 
-/** An interface as XML has it; what it does not say is left out. */
-export interface XmlNic {
-  mac: string;
-  kind: string;
-  source?: string;
-  link?: string;
-  model?: string;
-  mtu?: number;
+/** An interface as XML has it. */
+export interface XmlNic extends NicFacts {
   /** What kind of switch its bridge is, where that is not the kernel's. */
   virtualport?: string;
 }

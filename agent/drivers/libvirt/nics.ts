@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DriverGuest, DriverNic, GuestId } from '#agent/drivers/driver.ts';
+import { type NicFacts, ofMac, sideBySide } from '#agent/drivers/nic-lists.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Mac } from '#shared/model/address.ts';
 import { isActive } from '#shared/model/guest.ts';
@@ -15,7 +16,6 @@ import {
   nicsIn,
   putOnBridge,
   setNic,
-  type XmlNic,
 } from './nic-xml.ts';
 import { readGuest, readXml } from './reading.ts';
 import { documentOf, parseXml, xmlText } from './xml.ts';
@@ -23,31 +23,12 @@ import { documentOf, parseXml, xmlText } from './xml.ts';
 export async function listNics(ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverNic[]> {
   const guest = await readGuest(ground, id, signal);
   const defined = guest.persistent ? nicsOf(await readDefinition(ground, id, signal)) : undefined;
-  if (!isActive(guest.state)) return (defined ?? []).map((nic) => held(nic, 'now'));
+  if (!isActive(guest.state)) return (defined ?? []).map((nic) => ({ ...nic, holds: 'now' }));
   return sideBySide(nicsOf(await readXml(ground, id, signal)), defined);
 }
 
-const nicsOf = (xml: string): XmlNic[] => nicsIn(parseXml(xml, 'domain'));
-
-const held = ({ virtualport: _switch, ...nic }: XmlNic, holds: DriverNic['holds']): DriverNic => ({ ...nic, holds });
-
-/** What runs, and what the definition has otherwise; a guest without a definition has only what runs. */
-function sideBySide(live: readonly XmlNic[], defined: readonly XmlNic[] = live): DriverNic[] {
-  return [
-    ...live.map((nic): DriverNic => {
-      const holds = defined.some((other) => isRunAs(other, nic)) ? 'now' : 'until it stops';
-      return held(nic, holds);
-    }),
-    ...defined
-      .filter((nic) => !live.some((other) => isRunAs(nic, other)))
-      .map((nic) => held(nic, 'from the next start')),
-  ];
-}
-
-/** libvirt names links and sets MTUs itself where the definition does not. */
-const isRunAs = (defined: XmlNic, live: XmlNic): boolean =>
-  (['mac', 'kind', 'source', 'virtualport', 'model'] as const).every((key) => defined[key] === live[key]) &&
-  (['link', 'mtu'] as const).every((key) => defined[key] === undefined || defined[key] === live[key]);
+const nicsOf = (xml: string): NicFacts[] =>
+  nicsIn(parseXml(xml, 'domain')).map(({ virtualport: _switch, ...nic }) => nic);
 
 /** Give a guest an interface: in the definition, and in the guest that runs where that takes it. */
 export async function attachNic(
@@ -163,6 +144,5 @@ async function left(
   problem: string | undefined,
   signal: AbortSignal,
 ): Promise<DriverNic[]> {
-  const nics = (await listNics(ground, id, signal)).filter((nic) => nic.mac === mac);
-  return nics.map((nic) => (nic.holds === 'now' || problem === undefined ? nic : { ...nic, problem }));
+  return ofMac(await listNics(ground, id, signal), mac, problem);
 }

@@ -38,9 +38,10 @@ export function consoleLogOf(xml: string): string | undefined {
   return (first && elementAt(first, 'log')?.getAttribute('file')) || undefined;
 }
 
-/** Whether a definition has a serial console at all, also while the guest is off. */
+/** Whether a definition has a serial console that can be read once the guest runs, also while it is off. */
 export function hasSerial(xml: string): boolean {
   const devices = elementAt(rootOf(parseXml(xml, 'domain')), 'devices');
-  const all = devices ? [...childrenOf(devices, 'serial'), ...childrenOf(devices, 'console')] : [];
-  return ['pty', 'unix'].includes(all[0]?.getAttribute('type') ?? '');
+  const [first] = devices ? [...childrenOf(devices, 'serial'), ...childrenOf(devices, 'console')] : [];
+  if (first?.getAttribute('type') === 'pty') return true;
+  return first?.getAttribute('type') === 'unix' && elementAt(first, 'source')?.getAttribute('mode') !== 'connect';
 }

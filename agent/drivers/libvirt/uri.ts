@@ -16,6 +16,10 @@ export interface Hypervisor {
   undefineFlags: readonly string[];
   /** Whether guests can have the agent of QEMU. */
   hasAgent?: boolean;
+  /** Whether guests can have snapshots; `in disks`: of format qcow2, and nowhere else. */
+  snapshots?: 'in disks' | 'anyhow';
+  /** Whether disks are files that qemu-img reads. */
+  hasDiskFiles?: boolean;
   /** Whether guests can be handed files by the firmware's own way, fw_cfg. */
   hasFwCfg?: boolean;
   /** Ways to ask a guest to shut down, in the order in which they are tried, where there is a guest agent and where not. */
@@ -30,9 +34,17 @@ const HYPERVISORS: Readonly<Record<string, Hypervisor>> = {
     undefineFlags: ['--managed-save', '--snapshots-metadata', '--checkpoints-metadata', '--nvram'],
     hasAgent: true,
     hasFwCfg: true,
+    snapshots: 'in disks',
+    hasDiskFiles: true,
     askModes: { agent: ['agent', 'acpi'], plain: ['acpi'] },
   },
-  test: { ...PLAIN, shortForm: { type: 'test', osType: 'hvm', devices: false } },
+  test: {
+    ...PLAIN,
+    shortForm: { type: 'test', osType: 'hvm', devices: false },
+    undefineFlags: ['--snapshots-metadata'],
+    snapshots: 'anyhow',
+    hasDiskFiles: true,
+  },
   xen: PLAIN,
   lxc: PLAIN,
 };

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { isMissing } from '#agent/networks/folder.ts';
+import { isMissing } from '#agent/files/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { HostMesh } from '#shared/model/mesh.ts';
 import { type GivenOutside, HostLook, HostNetwork, HostPort, HostRouter, type Lease } from '#shared/model/network.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Run } from '#agent/exec/run.ts';
+import { isMissing } from '#agent/files/folder.ts';
 import type { Failpoint } from '#agent/networks/failpoint.ts';
-import { isMissing } from '#agent/networks/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { batch, listAddresses, listFloods, listLinks } from './commands.ts';
 import { type Link, parseFloods, parseLinks } from './links.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, describe, it } from 'mocha';
 import { AgentConfig, readConfig, readPassword } from '#agent/config.ts';
+import { nameOfDriver } from '#agent/driver-config.ts';
 import { configReference } from '#shared/config/reference.ts';
 import { Failure } from '#shared/errors.ts';
 
@@ -35,7 +36,9 @@ describe("the agent's configuration", () => {
     const config = readConfig(EXAMPLE);
     assert.equal(config.host, 'host1');
     assert.equal(config.service.directTls, true);
-    assert.deepEqual(config.driver, { kind: 'libvirt', uri: 'qemu:///system' });
+    assert.deepEqual(config.drivers, [
+      { kind: 'libvirt', uri: 'qemu:///system', diskFolder: '/var/lib/libvirt/images' },
+    ]);
     assert.equal(config.policy.grants.length, 3);
     assert.match(config.credentials, /\/agent\/host1\.json$/);
   });
@@ -88,10 +91,27 @@ describe("the agent's configuration", () => {
 
   it('takes guests of the fake hypervisor by number or by list', () => {
     const by = (guests: string) =>
-      readConfig(written(LEAST.replace('kind: fake', `kind: fake, guests: ${guests}`))).driver;
+      readConfig(written(LEAST.replace('kind: fake', `kind: fake, guests: ${guests}`))).drivers[0];
     assert.deepEqual(by('1000'), { kind: 'fake', guests: 1000, bootMs: 2000, shutdownMs: 1000, changeMs: 0 });
     assert.match(JSON.stringify(by('[{ name: web, running: true }]')), /"web"/);
     assert.match(refused(LEAST.replace('kind: fake', 'kind: fake, guests: [{ nme: web }]')), /line 5: driver\.guests/);
+  });
+
+  it('takes several drivers, each by a name of its own', () => {
+    const several = (list: string): string => LEAST.replace(/driver: .*/, `drivers: ${list}`);
+    const config = readConfig(written(several('[{ kind: libvirt }, { kind: fake, imageFolder: images }]')));
+    assert.deepEqual(
+      config.drivers.map(({ kind }) => kind),
+      ['libvirt', 'fake'],
+    );
+    assert.equal(config.drivers[1]?.imageFolder, join(folder, 'images'));
+    const named = readConfig(written(several('[{ kind: fake }, { kind: fake, name: other }]')));
+    assert.deepEqual(named.drivers.map(nameOfDriver), ['fake', 'other']);
+    assert.match(refused(several('[{ kind: fake }, { kind: fake }]')), /drivers: two are of one name/);
+    assert.match(refused(several('[]')), /drivers/);
+    assert.match(refused(several('[{ kind: fake, name: A b }]')), /drivers\.0\.name/);
+    assert.match(refused(`${LEAST}drivers: [{ kind: fake }]\n`), /driver: give `driver` or `drivers`, not both/);
+    assert.match(refused(LEAST.replace(/driver: .*\n/, '')), /driver: is missing: give `driver`, or `drivers`/);
   });
 
   it('reads the password of that account, from a file that nobody else can read', () => {

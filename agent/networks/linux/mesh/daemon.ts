@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
-import { keepFile } from '#agent/networks/folder.ts';
-import { type Process, saidIn, tell } from '#agent/networks/linux/router/processes.ts';
+import { keepFile } from '#agent/files/folder.ts';
+import { type Process, saidIn, tell } from '#agent/services/processes.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { FILES, runScript } from './conf.ts';
 
 const NAME = 'wireguard-go';
-const SUPERVISE = new URL('../router/supervise.sh', import.meta.url);
+const SUPERVISE = new URL('../../../services/supervise.sh', import.meta.url);
 const LOOK_MS = 25;
 const END_MS_MAX = 5_000;
 
@@ -34,7 +34,7 @@ export async function supervise(run: Run, folder: string, signal: AbortSignal): 
   const script = join(folder, 'supervise');
   await keepFile(script, await readFile(SUPERVISE, 'utf8'));
   await keepFile(join(folder, `run-${NAME}`), runScript(folder));
-  const args = ['--mount', 'setsid', '--fork', 'sh', script, folder, NAME];
+  const args = ['--mount', 'setsid', '--fork', 'sh', script, folder, NAME, '/mnt'];
   await run({ file: 'unshare', args, timeoutMs: 30_000 }, signal);
 }
 

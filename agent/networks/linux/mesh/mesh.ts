@@ -13,7 +13,7 @@ import { rm } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Command } from '#agent/exec/run.ts';
-import { keepFile, readIfThere } from '#agent/networks/folder.ts';
+import { keepFile, readIfThere } from '#agent/files/folder.ts';
 import type { HostTools } from '#agent/networks/linux/carry-out.ts';
 import { listAddresses, listLinks } from '#agent/networks/linux/commands.ts';
 import { type Link, parseLinks } from '#agent/networks/linux/links.ts';

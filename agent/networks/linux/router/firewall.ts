@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
-import { keepFile, readIfThere } from '#agent/networks/folder.ts';
+import { keepFile, readIfThere } from '#agent/files/folder.ts';
 import { inSpace } from '#agent/networks/linux/commands.ts';
 import { Failure } from '#shared/errors.ts';
 import type { RouterPlan } from './plan.ts';

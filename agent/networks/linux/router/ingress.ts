@@ -1,15 +1,16 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { keepFile, keepFiles, keepFolder, readIfThere } from '#agent/networks/folder.ts';
+import { keepFile, keepFiles, keepFolder, readIfThere } from '#agent/files/folder.ts';
+import { tell } from '#agent/services/processes.ts';
+import { boundTo, end, keepUp, readRunning, type Service } from '#agent/services/services.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { SEEN_AT } from './dnsmasq.ts';
 import { DIGEST_WORD, type HaproxyFiles, haproxyFiles } from './haproxy.ts';
 import { keepServers } from './haproxy-servers.ts';
 import { askHaproxy } from './haproxy-socket.ts';
+import type { Place } from './place.ts';
 import type { RouterPlan } from './plan.ts';
-import { tell } from './processes.ts';
-import { boundTo, end, keepUp, type Place, readRunning, type Service } from './services.ts';
 
 /** Its first process stays root, in a folder that it cannot leave by these; those that carry traffic are haproxy's, with none. */
 const CAPABILITIES = ['net_bind_service', 'setuid', 'setgid', 'sys_chroot', 'kill'];
@@ -38,7 +39,7 @@ export async function keepIngress(place: Place, plan: RouterPlan, signal: AbortS
   const files = haproxyFiles(plan);
   if (!files) {
     if ((await readIfThere(join(place.folder, RUN))) === undefined) return;
-    await end(place, ['haproxy'], signal);
+    await end(place, { name: 'haproxy' }, signal);
     for (const name of ['haproxy.cfg', 'haproxy.sock', 'maps', RUN])
       await rm(join(place.folder, name), { recursive: true, force: true });
     return;
@@ -81,7 +82,7 @@ async function takenDigest({ folder }: Place, signal: AbortSignal): Promise<stri
 
 /** The first process is the one that none of the others is the parent of. */
 async function takeAnew(place: Place, signal: AbortSignal): Promise<void> {
-  const { programs } = await readRunning(place, 'haproxy', signal);
+  const { programs } = await readRunning(place, { name: 'haproxy' }, signal);
   const pids = new Set(programs.map(({ pid }) => pid));
   for (const each of programs) if (!pids.has(each.parent)) await tell(each, 'SIGUSR2');
 }

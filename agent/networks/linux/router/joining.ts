@@ -4,8 +4,8 @@ import { Failure } from '#shared/errors.ts';
 import { portLinkOf } from '#shared/model/network.ts';
 import { isOnBridge, type LegsNow, legChanges } from './legs.ts';
 import { aliasOf } from './namespace.ts';
+import type { Place } from './place.ts';
 import { allLegs, type PlannedLeg, type RouterPlan } from './plan.ts';
-import type { Place } from './services.ts';
 
 /**
  * Have these legs, and no others. When that fails, legs that it made are taken away.

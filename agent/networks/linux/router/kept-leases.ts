@@ -1,7 +1,7 @@
 /** Leases outlive their router: one that is stopped and started again, or made again under its name, gives nobody what others still have. */
 import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, keepFolder, namesIn } from '#agent/networks/folder.ts';
+import { isMissing, keepFolder, namesIn } from '#agent/files/folder.ts';
 
 /** Longer than any lease that dnsmasq gives here. */
 const KEPT_MS = 30 * 86_400_000;

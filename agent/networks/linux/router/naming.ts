@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { folderChanges, keepFile, keepFiles, keepFolder, namesIn, readIfThere } from '#agent/networks/folder.ts';
+import { folderChanges, keepFile, keepFiles, keepFolder, namesIn, readIfThere } from '#agent/files/folder.ts';
 import { linesOf } from '#agent/networks/linux/lines.ts';
+import { tell } from '#agent/services/processes.ts';
+import { boundTo, end, keepUp, readRunning, type Service } from '#agent/services/services.ts';
 import { type DnsmasqFiles, dnsmasqFiles, SEEN_AT } from './dnsmasq.ts';
 import { parseLeases, staleLeases } from './leases.ts';
+import type { Place } from './place.ts';
 import type { RouterPlan } from './plan.ts';
-import { tell } from './processes.ts';
-import { boundTo, end, keepUp, type Place, readRunning, type Service } from './services.ts';
 
 /** It stands here from before a reservation is taken away until dnsmasq has been told: it does not notice by itself. */
 const UNTOLD = 'dnsmasq-untold';
@@ -49,7 +50,7 @@ export async function keepNaming(place: Place, plan: RouterPlan, signal: AbortSi
   const { folder } = place;
   if (plan.legs.length === 0) {
     if ((await readIfThere(join(folder, RUN))) === undefined) return;
-    await end(place, ['dnsmasq'], signal);
+    await end(place, { name: 'dnsmasq' }, signal);
     await rm(join(folder, RUN), { force: true });
     return;
   }
@@ -82,6 +83,6 @@ async function dropLeases({ folder }: Place, plan: RouterPlan): Promise<void> {
 async function tellOfHosts(place: Place, signal: AbortSignal): Promise<void> {
   const untold = join(place.folder, UNTOLD);
   if ((await readIfThere(untold)) === undefined) return;
-  for (const each of (await readRunning(place, 'dnsmasq', signal)).programs) await tell(each, 'SIGHUP');
+  for (const each of (await readRunning(place, { name: 'dnsmasq' }, signal)).programs) await tell(each, 'SIGHUP');
   await rm(untold, { force: true });
 }

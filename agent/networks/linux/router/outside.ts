@@ -1,16 +1,17 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { keepFile, readIfThere } from '#agent/networks/folder.ts';
+import { keepFile, readIfThere } from '#agent/files/folder.ts';
 import { linesOf } from '#agent/networks/linux/lines.ts';
 import type { Link, Route } from '#agent/networks/linux/links.ts';
+import { tell } from '#agent/services/processes.ts';
+import { asNobodyWith, end, examine, keepUp, readRunning, type Service } from '#agent/services/services.ts';
 import { Interface, isV6, overlap, subnetOf } from '#shared/model/address.ts';
 import { SEEN_AT } from './dnsmasq.ts';
 import { keepRules } from './firewall.ts';
 import { gatewaysOf, givenTo } from './legs.ts';
 import { readNamespace, readRoutes } from './namespace.ts';
+import type { Place } from './place.ts';
 import { OUTSIDE, type RouterPlan, subnetsOf } from './plan.ts';
-import { tell } from './processes.ts';
-import { asNobodyWith, end, examine, keepUp, type Place, readRunning, type Service } from './services.ts';
 
 /** What its client was given, a line each time; the last one counts. */
 export const GIVEN = 'outside';
@@ -72,7 +73,7 @@ export function withGiven(plan: RouterPlan, links: readonly Link[]): RouterPlan 
 /** Whoever does not ask by DHCP has no client that would set the leg. */
 export async function endOutside(place: Place, signal: AbortSignal): Promise<void> {
   if ((await readIfThere(join(place.folder, RUN))) === undefined) return;
-  await end(place, ['udhcpc'], signal);
+  await end(place, { name: 'udhcpc' }, signal);
   for (const name of [GIVEN, NOT_TAKEN, HOOK, RUN]) await rm(join(place.folder, name), { force: true });
 }
 
@@ -96,7 +97,7 @@ export async function keepOutside(
   await keepFile(join(folder, NOT_TAKEN), linesOf(plan.legs.flatMap((leg) => subnetsOf(leg, 4))));
   await keepUp(place, CLIENT, signal);
   if (await isDrifted(place, plan, signal))
-    for (const each of (await readRunning(place, 'udhcpc', signal)).programs) await tell(each, 'SIGTERM');
+    for (const each of (await readRunning(place, { name: 'udhcpc' }, signal)).programs) await tell(each, 'SIGTERM');
   await keepPublic(place, plan, publicOf(plan, links), signal);
 }
 

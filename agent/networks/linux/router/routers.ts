@@ -2,9 +2,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Run } from '#agent/exec/run.ts';
-import { keepFolder, namesIn } from '#agent/networks/folder.ts';
+import { keepFolder, namesIn } from '#agent/files/folder.ts';
 import type { Link } from '#agent/networks/linux/links.ts';
 import type { OpenVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
+import { endAll } from '#agent/services/services.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type GivenOutside, type HostNetwork, type HostRouter, type Lease, RouterName } from '#shared/model/network.ts';
 import { loadRules } from './firewall.ts';
@@ -23,8 +24,8 @@ import {
 import { keepNaming } from './naming.ts';
 import { endOutside, keepOutside, withGiven } from './outside.ts';
 import { outsideWatches } from './outside-watches.ts';
+import { type Place, placeIn } from './place.ts';
 import { namespaceOf, planRouter, type RouterPlan } from './plan.ts';
-import { end, type Place } from './services.ts';
 import { examineRouter, keepPlan, readGiven, readLeases } from './standing.ts';
 
 export interface LinuxRoutersDeps {
@@ -71,7 +72,7 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     // It becomes a path.
     const name = RouterName.parse(given);
     const { run, host, openvswitch, upMsMax = UP_MS_MAX } = deps;
-    const place = { run, host, upMsMax, namespace: namespaceOf(name), folder: join(deps.folder, name) };
+    const place = placeIn(namespaceOf(name), { run, host, upMsMax, folder: join(deps.folder, name) });
     return openvswitch ? { ...place, openvswitch } : place;
   };
 
@@ -158,7 +159,12 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     watches.end(name);
     const { standing, links, host } = await readBefore(name, signal);
     const isOurs = (await foldersOf()).includes(name);
-    if (standing === 'whole' || isOurs) await end(place, ['udhcpc', 'dnsmasq', 'haproxy'], signal);
+    if (standing === 'whole' || isOurs)
+      await endAll(
+        place,
+        ['udhcpc', 'dnsmasq', 'haproxy'].map((service) => ({ name: service })),
+        signal,
+      );
     const isDeleted = standing === 'whole' || (isOurs && (standing === 'bare' || standing === 'broken'));
     await deletePlace(place, name, { inside: isDeleted ? links : undefined, host }, signal);
     if (isOurs) await putLeasesAside(deps.folder, name, Date.now());

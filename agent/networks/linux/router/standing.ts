@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { keepFile, readIfThere } from '#agent/networks/folder.ts';
+import { keepFile, readIfThere } from '#agent/files/folder.ts';
+import { examine } from '#agent/services/services.ts';
 import { contains, subnetOf } from '#shared/model/address.ts';
 import { type GivenOutside, HostNetwork, HostRouter, type Lease } from '#shared/model/network.ts';
 import { dnsmasqFiles } from './dnsmasq.ts';
@@ -11,8 +12,8 @@ import { type LegChanges, legChanges } from './legs.ts';
 import { aliasOf, readHostLinks, readNamespace, readRoutes } from './namespace.ts';
 import { dnsmasqService } from './naming.ts';
 import { examineOutside, withGiven } from './outside.ts';
+import type { Place } from './place.ts';
 import { allLegs, namespaceOf, planRouter, type RouterPlan } from './plan.ts';
-import { examine, type Place } from './services.ts';
 
 /** What a router was last made from; it is written before anything of it is made. */
 const Made = z.strictObject({ router: HostRouter, networks: z.array(HostNetwork) });

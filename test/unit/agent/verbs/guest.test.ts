@@ -1,78 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { fakeDriver } from '#agent/drivers/fake/driver.ts';
-import { type FakeGuestOptions, fakeWorld } from '#agent/drivers/fake/world.ts';
-import { inventory } from '#agent/inventory/inventory.ts';
-import { guestHandlers, guestQuestions } from '#agent/verbs/guest.ts';
+import { guestQuestions } from '#agent/verbs/guest.ts';
 import { supportedBy } from '#agent/verbs/supported.ts';
-import { systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
-import { readArguments } from '#shared/verb/arguments.ts';
 import { jobHandlers } from '#shared/verb/job-handlers.ts';
-import { mayBy, Policy } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-
-const quiet = { info: () => {}, warn: () => {}, error: () => {} };
-const code =
-  (wanted: string, details: object = {}) =>
-  (error: unknown) => {
-    assert.ok(error instanceof Failure, String(error));
-    assert.equal(error.code, wanted, error.message);
-    for (const [key, value] of Object.entries(details)) assert.equal(error.details[key], value);
-    return true;
-  };
-
-const policy = Policy.parse({
-  grants: [
-    { jid: 'admin@x', role: 'admin' },
-    { jid: 'webmaster@x', role: 'admin', guests: ['web*'] },
-    { jid: 'viewer@x', role: 'viewer', guests: ['web*'] },
-  ],
-});
-const may = mayBy(policy, agentVerbs);
-
-type GuestVerb = keyof ReturnType<typeof guestHandlers>;
-
-async function stage(guests: readonly FakeGuestOptions[]) {
-  const world = fakeWorld({ bootMs: 0, shutdownMs: 0, guests });
-  const driver = fakeDriver({ world, host: 'here' });
-  const known = inventory({ driver, host: 'here', clock: systemClock, log: quiet, onBug: assert.fail });
-  await known.start();
-  await new Promise((resolve) => setTimeout(resolve, 5)); // guests that run have come up
-  const handlers = guestHandlers({
-    ...{ driver, inventory: known, may, host: 'here' },
-    consoles: { mark: async () => {} },
-    log: { warn: () => {} },
-  });
-  const told: string[] = [];
-  const run = async (
-    verb: GuestVerb,
-    args: Record<string, unknown>,
-    by = 'admin@x',
-    signal = AbortSignal.timeout(10_000),
-  ) => {
-    const call: Call = {
-      verb,
-      requester: { bareJid: by, fullJid: `${by}/1` },
-      surface: 'form',
-      operation: 'o',
-      signal,
-      progress: (text) => void told.push(text),
-    };
-    const handler = handlers[verb] as (args: unknown, call: Call) => Promise<unknown>;
-    return agentVerbs[verb].result.parse(await handler(readArguments(agentVerbs[verb], args), call)) as Record<
-      string,
-      unknown
-    >;
-  };
-  const stop = async () => {
-    await known.stop();
-    world.close();
-  };
-  return { world, driver, known, run, told, stop };
-}
+import { code, type GuestVerb, may, stage } from './stage.ts';
 
 describe('what is asked of guests before they may lose work', () => {
   it('is refused where the guest is not there, or not in a state for it', async () => {
@@ -246,7 +181,7 @@ describe('guest shutdown', () => {
   it('stops waiting when it is called off', async () => {
     const { run, stop } = await stage([{ name: 'web', running: true, hearsShutdown: false }]);
     const off = new AbortController();
-    const asked = run('guest.shutdown', { guest: 'web' }, 'admin@x', off.signal);
+    const asked = run('guest.shutdown', { guest: 'web' }, 'admin@x', { signal: off.signal });
     off.abort(new Failure('job-cancelled', { job: '1' }));
     await assert.rejects(asked, code('job-cancelled'));
     await stop();
@@ -263,7 +198,11 @@ describe('guest shutdown', () => {
 describe('what a driver cannot do', () => {
   it('is not offered', async () => {
     const { driver, stop } = await stage([]);
-    assert.ok(Object.keys(agentVerbs).every(supportedBy(driver, { kind: 'fake' })));
+    const withoutImages = supportedBy(driver, { kind: 'fake' });
+    assert.deepEqual(
+      Object.keys(agentVerbs).filter((verb) => !withoutImages(verb)),
+      ['guest.create'],
+    );
     const supports = supportedBy(
       {
         ...driver,
@@ -275,6 +214,7 @@ describe('what a driver cannot do', () => {
     const missing = Object.keys(agentVerbs).filter((verb) => !supports(verb));
     assert.deepEqual(missing, [
       'guest.suspend',
+      'guest.create',
       'console.list',
       'console.read',
       'console.watch',

@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import type { DriverGuest, HypervisorDriver, Work } from '#agent/drivers/driver.ts';
+import { type Image, imageIn } from '#agent/images/folder.ts';
+import { Failure } from '#shared/errors.ts';
+import { GuestForm, type GuestRecipe } from '#shared/model/guest.ts';
+import { storeDefinition } from './defining.ts';
+import { parseDefinition } from './definition.ts';
+import { newDisks } from './disk-files.ts';
+import type { Ground } from './ground.ts';
+import { listNames, readGuest } from './reading.ts';
+
+/** Where the driver finds images, and where it puts disks. */
+export interface MakingPlace {
+  imageFolder: string;
+  diskFolder: string;
+  definitionOf: HypervisorDriver['definitionOf'];
+}
+
+/** Make a guest with a copy of a disk image, by the short form. The definition comes last: before it there is no guest. */
+export async function createGuest(
+  ground: Ground,
+  { imageFolder, diskFolder, definitionOf }: MakingPlace,
+  recipe: GuestRecipe,
+  { signal, progress }: Work,
+): Promise<DriverGuest> {
+  signal.throwIfAborted();
+  const image = await imageIn(imageFolder, recipe.image, ground.host);
+  const sizeMiB = sizeIn(recipe.options);
+  const format = formatOf(image);
+  await requireFree(ground, recipe.name, signal);
+  const id = randomUUID();
+  const disks = newDisks(ground, diskFolder, { name: recipe.name, id }, signal);
+  try {
+    progress(`copying ${image.name}`);
+    const file = await disks.copy({ file: image.path, format }, { device: 'vda', format: 'qcow2' });
+    if (sizeMiB !== undefined) await disks.resize(file, sizeMiB);
+    const { name, vcpus, memoryMiB, nics, title } = recipe;
+    const form = GuestForm.parse({ name, vcpus, memoryMiB, nics, title, disks: [`${file},format=qcow2`] });
+    await storeDefinition(ground, parseDefinition(definitionOf(form)).withUuid(id), signal);
+  } catch (error) {
+    await disks.undo();
+    throw error;
+  }
+  return readGuest(ground, id, signal);
+}
+
+/** @throws Failure guest-exists */
+export async function requireFree(ground: Ground, name: string, signal: AbortSignal): Promise<void> {
+  const taken = (await listNames(ground, signal)).some((guest) => guest.name === name);
+  if (taken) throw new Failure('guest-exists', { guest: name, host: ground.host });
+}
+
+/** @throws Failure image-unfit */
+function formatOf({ name, kind }: Image): 'qcow2' | 'raw' {
+  if (kind === 'qcow2' || kind === 'raw') return kind;
+  const problem = `it is of kind ${kind}, and a virtual machine needs a disk: qcow2 or raw`;
+  throw new Failure('image-unfit', { driver: 'libvirt', image: name, problem });
+}
+
+/** `diskMiB`, the one option that there is. @throws Failure guest-definition */
+function sizeIn({ diskMiB, ...others }: Readonly<Record<string, string>>): number | undefined {
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    throw new Failure('guest-definition', { problem: `there is no option ${unknown}; there is diskMiB` });
+  if (diskMiB === undefined) return undefined;
+  if (!/^[1-9]\d{0,7}$/.test(diskMiB))
+    throw new Failure('guest-definition', { problem: `diskMiB is a number of MiB, not ${diskMiB}` });
+  return Number(diskMiB);
+}

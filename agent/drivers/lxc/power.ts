@@ -1,0 +1,175 @@
+import { open, readFile, readlink, stat } from 'node:fs/promises';
+import type { GuestId } from '#agent/drivers/driver.ts';
+import type { Command } from '#agent/exec/run.ts';
+import { isMissing } from '#agent/files/folder.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import type { BootParameter } from '#shared/model/boot-parameter.ts';
+import type { GuestState } from '#shared/model/guest.ts';
+import { environmentOf, parametersIn } from './boot-parameters.ts';
+import { settingOf } from './config-text.ts';
+import { consoleLog, type Ground, startLog, tool } from './ground.ts';
+import { haltSignal, type Init, rebootSignal } from './init-signals.ts';
+import { errorsIn } from './output.ts';
+import { readConfig, readZone, type Zone } from './reading.ts';
+import { guestState } from './states.ts';
+import { consoleLogIn } from './zone-config.ts';
+
+const START_MS_MAX = 60_000;
+/** What is kept of a console that no configuration gave a log of its own: twice as much at most. */
+const CONSOLE_LOG_SIZE = '1MB';
+const IS_RUNNING = 'Container is already running';
+
+/**
+ * Start a zone; it runs when this returns.
+ *
+ * lxc-start says 0 of one that runs already, and why it could not only in its log: so the log is read, from where it ended before.
+ */
+export async function startGuest(
+  ground: Ground,
+  id: GuestId,
+  options: { paused: boolean; params: readonly BootParameter[] },
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const name = await ground.zones.nameOf(id);
+  if (options.paused)
+    throw new Failure('verb-unsupported', { driver: 'lxc', host: ground.host, verb: 'guest.start with paused' });
+  const config = await readConfig(ground, name);
+  if (settingOf(config, 'lxc.rootfs.path') === undefined && settingOf(config, 'lxc.include') === undefined)
+    throw new Failure('host-command', {
+      problem: `${name} names no root (lxc.rootfs.path): it would run on the host's own`,
+    });
+  const log = startLog(ground, name);
+  const before = await sizeOf(log);
+  const own = consoleLogIn(config) === undefined ? ownConsole(consoleLog(ground, name)) : [];
+  const words = environmentOf(options.params).flatMap((word) => ['-s', `lxc.environment=${word}`]);
+  const args = ['-d', '-o', log, '-l', 'ERROR', ...own, ...words];
+  const failed = await ground
+    .run({ ...tool(ground, 'lxc-start', name, ...args), timeoutMs: START_MS_MAX }, signal)
+    .then(() => undefined, failureIn);
+  const errors = errorsIn(await textFrom(log, before));
+  if (errors.includes(IS_RUNNING)) await require(ground, id, 'guest.start', ['shutoff'], signal);
+  if (failed)
+    throw new Failure('host-command', { ...failed.details, problem: whyNot(errors, failed) }, { cause: failed });
+}
+
+/** The first error is the cause of all others. */
+const whyNot = (errors: readonly string[], failed: Failure): string =>
+  errors.slice(0, 2).join(': ') || String(failed.details.problem ?? failed.message);
+
+const ownConsole = (file: string): string[] => [
+  ...['-s', `lxc.console.logfile=${file}`],
+  ...['-s', `lxc.console.size=${CONSOLE_LOG_SIZE}`, '-s', 'lxc.console.rotate=1'],
+];
+
+function failureIn(error: unknown): Failure {
+  if (error instanceof Failure && error.code === 'host-command') return error;
+  throw error;
+}
+
+const sizeOf = (file: string): Promise<number> =>
+  stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  );
+
+export async function textFrom(file: string, from: number): Promise<string> {
+  try {
+    await using handle = await open(file, 'r');
+    const { size } = await handle.stat();
+    const buffer = Buffer.alloc(Math.max(0, Math.min(size - from, 65_536)));
+    await handle.read(buffer, 0, buffer.length, from);
+    return buffer.toString('utf8');
+  } catch (error) {
+    if (isMissing(error)) return '';
+    throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
+  }
+}
+
+/** What runs was given at its start; nothing for one that is off. */
+export async function readParams(ground: Ground, id: GuestId, signal: AbortSignal): Promise<BootParameter[]> {
+  const { now } = await readZone(ground, id, signal);
+  if (now.pid === undefined) return [];
+  return parametersIn(await readFile(`/proc/${now.pid}/environ`, 'utf8').catch(() => ''));
+}
+
+const RUNNING: readonly GuestState[] = ['running'];
+const ON: readonly GuestState[] = ['running', 'paused', 'shutdown'];
+
+/** The zone, where it is in one of these states. @throws Failure guest-wrong-state */
+export async function require(
+  ground: Ground,
+  id: GuestId,
+  verb: string,
+  needed: readonly GuestState[],
+  signal: AbortSignal,
+): Promise<Zone> {
+  const zone = await readZone(ground, id, signal);
+  const state = guestState(zone.now.state);
+  if (needed.includes(state)) return zone;
+  throw new Failure('guest-wrong-state', { guest: zone.name, state, verb, needed: needed[0] });
+}
+
+/** Do something to a zone. LXC does not say why it could not: where its state has changed meanwhile, that is why. */
+async function act(
+  ground: Ground,
+  id: GuestId,
+  verb: string,
+  needed: readonly GuestState[],
+  commandFor: (zone: Zone) => Promise<Command>,
+  signal: AbortSignal,
+): Promise<void> {
+  const zone = await require(ground, id, verb, needed, signal);
+  try {
+    await ground.run(await commandFor(zone), signal);
+  } catch (error) {
+    failureIn(error);
+    await require(ground, id, verb, needed, signal);
+    throw error;
+  }
+}
+
+/** Ask: a zone that needs longer, or never obeys, is not killed. */
+export async function shutdownGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  const command = async (zone: Zone): Promise<Command> => {
+    const own = settingOf(zone.config, 'lxc.signal.halt') === undefined ? haltSignal(await initOf(zone)) : undefined;
+    return asking(ground, zone, own, ['--nokill', '--nowait']);
+  };
+  await act(ground, id, 'guest.shutdown', RUNNING, command, signal);
+}
+
+export async function rebootGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  const command = async (zone: Zone): Promise<Command> => {
+    const own =
+      settingOf(zone.config, 'lxc.signal.reboot') === undefined ? rebootSignal(await initOf(zone)) : undefined;
+    return asking(ground, zone, own, ['-r', '--nowait']);
+  };
+  await act(ground, id, 'guest.reboot', RUNNING, command, signal);
+}
+
+/** Of one that has ended meanwhile nothing is known: LXC then says so itself. */
+async function initOf({ now }: Zone): Promise<Init> {
+  const [exe, status] = await Promise.all([
+    readlink(`/proc/${now.pid}/exe`).catch(() => ''),
+    readFile(`/proc/${now.pid}/status`, 'utf8').catch(() => ''),
+  ]);
+  return { exe, status };
+}
+
+/** By LXC's own way, unless the zone's init is known to hear another signal only. */
+const asking = (ground: Ground, { name, now }: Zone, own: string | undefined, args: readonly string[]): Command =>
+  own === undefined
+    ? tool(ground, 'lxc-stop', name, ...args)
+    : { file: 'kill', args: [`-${own}`, '--', `${now.pid}`], timeoutMs: START_MS_MAX };
+
+export async function poweroffGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await act(ground, id, 'guest.poweroff', ON, async ({ name }) => tool(ground, 'lxc-stop', name, '-k'), signal);
+}
+
+export async function suspendGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await act(ground, id, 'guest.suspend', RUNNING, async ({ name }) => tool(ground, 'lxc-freeze', name), signal);
+}
+
+export async function resumeGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await act(ground, id, 'guest.resume', ['paused'], async ({ name }) => tool(ground, 'lxc-unfreeze', name), signal);
+}

@@ -1,0 +1,71 @@
+import { execa } from 'execa';
+import { Failure } from '#shared/errors.ts';
+import { descendantsEnd, type EndBy } from './descendants-end.ts';
+import { type Command, commandText } from './run.ts';
+
+/** How a process ended, and the beginning of what it wrote. */
+export interface ProcessEnd {
+  /** Missing where a signal ended it. */
+  exitCode?: number;
+  signal?: string;
+  stdout: Uint8Array;
+  stderr: Uint8Array;
+  /** It wrote more than was kept. */
+  cut: boolean;
+  /** It took longer than its limit, and was ended. */
+  isLate: boolean;
+}
+
+export interface EndOptions {
+  /** Of each way out; the rest is read and dropped, so that it is not stopped by what it writes. */
+  bytesMax: number;
+  /** What ends it, and what it started, at the limit and when it is called off; SIGKILL follows two seconds later. */
+  endBy?: EndBy;
+}
+
+/**
+ * Run a command whose end is no failure of ours, however it ends.
+ *
+ * @throws Failure host-command where there is no such program; the signal's reason when that fires
+ */
+export async function runToEnd(
+  { file, args, timeoutMs }: Pick<Command, 'file' | 'args' | 'timeoutMs'>,
+  { bytesMax, endBy = 'SIGTERM' }: EndOptions,
+  signal: AbortSignal,
+): Promise<ProcessEnd> {
+  signal.throwIfAborted();
+  using ending = descendantsEnd({ timeoutMs, withDescendants: true, endBy }, signal);
+  const child = execa(file, args, {
+    ...{ stdin: 'ignore', buffer: false, reject: false, encoding: 'buffer' },
+    env: { LC_ALL: 'C' },
+    detached: true,
+  });
+  ending.of(child.pid);
+  const [out, error] = [beginningOf(child.stdout, bytesMax), beginningOf(child.stderr, bytesMax)];
+  const ended = await child;
+  signal.throwIfAborted();
+  if (ended.code === 'ENOENT')
+    throw new Failure('host-command', {
+      problem: `there is no program ${file} here`,
+      command: commandText({ file, args }),
+    });
+  return {
+    ...(ended.exitCode === undefined ? {} : { exitCode: ended.exitCode }),
+    ...(ended.signal === undefined ? {} : { signal: ended.signal }),
+    stdout: out.bytes(),
+    stderr: error.bytes(),
+    cut: out.isCut() || error.isCut(),
+    isLate: ending.isLate,
+  };
+}
+
+/** Reads all that comes, and keeps the beginning. */
+function beginningOf(stream: NodeJS.ReadableStream, bytesMax: number): { bytes(): Uint8Array; isCut(): boolean } {
+  const kept: Uint8Array[] = [];
+  let size = 0;
+  stream.on('data', (chunk: Uint8Array) => {
+    if (size < bytesMax) kept.push(chunk.subarray(0, bytesMax - size));
+    size += chunk.length;
+  });
+  return { bytes: () => Buffer.concat(kept), isCut: () => size > bytesMax };
+}

@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { z } from 'zod';
+import { randomPassword, writeCredentials } from '#shared/ejabberd/accounts.ts';
+import { Failure } from '#shared/errors.ts';
+import { connect, type Login } from '#shared/xmpp/connect.ts';
+import { bareOf, isJid, localpartOf } from '#shared/xmpp/jid.ts';
+import { join } from '#shared/xmpp/join.ts';
+
+/** What `host enrol` gave: for whom, and the secret that lets it in once. */
+export interface Token {
+  jid: string;
+  secret: string;
+}
+
+/** @throws Failure bad-argument */
+export function tokenIn(text: string): Token {
+  const at = text.lastIndexOf(':');
+  const [jid, secret] = [text.slice(0, at), text.slice(at + 1)];
+  if (at < 0 || secret === '' || !isJid(jid) || localpartOf(jid) === '' || bareOf(jid) !== jid)
+    throw new Failure('bad-argument', {
+      field: '--token',
+      problem: 'use it as host enrol gave it: NAME@DOMAIN:SECRET',
+    });
+  return { jid, secret };
+}
+
+const Kept = z.object({ jid: z.string(), password: z.string() });
+
+/**
+ * Let a host join the site: its account gets a password of its own, which is kept in a file that the agent reads. Run again after it
+ * was cut off, it goes on.
+ *
+ * @param out the file, which is there once the host has joined
+ * @throws Failure token-refused; and as connecting does
+ */
+export async function joinSite(
+  { jid, secret }: Token,
+  at: Pick<Login, 'service' | 'ca'>,
+  central: string,
+  out: string,
+): Promise<void> {
+  const pending = `${out}.joining`;
+  const password = keptIn(pending, jid) ?? randomPassword();
+  await writeCredentials(pending, { jid, password });
+  await handIn({ ...at, jid, password: secret }, central, password);
+  await rename(pending, out);
+}
+
+/** Where an earlier attempt came through and its answer was lost, the password is in force already. */
+async function handIn(login: Login, central: string, password: string): Promise<void> {
+  try {
+    const entity = await connect(login);
+    try {
+      await join(entity, central, password);
+    } finally {
+      await entity.stop();
+    }
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'login-refused') throw error;
+    const entity = await connect({ ...login, password }).catch(() => {
+      throw new Failure('token-refused', {
+        host: login.jid,
+        problem: 'the server does not take it: it is wrong, used, or too old',
+      });
+    });
+    await entity.stop();
+  }
+}
+
+function keptIn(file: string, jid: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const parsed = Kept.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  return parsed.success && parsed.data.jid === jid ? parsed.data.password : undefined;
+}

@@ -1,0 +1,19 @@
+/** Where roles put what they share. */
+export const API_SOCKET = '/run/ejabberd/api.sock';
+/** Who is in it may use ejabberd's API, and so owns the server. */
+export const API_GROUP = 'skerry-api';
+export const PKI = '/etc/skerry/pki';
+/** The secret of central's component, as the server has it. */
+export const COMPONENT = '/etc/skerry/component.json';
+/** What `skerry install server` was told last. */
+export const SERVER_WISH = '/etc/skerry/server.yaml';
+export const SITE_SERVER = '# What skerry install server was told. It goes by this when it is run without options.\n';
+export const AGENT_CONFIG = '/etc/skerry/agent.yaml';
+export const CREDENTIALS = '/etc/skerry/credentials.json';
+export const AGENT_STATE = '/var/lib/skerry';
+export const CENTRAL_CONFIG = '/etc/skerry/central.yaml';
+export const CENTRAL_STATE = '/var/lib/skerry-central';
+/** The skerry command reads it where it is told of no other site. */
+export const COMMAND_CONFIG = '/etc/skerry/site.yaml';
+/** The site's certificate authority, for all to read; without one, Debian knows it. */
+export const CA_FILE = '/etc/skerry/ca.pem';

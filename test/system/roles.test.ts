@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'mocha';
+import { debianRoot, type Suite } from './support/debian-root.ts';
+import { until } from './support/until.ts';
+import { joinZones, startZone, type Zone } from './support/zone.ts';
+
+const PREFIX = '10.91.0';
+const ADMIN = 'ada@example.org';
+
+/** `npm run test:roles` does it on each Debian; one is enough for every day. */
+const SUITES = (process.env.SKERRY_SUITES ?? 'bookworm').split(' ') as Suite[];
+
+for (const suite of SUITES)
+  describe(`roles on clean machines, ${suite}`, function () {
+    this.timeout(900_000);
+    let centre: Zone;
+    let far: Zone;
+    before(async function () {
+      if (process.getuid?.() !== 0) this.skip();
+      const root = await debianRoot(suite);
+      [centre, far] = await Promise.all([startZone('centre', root), startZone('far', root)]);
+      await joinZones([centre, far], PREFIX);
+      for (const zone of [centre, far])
+        await zone.run(['tee', '-a', '/etc/hosts'], `${PREFIX}.1 xmpp.example.org example.org\n`);
+    });
+    after(async () => {
+      await Promise.all([centre?.stop(), far?.stop()]);
+    });
+
+    /** What --check says is what is done; and then nothing is left to do. */
+    const isRepeatable = async (zone: Zone, ...words: string[]): Promise<string[]> => {
+      const checked = await zone.skerry('install', ...words, '--check');
+      assert.equal(checked.exitCode, 1, checked.stderr);
+      const first = await zone.skerry('install', ...words);
+      assert.equal(first.exitCode, 0, first.stderr);
+      assert.deepEqual(
+        checked.lines,
+        first.lines.map((line) => `would ${line}`),
+      );
+      const again = await zone.skerry('install', ...words);
+      assert.deepEqual([again.exitCode, again.lines], [0, []], again.stderr);
+      assert.equal((await zone.skerry('install', ...words, '--check')).exitCode, 0);
+      return first.lines;
+    };
+    const isActive = async (zone: Zone, unit: string): Promise<boolean> =>
+      (await zone.run(['systemctl', 'is-active', unit])).stdout === 'active';
+    const heard = (host: string): Promise<true> =>
+      until(`${host} is up`, async () => {
+        const { lines } = await centre.skerry('host', 'list', '--json');
+        const found = JSON.parse(lines.join('') || '[]') as { name: string; state: string }[];
+        return found.some(({ name, state }) => name === host && state === 'up') || undefined;
+      });
+
+    it('a machine becomes the server, and again nothing changes', async () => {
+      const lines = await isRepeatable(centre, 'server', '--domain', 'example.org', '--name', 'xmpp.example.org');
+      assert.ok(lines.includes('start ejabberd.service'), lines.join('\n'));
+      const { stdout } = await centre.run(['ss', '-Hltn']);
+      const open = [...stdout.matchAll(/(\S+):(\d+)\s+\S+:\*/g)].map(([, at, port]) => `${at} ${port}`);
+      // Erlang's own, and components, are for this machine alone.
+      for (const port of ['4369', '5210', '5275'])
+        assert.ok(
+          open.filter((each) => each.endsWith(` ${port}`)).every((each) => each.startsWith('127.0.0.1')),
+          open.join(', '),
+        );
+    });
+
+    it('then central, whose administrator speaks to it at once', async () => {
+      await isRepeatable(centre, 'central', '--admin', ADMIN);
+      assert.ok(await isActive(centre, 'skerry-central'));
+      const told = await centre.skerry('role', 'who', 'guest.start');
+      assert.match(told.lines.join('\n'), /ada@example\.org/, told.stderr);
+    });
+
+    it('a host joins by the one line that central answers with', async () => {
+      const { lines, stderr } = await centre.skerry('host', 'enrol', 'far', '--json');
+      const { command } = JSON.parse(lines.join('')) as { command: string };
+      assert.ok(command, stderr);
+      const [, , ...words] = command.split(' ');
+      const wrong = words.map((word) => (word.startsWith('sha256:') ? `sha256:${'0'.repeat(64)}` : word));
+      const refused = await far.skerry('install', ...wrong);
+      assert.match(refused.stderr, /none of the 2 certificates that it sends has the digest/);
+      const done = await isRepeatable(far, ...words);
+      assert.ok(done.some((line) => line.startsWith('join as far@example.org')));
+      await heard('far');
+      assert.doesNotMatch((await far.run(['journalctl', '-u', 'skerry-agent', '--no-pager'])).stdout, /"level":[56]0/);
+    });
+
+    it('an upgrade starts what has changed anew, and keeps what it knows', async () => {
+      await far.run(['touch', '/opt/skerry/agent/main.ts']);
+      const { lines, stderr } = await far.skerry('install', 'host');
+      assert.deepEqual(lines, ['start skerry-agent.service'], stderr);
+      await heard('far');
+    });
+
+    it('a host goes again, keeps its state, and comes back without a token', async () => {
+      const removed = await far.skerry('install', 'host', '--remove');
+      assert.match(removed.lines.at(-1) ?? '', /^Left as they are/);
+      assert.equal(await isActive(far, 'skerry-agent'), false);
+      assert.deepEqual((await far.skerry('install', 'host', '--remove')).lines, []);
+      const back = await far.skerry('install', 'host');
+      assert.deepEqual([back.exitCode, back.lines.includes('start skerry-agent.service')], [0, true], back.stderr);
+      await heard('far');
+    });
+
+    it('purged, nothing of it is left', async () => {
+      const purged = await far.skerry('install', 'host', '--remove', '--purge');
+      assert.equal(purged.exitCode, 0, purged.stderr);
+      const { stdout } = await far.run([
+        'find',
+        '/etc',
+        '/var',
+        '-name',
+        '*skerry*',
+        '-not',
+        '-path',
+        '*/skerry-zone*',
+      ]);
+      assert.doesNotMatch(stdout, /agent|credentials|var\/lib\/skerry/);
+      assert.notEqual((await far.run(['id', 'skerry'])).exitCode, 0);
+    });
+
+    it('the server and central go again, and ejabberd is as Debian set it up', async () => {
+      for (const role of ['central', 'server']) {
+        const { exitCode, stderr } = await centre.skerry('install', role, '--remove', '--purge');
+        assert.equal(exitCode, 0, stderr);
+        assert.deepEqual((await centre.skerry('install', role, '--remove', '--purge')).lines, []);
+      }
+      assert.equal(await isActive(centre, 'skerry-central'), false);
+      assert.ok(await isActive(centre, 'ejabberd'));
+      const { stdout } = await centre.run(['cat', '/etc/ejabberd/ejabberd.yml', '/etc/default/ejabberd']);
+      assert.doesNotMatch(stdout, /skerry/);
+    });
+
+    it('all in one', async () => {
+      const told = ['--domain', 'example.org', '--admin', ADMIN, '--networks'];
+      const { exitCode, stderr } = await centre.skerry('install', 'all-in-one', ...told);
+      assert.equal(exitCode, 0, stderr);
+      assert.deepEqual((await centre.skerry('install', 'all-in-one')).lines, []);
+      await heard('centre');
+    });
+  });
