@@ -89,6 +89,8 @@ export interface Running {
   programs: readonly Process[];
 }
 
+const NOTHING: Running = { supervisors: [], strays: [], starting: [], programs: [] };
+
 export const readRunning = async (place: ServicePlace, service: ServiceName, signal: AbortSignal): Promise<Running> =>
   runningOf(place, service, await place.processes(signal));
 
@@ -115,15 +117,18 @@ async function saidSupervisor(place: ServicePlace, service: ServiceName): Promis
  */
 export async function keepUp(place: ServicePlace, service: Service, signal: AbortSignal): Promise<void> {
   await keepFile(join(place.folder, `run-${service.name}`), service.script.map((line) => `${line}\n`).join(''));
-  const { supervisors, strays, starting, programs } = await readRunning(place, service, signal);
-  if (supervisors.length === 0) {
+  // The first thing that a supervisor does is to say who it is: where none ever did, there is nothing to look for, and of two the lock lets one.
+  const isFirst = (await readIfThere(join(place.folder, `${service.name}.pid`))) === undefined;
+  const { supervisors, strays, starting, programs } = isFirst ? NOTHING : await readRunning(place, service, signal);
+  const isAnew = supervisors.length === 0;
+  if (isAnew) {
     await endProcesses(place, [...strays, ...starting, ...programs], [service], signal);
     await supervise(place, service.name, signal);
   } else {
     const isDue = await isStartDue(place, service);
     for (const each of programs) if (isDue || !service.isCurrent(each.argv)) await tell(each, 'SIGTERM');
   }
-  await untilUp(place, service, signal);
+  await untilUp(place, service, isAnew, signal);
 }
 
 const isStartDue = async ({ folder }: ServicePlace, { startDue }: Service): Promise<boolean> =>
@@ -137,11 +142,14 @@ async function supervise(place: ServicePlace, name: string, signal: AbortSignal)
   await place.run({ file, args, timeoutMs: 30_000 }, signal);
 }
 
-async function untilUp(place: ServicePlace, service: Service, signal: AbortSignal): Promise<void> {
+/** @param isAnew nothing was there before: then what its supervisor has started is all of it */
+async function untilUp(place: ServicePlace, service: Service, isAnew: boolean, signal: AbortSignal): Promise<void> {
   const lateMs = systemClock.now() + place.upMsMax;
-  for (let lookMs = 0; ; ) {
+  for (let lookMs = isAnew ? systemClock.now() + LOOK_AT_ALL_MS : 0; ; ) {
     const now = systemClock.now();
-    if (now >= lookMs || (await isSeenUp(place, service))) {
+    const isSeen = await isSeenUp(place, service);
+    if (isSeen && isAnew) return;
+    if (isSeen || now >= lookMs) {
       const { starting, programs } = await readRunning(place, service, signal);
       const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
       const isUp = programs.some(service.isReady) && starting.length === 0 && outdated.length === 0;
@@ -160,7 +168,9 @@ async function untilUp(place: ServicePlace, service: Service, signal: AbortSigna
 async function isSeenUp(place: ServicePlace, service: Service): Promise<boolean> {
   const said = await saidSupervisor(place, service);
   const started = said && (await startedBy(said));
-  return started?.some((each) => isProgramOf(service, each.argv) && service.isReady(each)) === true;
+  const isUp = (each: Process): boolean =>
+    isProgramOf(service, each.argv) && service.isCurrent(each.argv) && service.isReady(each);
+  return started?.some(isUp) === true && !(await isStartDue(place, service));
 }
 
 /** End services, and whoever keeps them up; resolves when all are gone. */

@@ -78,13 +78,11 @@ export const sourcesOf = ({ mac, addresses }: HostPort): string[] => [
 
 /** What each set holds, as nft reads it. */
 function elementsOf(ports: readonly HostPort[]): Record<keyof typeof SETS, string[]> {
-  const held = ports.filter(({ addresses }) => addresses.length > 0).map((port) => ({ ...port, link: linkOf(port) }));
+  const held = ports
+    .filter(({ addresses }) => addresses.length > 0)
+    .map((port) => ({ link: linkOf(port), sources: sourcesOf(port) }));
   const each = (pick: (address: string) => boolean, write: (address: string) => string): string[] =>
-    held.flatMap(({ link, ...port }) =>
-      sourcesOf(port)
-        .filter(pick)
-        .map((address) => `${link} . ${write(address)}`),
-    );
+    held.flatMap(({ link, sources }) => sources.filter(pick).map((address) => `${link} . ${write(address)}`));
   return {
     guests: ports.map(linkOf),
     held: held.map(({ link }) => link),

@@ -16,7 +16,12 @@ const list = (table: string): Command => ({
 /** Guards of the host's guest ports. */
 export function guards(tools: HostTools) {
   const keep = keptTable(tools, `bridge ${GUARD_TABLE}`);
-  return (ports: readonly HostPort[], signal: AbortSignal): Promise<void> => keep(guardScript(ports), signal);
+  // The same document is realised again and again, and to write the ruleset takes as long as to look at it.
+  let last: { ports: readonly HostPort[]; script: string } | undefined;
+  return async (ports: readonly HostPort[], signal: AbortSignal): Promise<void> => {
+    if (last?.ports !== ports) last = { ports, script: guardScript(ports) };
+    await keep(last.script, signal);
+  };
 }
 
 /** A table of ours, with its family: it is set again where it is not as it was when it was set. */

@@ -115,11 +115,12 @@ function settingInside(planned: PlannedLeg, link: Link | undefined, routes: read
       .filter(({ gateway, dev }) => dev === leg.link && gateway !== undefined && !leg.gateways.includes(gateway))
       .map(({ gateway }) => `route del default via ${gateway} dev ${leg.link}`),
     ...gone.map((each) => `addr del ${each} dev ${leg.link}`),
-    ...(isUp ? [] : [`link set dev ${leg.link} up`]),
     // Central sees to it that an address is there once: nobody has to be asked before it is used.
     ...leg.addresses
       .filter((each) => !has.includes(each))
       .map((each) => `addr replace ${each} dev ${leg.link}${isV6(each) ? ' nodad' : broadcastOf(each)}`),
+    // What it has by then is told to others as it comes up.
+    ...(isUp ? [] : [`link set dev ${leg.link} up`]),
     ...leg.gateways
       .filter((gateway) => !hasRoute(gateway))
       .map((gateway) => `route replace default via ${gateway} dev ${leg.link} onlink`),

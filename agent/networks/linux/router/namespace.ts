@@ -57,6 +57,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
   ...forAll('net.ipv4.conf', { rp_filter: '1', accept_redirects: '0', send_redirects: '0', accept_source_route: '0' }),
   // An address that goes takes no other one with it.
   ...forAll('net.ipv4.conf', { promote_secondaries: '1' }),
+  // Where it was elsewhere before, others learn where it is now.
+  ...forAll('net.ipv4.conf', { arp_notify: '1' }),
+  ...forAll('net.ipv6.conf', { ndisc_notify: '1' }),
   // Each leg answers for its own addresses only.
   ...forAll('net.ipv4.conf', { arp_ignore: '1', arp_announce: '2' }),
   ...forAll('net.ipv6.conf', { accept_redirects: '0', accept_source_route: '0' }),
