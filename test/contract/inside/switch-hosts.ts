@@ -11,7 +11,7 @@ import { openVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
 import { linuxRouters } from '#agent/networks/linux/router/routers.ts';
 import { HostLook, type HostNetwork, HostRouter, portLinkOf } from '#shared/model/network.ts';
 import { network, port } from '../network-driver-contract.ts';
-import { noRouters, sh, shape } from './host.ts';
+import { noRouters, sh } from './host.ts';
 import { startOpenVSwitch, switchShape } from './openvswitch.ts';
 import { stream } from './streams.ts';
 import { plug } from './wire.ts';
@@ -183,13 +183,9 @@ describe('a host with Open vSwitch', () => {
   it('mends what somebody did to it', async () => {
     const [leg, tap] = [portLinkOf('52:54:00:00:00:01'), portLinkOf(near.mac)];
     for (const harm of [
-      'ovs-vsctl del-port vx-grid',
-      `ovs-vsctl del-port ${leg} -- del-port ${portLinkOf(LOOK.mac)}`,
-      `ovs-vsctl del-br sk-grid`,
-      'ip link del vx-grid',
-      `ip link del ${leg}`,
-      'ip netns del sk-gate',
-      `ovs-vsctl del-port ${tap} -- del-fail-mode sk-grid -- set Interface sk-grid mtu_request=1400`,
+      'ovs-vsctl del-br sk-grid',
+      `ovs-vsctl del-port vx-grid -- del-port ${leg} -- del-port ${portLinkOf(LOOK.mac)} -- del-port ${tap}`,
+      `ip link del vx-grid; ip link del ${leg}; ovs-vsctl set Interface sk-grid mtu_request=1400`,
     ]) {
       await sh(harm);
       await keep();
@@ -211,19 +207,15 @@ describe('a host with Open vSwitch', () => {
   });
 
   it('is as wanted by the next pass, wherever making or removing was cut off', async () => {
-    const others = [network('old'), network('new', { tunnel: { vni: 78, local: '192.0.2.1', peers: ['192.0.2.2'] } })];
-    const looks = [HostLook.parse({ network: 'new', mac: '52:54:00:00:00:19', addresses: ['10.8.0.9/24'] })];
+    const other = network('new', { tunnel: { vni: 78, local: '192.0.2.1', peers: ['192.0.2.2'] } });
     const make = async (cut: NetworkDriver): Promise<void> => {
       await cut.guardPorts([near], signal());
-      assert.equal((await cut.makeNetworks([GRID, WAN, ...others], [near], signal())).size, 0);
-      for (const look of looks) await cut.makeLook(look, others[1] ?? GRID, signal());
+      assert.equal((await cut.makeNetworks([other], [near], signal())).size, 0);
     };
     const remove = async (cut: NetworkDriver): Promise<void> => {
-      await cut.removeLook('new', signal());
-      await cut.removeNetworks(['old', 'new'], signal());
-      await cut.guardPorts([near], signal());
+      await cut.removeNetworks(['new'], signal());
     };
-    const seen = async (): Promise<string> => `${await shape()}\n${await switchShape()}`;
+    const seen = async (): Promise<string> => `${await sh('ip -o link | cut -d: -f2 | sort')}\n${await switchShape()}`;
     await make(driver);
     const made = await seen();
     await remove(driver);
@@ -242,7 +234,7 @@ describe('a host with Open vSwitch', () => {
         assert.equal(await seen(), due, `${way}, cut off after ${steps} steps`);
       }
     }
-    assert.ok(cuts.made > 10 && cuts.removed > 3, JSON.stringify(cuts));
+    assert.ok(cuts.made > 7 && cuts.removed > 1, JSON.stringify(cuts));
   });
 
   it('takes all away, and leaves what is of others', async () => {

@@ -122,7 +122,8 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     await keepPlan(place, plan, networks);
     const readBack = await keepGround(place, plan, before, signal);
     await takeLeasesBack(deps.folder, name);
-    await together([readBack(), keepNaming(place, plan, signal), keepIngress(place, plan, signal)]);
+    // Services share files of their supervisors: one after the other.
+    await together([readBack(), keepNaming(place, plan, signal).then(() => keepIngress(place, plan, signal))]);
   }
 
   /** Its namespace, rules and legs. */
