@@ -38,12 +38,13 @@ import { type AgentJournal, agentJournal } from './journal/journal.ts';
 import { recover } from './journal/recover.ts';
 import { nextEpoch, settings } from './journal/settings.ts';
 import { hostMetrics } from './metrics.ts';
-import { type Networking, networking } from './networks/networking.ts';
+import type { Networking } from './networks/networking.ts';
 import { agentOffer } from './offer.ts';
 import { servePresence } from './presence.ts';
 import { lookers } from './probes/lookers.ts';
 import { type Probing, type ProbingDeps, probing } from './probes/probing.ts';
 import { serveProbes } from './probes/serve.ts';
+import { realised } from './realised.ts';
 import { serveReports } from './reports/serve.ts';
 import { authority } from './roles/authority.ts';
 import { agentHandlers } from './verbs/agent.ts';
@@ -83,7 +84,7 @@ export async function startAgent(
   const kept = settings(database);
   const epoch = nextEpoch(kept, now());
   const entity = entityOf(config, log, onBug);
-  const nets = networking(config, { run, settings: kept, clock: systemClock, log, onBug });
+  const nets = realised(config, { run, settings: kept, clock: systemClock, log, onBug });
   const rules = authority(config, { entity, settings: kept, log, onBug });
   const { may, isCentral } = rules;
   const { host, central, limits, consoleBytes: keepBytes } = config;
@@ -96,7 +97,7 @@ export async function startAgent(
     ...nets,
     serverTimeMs: () => serverTimeMs(entity),
   });
-  const [supports, lacks] = [supportedBy(driver, nets.networks), lacksOf(driver)];
+  const [supports, lacks] = [supportedBy(driver, nets.networks, nets.volumes !== undefined), lacksOf(driver)];
   const { registry, measured } = programMetrics(agentVerbs, () => entity.isOnline, jobs);
   hostMetrics(registry, inventory);
   const perform = measured(
@@ -122,8 +123,7 @@ export async function startAgent(
   const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, lacks, ...told });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
-  // Before anything can start a guest: its port is guarded, and its network there.
-  await nets.keeper.start();
+  await nets.start();
   await inventory.start();
   consoles.start();
   let endColdStart = (): void => {};

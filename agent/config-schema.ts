@@ -4,6 +4,7 @@ import { Address } from '#shared/model/address.ts';
 import { HostName } from '#shared/model/host.ts';
 import { Endpoint, ListenPort, MeshMtu } from '#shared/model/mesh.ts';
 import { LinkName } from '#shared/model/network.ts';
+import { ExportPort, NBD_PORT } from '#shared/model/volume.ts';
 import { Policy } from '#shared/verb/policy.ts';
 import { isJid } from '#shared/xmpp/jid.ts';
 import { DriverConfig, nameOfDriver } from './driver-config.ts';
@@ -91,9 +92,9 @@ const Keys = z.strictObject({
     .meta({ description: 'What chains may wait for on this host.' }),
   networks: z
     .strictObject({
-      driver: z.enum(['linux', 'fake', 'none']).default('none').meta({
+      driver: z.enum(['linux', 'illumos', 'fake', 'none']).default('none').meta({
         description:
-          '`linux`: bridges, VXLAN, nftables and network namespaces, as root. `none`: this host realises no networks.',
+          '`linux`: bridges, VXLAN, nftables and network namespaces, as root. `illumos`: etherstubs, vnics and router zones, as root. `none`: this host realises no networks.',
       }),
       switch: z.enum(['bridge', 'openvswitch']).default('bridge').meta({
         description:
@@ -127,6 +128,26 @@ const Keys = z.strictObject({
     })
     .default({ driver: 'none', switch: 'bridge', dns: [] })
     .meta({ description: 'Private networks and routers on this host.' }),
+  volumes: z
+    .strictObject({
+      folder: Path.meta({ description: 'Where they lie: files whose names end with .raw, .img or .qcow2.' }),
+      addresses: z
+        .array(Address)
+        .min(1)
+        .max(16)
+        .default(['127.0.0.1'])
+        .meta({ description: 'Addresses of this host that exports may listen at; the first unless another is said.' }),
+      ports: z
+        .strictObject({
+          from: ExportPort.default(NBD_PORT).meta({ description: 'The first of them.' }),
+          to: ExportPort.default(NBD_PORT + 63).meta({ description: 'The last of them.' }),
+        })
+        .refine(({ from, to }) => from <= to, 'from is at most to')
+        .prefault({})
+        .meta({ description: 'Ports that exports may listen at: each has its own.' }),
+    })
+    .optional()
+    .meta({ description: 'Volumes that this host may export. Without it there are none.' }),
   keepDays: z
     .int()
     .min(1)

@@ -22,6 +22,7 @@ export function readConfig(file: string): AgentConfig {
     credentials: at(config.credentials),
     state: at(config.state),
     ...(config.ca ? { ca: at(config.ca) } : {}),
+    ...(config.volumes ? { volumes: { ...config.volumes, folder: at(config.volumes.folder) } } : {}),
   };
 }
 

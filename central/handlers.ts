@@ -34,6 +34,7 @@ import { routerHandlers } from './verbs/router.ts';
 import { scheduleHandlers } from './verbs/schedule.ts';
 import { siteGuestHandlers, siteHostHandlers } from './verbs/site.ts';
 import { tagHandlers } from './verbs/tag.ts';
+import { volumeHandlers } from './verbs/volume.ts';
 
 export interface HandlerDeps {
   site: Site;
@@ -107,5 +108,6 @@ export function centralHandlers({
     ...chainHandlers({ chains, together, now: Date.now }),
     ...networkHandlers({ ...deps, networks, now: Date.now }),
     ...routerHandlers({ ...deps, networks, now: Date.now }),
+    ...volumeHandlers(deps),
   };
 }

@@ -33,14 +33,14 @@ const VALUES: Readonly<Record<string, 'as' | 'host' | 'dir' | 'config' | 'operat
 };
 const NAMES = [...Object.keys(FLAGS), ...Object.keys(VALUES)].filter((name) => name.startsWith('--'));
 
-/** Part options from words. `--` ends the options. @throws Failure bad-argument */
+/** Part options from words. `--` ends the options, and stays: it ends the named arguments too. @throws Failure bad-argument */
 export function optionsIn(argv: readonly string[]): { options: Options; words: string[] } {
   let options: Options = { json: false, yes: false, wait: true, help: false, direct: false, as: 'admin' };
   const words: string[] = [];
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at] ?? '';
     const [name, inline] = splitOnce(word);
-    if (word === '--') return { options, words: [...words, ...argv.slice(at + 1)] };
+    if (word === '--') return { options, words: [...words, ...argv.slice(at)] };
     const key = Object.hasOwn(VALUES, name) ? VALUES[name] : undefined;
     if (key) options = { ...options, [key]: inline ?? valueAfter(name, argv[++at]) };
     else if (Object.hasOwn(FLAGS, word)) options = { ...options, ...FLAGS[word] };

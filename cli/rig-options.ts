@@ -28,8 +28,15 @@ export function optionsOf<T extends ParseArgsOptionsConfig>(argv: readonly strin
   }
 }
 
-/** The rig's folder, made if it is not there. @throws Failure bad-argument where machines of a rig would not see it */
+/**
+ * The rig's folder, made if it is not there.
+ * @throws Failure bad-argument where machines of a rig would not see it; setup-needed where this is no clone, which has a place for it
+ */
 export function rigFolder(dir: string | undefined): string {
+  if (dir === undefined && ROOT.startsWith('/usr/'))
+    throw new Failure('setup-needed', {
+      problem: 'Skerry is installed from packages here: start the rig from a clone, or name a folder for it with --dir',
+    });
   const asked = resolve(dir ?? join(ROOT, '.skerry'));
   const hidden = PRIVATE.find((each) => asked === each || asked.startsWith(`${each}/`));
   if (hidden !== undefined) {

@@ -37,6 +37,11 @@ export const FAILURES = {
     'undefined-condition',
     'Operation {operation} was cut off: it may have taken effect, or still take it, and is not done twice. Ask again with the same operation to learn how it ended.',
   ],
+  'operation-superseded': [
+    'cancel',
+    'conflict',
+    'Operation {operation} was given up for another one before it was begun; it is not done.',
+  ],
   'verb-timeout': [
     'wait',
     'remote-server-timeout',
@@ -137,6 +142,11 @@ export const FAILURES = {
   'network-too-large': ['cancel', 'policy-violation', 'There are {what}; a picture has at most {most}.'],
   'picture-not-sent': ['wait', 'undefined-condition', 'The picture cannot be sent: {problem}.'],
   'router-entry': ['cancel', 'item-not-found', 'The router {router} has no {what}.'],
+  // Volumes.
+  'volume-not-found': ['cancel', 'item-not-found', 'There is no volume {volume} on {host}.'],
+  'volume-in-use': ['cancel', 'conflict', 'The volume {volume} is used by {clients}: {how}.'],
+  'volume-export': ['cancel', 'internal-server-error', 'The volume {volume} cannot be exported: {problem}.'],
+  'volume-folder': ['cancel', 'internal-server-error', 'The volumes of {host} cannot be read: {problem}.'],
   // The way to the server.
   'server-unreachable': [
     'wait',

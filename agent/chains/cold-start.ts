@@ -27,7 +27,6 @@ export interface ColdStartDeps extends Omit<HostRunDeps, 'keep'> {
   /** JID of the central agent. */
   central: string;
   settings: Settings;
-  host: string;
   bootMark: string;
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
 }

@@ -2,15 +2,17 @@ import type { Inventory } from '#agent/inventory/inventory.ts';
 import type { NetworkKeeper } from '#agent/networks/keeper.ts';
 import type { Probing } from '#agent/probes/probing.ts';
 import type { Graph, GraphNode } from '#shared/chain/compile.ts';
-import { type Action, type Fact, hasEnded, type Run, watched } from '#shared/chain/run.ts';
+import { type Action, type Fact, hasEnded, type Operation, type Run, watched } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
 import { conductor, type Ended } from '#shared/conduct/conductor.ts';
+import { exportFact, exportVerbOf } from '#shared/conduct/export-node.ts';
 import { guestVerbOf, isSoAlready } from '#shared/conduct/guest-operation.ts';
 import { Failure } from '#shared/errors.ts';
 import { isStateOnly } from '#shared/model/chain-ready.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Job } from '#shared/model/job.ts';
 import { type Probe, type ProbeAnswer, placedAt } from '#shared/model/probe.ts';
+import type { ExportStanding } from '#shared/model/volume.ts';
 import type { JobListener } from '#shared/verb/offer.ts';
 import type { Perform } from '#shared/verb/request.ts';
 
@@ -18,6 +20,9 @@ export interface HostRunDeps {
   inventory: Inventory;
   /** Networks and routers are its matter: they are realised before anything is started here. */
   keeper: Pick<NetworkKeeper, 'wanted' | 'standing' | 'onStanding'>;
+  /** Undefined where this host has no volumes. */
+  exports?: { readonly standing: readonly ExportStanding[]; onStanding(listener: () => void): () => void };
+  host: string;
   probing: Pick<Probing, 'start'>;
   perform: Perform;
   onJob(listener: JobListener): () => void;
@@ -52,7 +57,11 @@ export function startHostRun(deps: HostRunDeps, graph: Graph, run: Run, behalfOf
       end();
     },
   });
-  const offs = [inventory.onChange(conducted.nudge), deps.keeper.onStanding(conducted.nudge)];
+  const offs = [
+    inventory.onChange(conducted.nudge),
+    deps.keeper.onStanding(conducted.nudge),
+    ...(deps.exports ? [deps.exports.onStanding(conducted.nudge)] : []),
+  ];
   const end = (): void => {
     for (const off of offs) off();
     looks.stop();
@@ -64,7 +73,7 @@ export function startHostRun(deps: HostRunDeps, graph: Graph, run: Run, behalfOf
 }
 
 function factOf(
-  { inventory, keeper }: Pick<HostRunDeps, 'inventory' | 'keeper'>,
+  { inventory, keeper, exports, host }: Pick<HostRunDeps, 'inventory' | 'keeper' | 'exports' | 'host'>,
   node: GraphNode,
   sight: Sight | undefined,
   since: number,
@@ -74,6 +83,7 @@ function factOf(
   const probe = sight?.since === since ? { probe: sight.placed, ...(sight.why ? { why: sight.why } : {}) } : {};
   if (kind === 'network' || kind === 'router')
     return [[node.name, { ...networkFact(keeper, kind, node.name), ...probe }]];
+  if (kind === 'export') return [[node.name, { ...exportFact(node, exports?.standing, host, false), ...probe }]];
   if (kind !== 'guest') return [[node.name, { state: 'unknown', ...probe }]];
   if (inventory.state !== 'up')
     return [[node.name, { state: 'unknown', why: 'the hypervisor does not answer', ...probe }]];
@@ -96,6 +106,11 @@ function probeOf({ name, spec }: GraphNode, since: number): Probe[] {
   return [{ id: name, ...(kind === 'guest' ? { guest } : {}), since, tests, mode, everyMs, good, freshMs }];
 }
 
+function guestCallOf(operation: Operation, { name, spec }: GraphNode) {
+  const { verb, args } = guestVerbOf(operation, spec);
+  return { verb, args: { guest: spec.guest ?? name, ...args } };
+}
+
 /** Once, by the journal: the id is the same when a run that was cut off goes on. */
 async function carryOut(
   { perform, onJob, central, keeper }: HostRunDeps,
@@ -103,24 +118,26 @@ async function carryOut(
   { node: name, operation }: Action,
   behalfOf: string,
 ): Promise<Ended> {
-  const spec = graph.nodes[graph.places.get(name) ?? -1]?.spec;
-  if (!spec) throw new Error(`${operation.id} is of no node of its chain`);
+  const node = graph.nodes[graph.places.get(name) ?? -1];
+  if (!node) throw new Error(`${operation.id} is of no node of its chain`);
+  const { spec } = node;
   if (spec.kind === 'network' || spec.kind === 'router') {
     const { state, why = '' } = networkFact(keeper, spec.kind, name);
     // The host mends what ails it by itself; what is wanted is central's to say.
     return state === 'up' ? { ok: true } : { ok: false, problem: why };
   }
-  const { verb, args } = guestVerbOf(operation, spec);
+  const { verb, args } = spec.kind === 'export' ? exportVerbOf(operation, node) : guestCallOf(operation, node);
   const ended = Promise.withResolvers<Job>();
   let jobId: string | undefined;
   const off = onJob((job) => job.id === jobId && job.state !== 'running' && ended.resolve(job));
   try {
     const answer = await perform({
       verb,
-      args: { guest: spec.guest ?? name, ...args },
+      args,
       requester: { bareJid: central, fullJid: central, behalfOf },
       surface: 'chain',
       operation: operation.id,
+      ...(operation.supersedes ? { supersedes: operation.supersedes } : {}),
       confirmed: true,
     });
     if (answer.kind !== 'job') return { ok: true };

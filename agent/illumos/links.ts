@@ -39,8 +39,8 @@ export const setLinkProperties = (
     ...Object.entries(properties).flatMap(([name, value]) => ['-p', `${name}=${[value].flat().join(',')}`]),
     link,
   );
-export const resetLinkProperties = (link: string, names: readonly string[]): Command =>
-  dladm('reset-linkprop', ...names.flatMap((name) => ['-p', name]), link);
+export const listProtection = (): Command =>
+  dladm('show-linkprop', '-c', '-o', 'link,property,value', '-p', 'protection,allowed-ips');
 
 export const listLinks = (): Command => dladm('show-link', '-p', '-o', 'link,class,mtu,state');
 

@@ -101,18 +101,25 @@ export function agentJournal({ database, factsOf, now, onBug, table = agentVerbs
   return {
     find: (request, args) => {
       const found = unwritten.get(keyOf(request)) ?? operations.find(request);
-      if (found && found.digest !== digestOf(request.verb, args))
+      if (found && !isSuperseded(found.recorded) && found.digest !== digestOf(request.verb, args))
         throw new Failure('operation-mismatch', { operation: request.operation });
       return found?.recorded;
     },
     begin: async (request, args, kept) => {
       const before = await factsOf(request.verb, args);
       const { requester, operation } = request;
-      const left = operations.find(request) && operations.open().find(isOf(requester.bareJid, operation));
+      const found = operations.find(request);
+      // It was superseded while it waited for its turn.
+      if (found?.recorded) return found.recorded;
+      const left = found && operations.open().find(isOf(requester.bareJid, operation));
       const { recorded } = left ? settle(left, before) : {};
       if (!recorded) writing(() => operations.insert(request, args, kept, before, time()));
       return recorded;
     },
+    supersede: ({ requester: { bareJid } }, ids) =>
+      inTransaction(database, () => {
+        for (const id of ids) operations.supersede(bareJid, id, supersededBy(id), time());
+      }),
     end: (request, recorded, audit) => {
       const at = time();
       const write = (): void =>
@@ -144,6 +151,14 @@ export function agentJournal({ database, factsOf, now, onBug, table = agentVerbs
     return operations.find(request)?.digest ?? '';
   }
 }
+
+const supersededBy = (operation: string): Recorded => ({
+  outcome: 'failed',
+  code: 'operation-superseded',
+  details: { operation },
+});
+const isSuperseded = (recorded: Recorded | undefined): boolean =>
+  recorded?.outcome === 'failed' && recorded.code === 'operation-superseded';
 
 const isOf =
   (requester: string, id: string) =>

@@ -31,6 +31,10 @@ export function operationTable(database: DatabaseSync) {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const end = database.prepare('UPDATE operations SET recorded = ?, ended_at = ? WHERE requester = ? AND id = ?');
+  const supersede = database.prepare(
+    `INSERT OR IGNORE INTO operations (requester, id, verb, args, digest, surface, before, recorded, began_at, ended_at)
+     VALUES (?, ?, '', '{}', '', 'central', '{}', ?, ?, ?)`,
+  );
   const release = database.prepare('DELETE FROM operations WHERE requester = ? AND id = ? AND recorded IS NULL');
   return {
     find: ({ requester, operation }: Request): Operation | undefined => {
@@ -53,6 +57,9 @@ export function operationTable(database: DatabaseSync) {
       ),
     end: (requester: string, id: string, recorded: Recorded, at: string) =>
       end.run(JSON.stringify(recorded), at, requester, id),
+    /** One that is there already was begun, and stays. */
+    supersede: (requester: string, id: string, recorded: Recorded, at: string) =>
+      supersede.run(requester, id, JSON.stringify(recorded), at, at),
     release: (requester: string, id: string) => release.run(requester, id),
     open: (): OpenOperation[] => openOperations(database),
     prune: (before: string, kept: number) => pruneOperations(database, before, kept),

@@ -33,6 +33,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   'guest.set': () => 'not-done',
   'nic.attach': () => 'not-done',
   'nic.detach': () => 'not-done',
+  'volume.export': () => 'not-done',
+  'volume.unexport': () => 'not-done',
   // A job that was begun has a row of its own, by which it is told; without one nothing was asked of the guest.
   'guest.shutdown': () => 'not-done',
   'guest.create': () => 'not-done',

@@ -7,6 +7,7 @@ import type { NetworkDriver } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { fakeNetworks } from './fake/driver.ts';
 import { fakeNetworkWorld } from './fake/world.ts';
+import { illumosNetworks } from './illumos/driver.ts';
 import { linuxNetworks } from './linux/driver.ts';
 import { linuxMesh } from './linux/mesh/mesh.ts';
 import { openVSwitch } from './linux/openvswitch/switch.ts';
@@ -27,6 +28,15 @@ export function networkDriverFor(config: AgentConfig, { run, log }: { run: Run; 
     return fakeNetworks({
       ...{ world, host, readWireguard },
       ...(underlay ? { underlay: { link: underlay, address: '192.0.2.1', mtu: 1500 } } : {}),
+    });
+  }
+  if (driver === 'illumos') {
+    const zones = config.drivers.find(({ kind }) => kind === 'zones');
+    const { zonesFolder, packageCache } = zones?.kind === 'zones' ? zones : {};
+    return illumosNetworks({
+      ...{ run, host, log, stateFolder: join(state, 'illumos') },
+      ...(zonesFolder ? { zonesFolder } : {}),
+      ...(packageCache ? { packageCache } : {}),
     });
   }
   const switching = networks.switch === 'openvswitch' ? { openvswitch: openVSwitch(run) } : {};

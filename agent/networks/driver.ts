@@ -13,7 +13,7 @@ import type { Datapath } from '#shared/model/nic.ts';
  * `network-missing` (an outside link that is not there), `network-host` (this host cannot), `host-command`, `host-output`, `host-timeout`.
  */
 export interface NetworkDriver {
-  /** `linux`, `fake`. */
+  /** `linux`, `illumos`, `fake`, `none`. */
   readonly kind: string;
 
   /** Of what it made, all that is there now, whole or half: what is not wanted can then be removed. */

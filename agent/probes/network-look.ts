@@ -3,6 +3,7 @@ import type { ReadyTest } from '#shared/model/chain-ready.ts';
 import { dnsLook } from './dns.ts';
 import { type HttpDeps, httpLook } from './http.ts';
 import { bad, type Look } from './look.ts';
+import { nbdLook } from './nbd.ts';
 import { tcpLook } from './tcp.ts';
 
 export interface NetworkLookDeps extends HttpDeps {
@@ -11,9 +12,10 @@ export interface NetworkLookDeps extends HttpDeps {
 }
 
 /** The look of a test of what is out on a network; undefined for one of something else. */
-export function networkLook({ tcp, http, dns }: ReadyTest, deps: NetworkLookDeps): Look | undefined {
+export function networkLook({ tcp, http, dns, nbd }: ReadyTest, deps: NetworkLookDeps): Look | undefined {
   if (tcp !== undefined) return tcpLook(tcp, deps.lookup);
   if (http !== undefined) return httpLook(http, deps);
+  if (nbd !== undefined) return nbdLook(nbd, deps.lookup);
   if (dns === undefined) return undefined;
   if (deps.nameServers?.length === 0) return async () => bad('there is no name server to ask on that network');
   return dnsLook(dns, deps.nameServers);

@@ -101,7 +101,7 @@ function looks(deps: ProbingDeps, by: Matcher) {
     const { network, from, console, command } = test;
     if (from !== undefined && from !== host)
       return async () => bad(`it is to be looked at from ${from}, and this is ${host}`);
-    const isOut = test.tcp !== undefined || test.http !== undefined || test.dns !== undefined;
+    const isOut = [test.tcp, test.http, test.dns, test.nbd].some((each) => each !== undefined);
     if (network !== undefined && isOut)
       return (
         deps.lookers?.lookFrom(network, test) ?? (async () => bad(`the network ${network} is not known to ${host}`))

@@ -5,6 +5,7 @@ import { Failure } from '#shared/errors.ts';
 import type { Host } from '#shared/model/host.ts';
 import type { NetworkStanding } from '#shared/model/network.ts';
 import type { HostFacts } from '#shared/model/report.ts';
+import type { ExportStanding } from '#shared/model/volume.ts';
 import type { JobRunner } from '#shared/verb/job-runner.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf } from '#shared/xmpp/jid.ts';
@@ -23,6 +24,8 @@ export interface ReportsDeps {
   lacks: NonNullable<HostFacts['lacks']>;
   /** Without it, this host realises no networks. */
   networks?: { readonly standing: NetworkStanding; onStanding(listener: () => void): () => void };
+  /** Without it, this host exports nothing ever. */
+  exports?: { readonly standing: readonly ExportStanding[]; onStanding(listener: () => void): () => void };
   onBug(error: unknown): void;
 }
 
@@ -34,7 +37,7 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   const reports = reporter({
     epoch: deps.epoch,
     guests: () => (inventory.host === undefined ? undefined : inventory.guests()),
-    facts: () => ({ ...factsOf(deps.hostNow(), inventory.problem, deps.networks?.standing), lacks: deps.lacks }),
+    facts: () => ({ ...factsOf(deps, inventory.problem), lacks: deps.lacks }),
     jobs: () => jobs.list({ limit: JOBS_IN_SNAPSHOT }),
     send: (report, signal) => sendReport(entity, central, report, signal),
     clock: systemClock,
@@ -55,6 +58,7 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
     inventory.onState(reports.report),
     jobs.onJob(reports.jobChanged),
     ...(deps.networks ? [deps.networks.onStanding(reports.report)] : []),
+    ...(deps.exports ? [deps.exports.onStanding(reports.report)] : []),
     entity.onStatus(({ status }) => {
       if (status === 'offline') return;
       if (status === 'online') greet();
@@ -69,7 +73,12 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   };
 }
 
-function factsOf(host: Host, problem?: string, networks?: NetworkStanding): HostFacts {
-  const { name: _, guests: __, running: ___, since: ____, tags: _____, ...facts } = host;
-  return { ...facts, ...(problem === undefined ? {} : { problem }), ...(networks ? { networks } : {}) };
+function factsOf({ hostNow, networks, exports }: ReportsDeps, problem: string | undefined): HostFacts {
+  const { name: _, guests: __, running: ___, since: ____, tags: _____, ...facts } = hostNow();
+  return {
+    ...facts,
+    ...(problem === undefined ? {} : { problem }),
+    ...(networks ? { networks: networks.standing } : {}),
+    ...(exports ? { exports: [...exports.standing] } : {}),
+  };
 }

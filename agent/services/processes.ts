@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import type { Run } from '#agent/exec/run.ts';
 import { readIfThere } from '#agent/files/folder.ts';
 import { Failure } from '#shared/errors.ts';
 
-/** A process in a router's namespace. */
+/** A process that runs. */
 export interface Process {
   pid: number;
   parent: number;
@@ -21,6 +21,13 @@ export interface Process {
  */
 export async function processesIn(run: Run, namespace: string, signal: AbortSignal): Promise<Process[]> {
   const pids = (await pidsIn(run, namespace, signal)).split('\n').filter((line) => /^\d+$/.test(line));
+  const found = await Promise.all(pids.map((pid) => processOf(Number(pid))));
+  return found.filter((each) => each !== undefined);
+}
+
+/** All processes that are seen from here. */
+export async function processesHere(): Promise<Process[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(pids.map((pid) => processOf(Number(pid))));
   return found.filter((each) => each !== undefined);
 }

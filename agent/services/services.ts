@@ -46,9 +46,15 @@ export interface Service extends ServiceName {
 
 const only = (capabilities: readonly string[]): string => ['-all', ...capabilities.map((each) => `+${each}`)].join(',');
 
-/** A line for `sh` that runs a program with no more of root's powers than these. */
-export const boundTo = (capabilities: readonly string[], program: string): string =>
-  `exec setpriv --no-new-privs --inh-caps=-all --bounding-set=${only(capabilities)} ${program}`;
+/** A line for `sh` that runs a program with no more of root's powers than these, and as somebody else where one is named. */
+export const boundTo = (
+  capabilities: readonly string[],
+  program: string,
+  user?: { uid: number; gid: number },
+): string => {
+  const as = user ? `--reuid=${user.uid} --regid=${user.gid} --clear-groups ` : '';
+  return `exec setpriv --no-new-privs ${as}--inh-caps=-all --bounding-set=${only(capabilities)} ${program}`;
+};
 
 /** The same as nobody, who keeps these powers, and so does what the program starts. */
 export const asNobodyWith = (capabilities: readonly string[], program: string): string =>
@@ -234,7 +240,7 @@ export async function examine(
 }
 
 /** The end of a service's log. */
-async function lastWordsOf({ folder }: ServicePlace, name: string): Promise<string> {
+export async function lastWordsOf({ folder }: Pick<ServicePlace, 'folder'>, name: string): Promise<string> {
   const lines = ((await readIfThere(join(folder, `${name}.log`))) ?? '').trim().split('\n');
   return lines.slice(-3).join('; ').slice(-500) || 'it said nothing';
 }

@@ -11,10 +11,11 @@ import { makingHandlers } from './making.ts';
 import { type NetworkDeps, networkHandlers } from './network.ts';
 import { nicHandlers } from './nic.ts';
 import { snapshotHandlers } from './snapshot.ts';
+import { type VolumeDeps, volumeHandlers } from './volume.ts';
 
 /** A handler for every verb of an agent. */
 export const agentHandlers = (
-  deps: GuestDeps & HostDeps & ConsoleDeps & NetworkDeps & AuditDeps & { jobs: JobRunner },
+  deps: GuestDeps & HostDeps & ConsoleDeps & NetworkDeps & VolumeDeps & AuditDeps & { jobs: JobRunner },
 ): Handlers<AgentVerbs> => ({
   ...hostHandlers(deps),
   ...guestHandlers(deps),
@@ -23,6 +24,7 @@ export const agentHandlers = (
   ...nicHandlers(deps),
   ...consoleHandlers(deps),
   ...networkHandlers(deps),
+  ...volumeHandlers(deps),
   ...jobHandlers(deps),
   ...auditHandlers(deps),
 });

@@ -49,7 +49,8 @@ function testOf(args: Args): ReadyTest {
   if (kind !== 'http' && insecure) refuse('insecure', 'only http has certificates');
   if (kind !== 'http' && kind !== 'console' && pattern !== undefined) refuse('pattern', 'it is for http and console');
   if (kind === 'console' && pattern === undefined) refuse('pattern', 'say what a line has to match');
-  if (network !== undefined && !['tcp', 'http', 'dns'].includes(kind)) refuse('network', 'it is for tcp, http and dns');
+  if (network !== undefined && !['tcp', 'http', 'dns', 'nbd'].includes(kind))
+    refuse('network', 'it is for tcp, http, dns and nbd');
   const parsed = ReadyTest.safeParse({ [kind]: lookedFor(args), ...(network === undefined ? {} : { network }) });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -19,11 +19,12 @@ const NEEDS: Readonly<Record<string, keyof HypervisorDriver>> = {
   'console.send': 'openConsole',
 };
 
-/** Whether these drivers can do it: what they cannot is not listed. */
+/** Whether this host can do it: what it cannot is not listed. */
 export const supportedBy =
-  (driver: HypervisorDriver, networks: Pick<NetworkDriver, 'kind'>) =>
+  (driver: HypervisorDriver, networks: Pick<NetworkDriver, 'kind'>, hasVolumes: boolean) =>
   (verb: string): boolean => {
     if (networks.kind === 'none' && /^(network|router)\./.test(verb)) return false;
+    if (!hasVolumes && verb.startsWith('volume.')) return false;
     const need = Object.hasOwn(NEEDS, verb) ? NEEDS[verb] : undefined;
     return need === undefined || driver[need] !== undefined;
   };

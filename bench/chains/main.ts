@@ -11,6 +11,7 @@ import type { Chain, ChainNode } from '#shared/model/chain.ts';
 import { virtualRun } from '#test/unit/support/virtual-run.ts';
 import { type Figure, ms, tableOf, timesOf } from '../figures.ts';
 import { chainOf, layered, numbers, walk } from './graphs.ts';
+import { byPacemaker } from './pacemaker.ts';
 
 const SIZES = [1_000, 10_000, 100_000] as const;
 const PLAN_MS_AIM = 1_000;
@@ -25,6 +26,7 @@ export function benchChains(isQuick: boolean): void {
   const figures: Figure[] = [];
   for (const count of isQuick ? SIZES.slice(0, 2) : SIZES) figures.push(...sized(count, isQuick ? 3 : 7));
   figures.push(...makespans());
+  figures.push(...byPacemaker(isQuick ? [100, 1_000] : [100, 1_000, 10_000], chainOf, fromFileToPlanMs));
   console.log(tableOf(figures));
 }
 
@@ -110,6 +112,17 @@ function memory(count: number): Figure[] {
   return [
     { name, value: `${(bytes / 1024 / 1024).toFixed(1)} MiB`, note: `${Math.round(bytes / nodes)} bytes a node` },
   ];
+}
+
+/** All that a peer does which is given a file. */
+function fromFileToPlanMs(count: number): number {
+  const text = stringify(layered(count, 50));
+  const { tookMs } = timed(3, () => {
+    const graph = compile(readChain(text));
+    const facts = new Map(graph.nodes.map(({ name }): [string, Fact] => [name, { state: 'down' }]));
+    return plan(graph, { goal: 'up', part: [], facts, history: new Map(), others: [], now: NOW });
+  });
+  return tookMs;
 }
 
 function reading(count: number): Figure {

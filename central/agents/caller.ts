@@ -29,7 +29,7 @@ export type AskAgent = (
   verb: string,
   row: Verb,
   args: Readonly<Record<string, unknown>>,
-  call: Pick<Call, 'requester' | 'operation' | 'signal'>,
+  call: Pick<Call, 'requester' | 'operation' | 'signal'> & Partial<Pick<Call, 'surface' | 'supersedes'>>,
 ) => Promise<Ran>;
 
 const ATTEMPT_MS = 20_000;
@@ -59,6 +59,9 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
           from: entity.bareJid,
           behalfOf: call.requester.bareJid,
           operation,
+          ...(call.supersedes
+            ? { supersedes: call.supersedes.map((each) => operationAt({ ...call, operation: each })) }
+            : {}),
           // Who asked central has said yes to it.
           confirmed: true,
           timeoutMs: Math.max(ATTEMPT_MS, row.job ? 0 : row.timeoutMs + 2_000),
@@ -117,10 +120,17 @@ function listed(waiting: Map<string, Set<Attempt>>, host: string, attempt: Attem
 const isAnew = (change: SiteChange): change is Extract<SiteChange, { what: 'host' }> =>
   change.what === 'host' && change.before?.known.epoch !== change.after?.known.epoch;
 
-/** Different for each requester, and of a length that any agent takes. */
-const operationAt = ({ requester, operation }: Pick<Call, 'requester' | 'operation'>): string =>
+/**
+ * Different for each requester, and of a length that any agent takes. Those of a chain belong to the run, whoever turned it last: what took
+ * the place of another's has to name it.
+ */
+const operationAt = ({
+  requester,
+  operation,
+  surface,
+}: Pick<Call, 'requester' | 'operation'> & Partial<Pick<Call, 'surface'>>): string =>
   createHash('sha256')
-    .update(JSON.stringify([requester.bareJid, operation]))
+    .update(JSON.stringify([surface === 'chain' ? null : requester.bareJid, operation]))
     .digest('hex')
     .slice(0, 40);
 

@@ -32,7 +32,21 @@ const UNANSWERED: ReadonlySet<string> = new Set([
   'too-busy',
   'verb-timeout',
 ]);
-const AGAIN_MS = 2_000;
+export const AGAIN_MS = 2_000;
+
+/** Ask until it is answered how it ended, however long its host is away. @throws the signal's reason; Failure: how it ended */
+export async function untilAnswered<T>(clock: Clock, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Failure) || !UNANSWERED.has(error.code)) throw error;
+    }
+    await paused(clock, AGAIN_MS, signal);
+    signal.throwIfAborted();
+  }
+}
 
 /**
  * Have the agent of a node's host carry an operation out, once, on behalf of whoever ordered the run; resolves when the agent has
@@ -49,6 +63,7 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
       return { ok: false, problem: `${requester} may not ${verb} ${target.contact}` };
     const call: Call = {
       ...{ verb, requester: asker, surface: 'chain', operation: operation.id, signal },
+      ...(operation.supersedes ? { supersedes: operation.supersedes } : {}),
       progress: () => {},
     };
     const args = { guest: target.contact, ...given };
@@ -66,16 +81,6 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
     }
   };
 
-  return async (node: GraphNode, action: Action, requester: string, signal: AbortSignal): Promise<Ended> => {
-    for (;;) {
-      try {
-        return await oneTry(node, action, requester, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof Failure)) throw error;
-      }
-      await paused(clock, AGAIN_MS, signal);
-      signal.throwIfAborted();
-    }
-  };
+  return (node: GraphNode, action: Action, requester: string, signal: AbortSignal): Promise<Ended> =>
+    untilAnswered(clock, signal, () => oneTry(node, action, requester, signal));
 }

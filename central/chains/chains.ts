@@ -13,8 +13,10 @@ import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { ChainBook, type KnownChain } from './book.ts';
 import { carrier } from './carry.ts';
+import { exportNodes } from './export-nodes.ts';
 import { hostAt } from './facts.ts';
 import { handOut } from './handing-out.ts';
+import { joinedNodes, type ManagedNodes } from './managed-nodes.ts';
 import { type NetworkNodes, networkNodes } from './network-nodes.ts';
 import { type Probing, probing } from './probing.ts';
 import { ChainRuns } from './runs.ts';
@@ -25,6 +27,7 @@ export interface ChainsDeps {
   store: ChainStore;
   carry: ReturnType<typeof carrier>;
   networks: NetworkNodes;
+  exports: ManagedNodes;
   probing(answered: () => void): Probing;
   handOut(book: ChainBook): ReturnType<typeof handOut>;
   clock: Clock;
@@ -49,7 +52,7 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
     ...{ book, site, store, clock, onBug },
     probing: looks,
     carry: deps.carry,
-    networks: deps.networks,
+    managed: joinedNodes([deps.networks, deps.exports]),
   });
   const autostart = (isMeant: (chain: KnownChain) => boolean): void => {
     for (const chain of book.list()) {
@@ -107,12 +110,14 @@ export function siteChains({ entity, kept, may, feed, networks, log, onBug }: Si
   const { site, database, writer, trail } = kept;
   const clock = systemClock;
   const own = { bareJid: entity.bareJid, fullJid: entity.bareJid };
-  const passed = passedHandlers({ site, ask: agentCaller({ entity, clock, site }), feed, clock }, passedGuestVerbs);
+  const ask = agentCaller({ entity, clock, site });
+  const passed = passedHandlers({ site, ask, feed, clock }, passedGuestVerbs);
   const nodes = networkNodes({ networks, may, trail, clock });
+  const exports = exportNodes({ site, ask, may, trail, clock });
   const lookFrom = (network: string, host: string) =>
     networks.lookFrom(network, host, { requester: own, operation: randomUUID() });
   return startChains({
-    ...{ site, clock, onBug, networks: nodes },
+    ...{ site, clock, onBug, exports, networks: nodes },
     store: chainStore(database, writer),
     carry: carrier({ site, passed, may, trail, clock }),
     handOut: (book) => handOut({ entity, site, book, clock, log }),

@@ -2,7 +2,7 @@ import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
 import type { Graph, GraphNode } from '#shared/chain/compile.ts';
 import type { Fact } from '#shared/chain/run.ts';
 import { isActive } from '#shared/model/guest.ts';
-import type { NetworkNodes } from './network-nodes.ts';
+import type { ManagedNodes } from './managed-nodes.ts';
 
 /**
  * The guest of a node: on the host that it names; on a host that has all of its tags, the first by name that is heard; or wherever it is.
@@ -42,7 +42,7 @@ export function noGuest(site: Site, node: GraphNode): string {
 
 /** What is not there to be started, each with why; of a host that is not heard, nobody knows. */
 export function missingOf(
-  { site, networks }: { site: Site; networks: Pick<NetworkNodes, 'missing'> },
+  { site, managed }: { site: Site; managed: Pick<ManagedNodes, 'missing'> },
   nodes: readonly GraphNode[],
 ): string[] {
   return nodes.flatMap((node) => {
@@ -51,7 +51,7 @@ export function missingOf(
       host === undefined
         ? site.hosts().every(({ reach }) => reach === 'heard')
         : site.findHost(host)?.reach === 'heard';
-    const why = kind === 'guest' && isKnown && !guestAt(site, node) ? noGuest(site, node) : networks.missing(node);
+    const why = kind === 'guest' && isKnown && !guestAt(site, node) ? noGuest(site, node) : managed.missing(node);
     return why === undefined ? [] : [`${node.name}: ${why}`];
   });
 }

@@ -13,6 +13,7 @@ import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { rowOf } from '#shared/verb/verb.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
+import type { ManagedNodes } from './managed-nodes.ts';
 
 export interface NetworkNodesDeps {
   networks: Pick<Networks, 'state' | 'handing' | 'take' | 'onStand'>;
@@ -21,13 +22,7 @@ export interface NetworkNodesDeps {
   clock: Clock;
 }
 
-export interface NetworkNodes {
-  /** Undefined for a node of another kind. `isEnding`: it is to go down, and is up for as long as it is wanted up, whatever ails it. */
-  factOf(node: GraphNode, isEnding: boolean): Fact | undefined;
-  /** Why it cannot be started at all: nobody made it. Undefined where it is there, and for a node of another kind. */
-  missing(node: GraphNode): string | undefined;
-  /** Undefined for a node of another kind. */
-  carry(node: GraphNode, action: Action, requester: string, signal: AbortSignal): Promise<Ended> | undefined;
+export interface NetworkNodes extends ManagedNodes {
   /** The host that looks for such a node: that of the router, or the first that realises the network. */
   hostOf(kind: string, name: string): string | undefined;
   /** What is known may be something else. */

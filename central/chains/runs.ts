@@ -20,7 +20,7 @@ import { Failure } from '#shared/errors.ts';
 import type { ChainBook, KnownChain } from './book.ts';
 import type { carrier } from './carry.ts';
 import { missingOf, stateFacts } from './facts.ts';
-import type { NetworkNodes } from './network-nodes.ts';
+import type { ManagedNodes } from './managed-nodes.ts';
 import type { Probing } from './probing.ts';
 import type { ChainStore, StoredRun } from './store.ts';
 import { timesBetween } from './times.ts';
@@ -31,7 +31,8 @@ export interface RunsDeps {
   store: ChainStore;
   probing: Probing;
   carry: ReturnType<typeof carrier>;
-  networks: Pick<NetworkNodes, 'factOf' | 'carry' | 'missing'>;
+  /** Nodes that are not guests. */
+  managed: ManagedNodes;
   clock: Clock;
   onBug(error: unknown): void;
 }
@@ -179,7 +180,7 @@ export class ChainRuns {
     return going;
   }
   #conducting(chain: KnownChain, run: Run): ConductorDeps {
-    const { store, carry, networks, clock, onBug } = this.#deps;
+    const { store, carry, managed, clock, onBug } = this.#deps;
     const { graph } = chain;
     let before = run;
     return {
@@ -195,7 +196,7 @@ export class ChainRuns {
         const node = graph.nodes[graph.places.get(action.node) ?? -1];
         const requester = this.#going.get(graph.chain)?.requester;
         if (!node || requester === undefined) throw new Error(`nobody asks for ${action.operation.id}`);
-        return networks.carry(node, action, requester, signal) ?? carry(node, action, requester, signal);
+        return managed.carry(node, action, requester, signal) ?? carry(node, action, requester, signal);
       },
       stepped: (old, step) => this.#stepped(chain, old, step),
     };
@@ -220,7 +221,7 @@ export class ChainRuns {
   #known(graph: Graph, run: Run | undefined): Map<string, Fact> {
     const facts = stateFacts(this.#deps.site, graph);
     for (const [at, node] of graph.nodes.entries()) {
-      const fact = this.#deps.networks.factOf(node, run?.nodes[at]?.want === 'down');
+      const fact = this.#deps.managed.factOf(node, run?.nodes[at]?.want === 'down');
       if (fact) facts.set(node.name, fact);
     }
     return facts;

@@ -19,8 +19,8 @@ export function guestRecord({ contact, guest, host, tags, title, notes }: SiteGu
 
 export function hostRecord(host: SiteHost): SiteHostRecord {
   const { facts, guests } = host.known;
-  // How its networks stand is told with those, and what its guests can do at their contacts.
-  const { networks: _, lacks: __, ...told } = facts ?? {};
+  // How its networks and exports stand is told with those, and what its guests can do at their contacts.
+  const { networks: _, exports: __, lacks: ___, ...told } = facts ?? {};
   return {
     cpus: 0,
     memoryMiB: 0,

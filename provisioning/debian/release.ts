@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { run } from '../rig/run.ts';
@@ -21,7 +21,7 @@ export async function releasePapers({ root, out, version }: Build, packages: rea
     timeoutMs: SOURCES_TIMEOUT_MS,
   });
   await writeFile(join(out, sources), gzipSync(await readFile(tar), { level: 9 }));
-  await run(['rm', tar]);
+  await rm(tar);
   const made = billOfMaterials(version, await sourceDate(root), await productionModules(root), await nodeDigest(root));
   await writeFile(join(out, bill), `${JSON.stringify(made, null, 2)}\n`);
   const all = [...packages, sources, bill].sort();

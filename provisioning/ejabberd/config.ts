@@ -120,7 +120,7 @@ const access = ({ domain }: Parsed): object => ({
   },
 });
 
-const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
+const modules = ({ folder, domain, httpUrl, silenceS }: Parsed): object => ({
   mod_adhoc: {},
   mod_admin_extra: {},
   mod_blocking: {},
@@ -158,7 +158,7 @@ const modules = ({ folder, domain, httpUrl }: Parsed): object => ({
   mod_muc_admin: {},
   mod_offline: {},
   // Who says nothing for so long is asked, so that a machine that has lost its power or its cable is found out.
-  mod_ping: { send_pings: true, ping_interval: 60 },
+  mod_ping: { send_pings: true, ping_interval: silenceS },
   mod_privacy: {},
   mod_private: {},
   mod_privilege: {

@@ -39,6 +39,8 @@ export const EjabberdOptions = z.strictObject({
    * SHA-1 is what every client has: Dino, for one, has nothing else. In SCRAM it is not known to be weak (RFC 7677 section 4).
    */
   scram: z.enum(['sha', 'sha256', 'sha512']).default('sha'),
+  /** A client that says nothing for so long is asked whether it is there; one that does not answer is given up half a minute later. */
+  silenceS: z.int().min(1).default(60),
   logLevel: z.enum(['none', 'error', 'warning']).default('warning'),
   /** 0: somebody else (logrotate) does it. */
   logRotateCount: z.int().min(0).default(1),

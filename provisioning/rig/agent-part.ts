@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { type Kept, keep } from './keep.ts';
 import type { Machine } from './machine.ts';
-import { CENTRAL, DOMAIN, UNDERLAY } from './plan.ts';
+import { CENTRAL, DOMAIN, HOSTS, UNDERLAY } from './plan.ts';
 import type { ProcessId } from './processes.ts';
 import { type Program, startProgram } from './program.ts';
 
@@ -35,6 +35,7 @@ export function keepAgent(options: AgentPartOptions): Kept<Program> {
     name: partName,
     async start() {
       const config = join(stateFolder, 'agent.yaml');
+      for (const folder of ['images', 'disks', VOLUMES]) await mkdir(join(stateFolder, folder), { recursive: true });
       await writeFile(config, stringify(agentConfig(options)), { mode: 0o600 });
       const program = await startProgram({
         rigDir,
@@ -51,15 +52,31 @@ export function keepAgent(options: AgentPartOptions): Kept<Program> {
   });
 }
 
+/** The folder of a host's volumes. */
+const VOLUMES = 'volumes';
+
 const agentConfig = (options: AgentPartOptions): object => ({
   jid: `${options.name}@${DOMAIN}`,
   credentials: options.credentials,
   service: options.service,
   ca: options.ca,
   central: CENTRAL,
-  driver: { kind: 'libvirt', uri: options.hypervisorUri },
+  driver: {
+    kind: 'libvirt',
+    uri: options.hypervisorUri,
+    imageFolder: join(options.stateFolder, 'images'),
+    diskFolder: join(options.stateFolder, 'disks'),
+  },
   // Beside the rig's machines nothing is made: they are namespaces, and this is not.
-  ...(options.machine ? { networks: { driver: 'linux', underlay: UNDERLAY } } : {}),
+  ...(options.machine
+    ? {
+        networks: { driver: 'linux', underlay: UNDERLAY },
+        volumes: {
+          folder: join(options.stateFolder, VOLUMES),
+          addresses: HOSTS.flatMap(({ name, address }) => (name === options.name ? [address] : [])),
+        },
+      }
+    : {}),
   state: join(options.stateFolder, 'agent'),
   policy: { grants: options.people.map(({ jid, role }) => ({ jid, role })) },
 });

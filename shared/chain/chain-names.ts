@@ -1,5 +1,6 @@
 import type { Chain, ChainNode, NodeKind } from '#shared/model/chain.ts';
 import { spokenMs } from '#shared/model/duration.ts';
+import { VolumeName } from '#shared/model/volume.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
 import type { PartOfChain } from './chain-part.ts';
 import { EDGES_MAX, edgeCount, edgesOf, GROUPS_DEEP_MAX, groupOf, groupsAround } from './compile.ts';
@@ -50,6 +51,7 @@ const ONLY: readonly (readonly [key: string, kinds: readonly NodeKind[], has: (n
   ['params', ['guest'], (node) => Object.keys(node.params).length > 0],
   ['tags', ['guest'], (node) => node.tags.length > 0],
   ['guest', ['guest'], (node) => node.guest !== undefined],
+  ['export', ['export'], (node) => node.export !== undefined],
   ['ready', ['guest', 'host', 'network', 'router', 'export', 'check'], (node) => node.ready !== undefined],
   ['host', ['guest', 'network', 'router', 'export', 'check'], (node) => node.host !== undefined],
 ];
@@ -65,6 +67,18 @@ function misplaced(name: string, node: ChainNode, isUnread: (key: string) => boo
   const isBlank = node.ready === undefined || node.ready.tests.some((test) => test.state);
   if (node.kind === 'check' && isBlank && !isUnread('ready'))
     problems.push({ path, text: 'a check needs ready to say what must answer, such as tcp!HOST!PORT' });
+  if (node.kind === 'export' && node.host === undefined && !isUnread('host'))
+    problems.push({ path, text: 'an export needs host, where its volume is' });
+  if (
+    node.kind === 'export' &&
+    node.export?.volume === undefined &&
+    !isUnread('export') &&
+    !VolumeName.safeParse(name).success
+  )
+    problems.push({
+      path,
+      text: `an export needs export: { volume: … }, since ${name} is no name of a volume, as root.qcow2`,
+    });
   if (node.kind === 'group' && node.members.length === 0 && !isUnread('members'))
     problems.push({ path, text: 'a group needs members, the names of its nodes' });
   return problems;

@@ -11,7 +11,7 @@ export interface HostHas {
 const NOTHING: HostHas = { network: () => false, router: () => false, leg: () => false };
 
 /**
- * The part of a chain that a host can bring up with nothing from elsewhere: its own guests, networks and routers that it has,
+ * The part of a chain that a host can bring up with nothing from elsewhere: its own guests and exports, networks and routers that it has,
  * what is looked at from it, and groups of these; without all that waits, however far down, for something else. A soft need of something else is left out, since nobody could
  * ever tell that it has failed.
  *
@@ -39,7 +39,7 @@ export function hostPart(chain: Chain, host: string, has: HostHas = NOTHING): Ch
     const after = (edges.get(name) ?? []).filter((edge) => part.has(edge.name) && !node.members.includes(edge.name));
     nodes[name] = { ...node, after };
   }
-  const isAny = Object.values(nodes).some(({ kind }) => kind === 'guest');
+  const isAny = Object.values(nodes).some(({ kind }) => kind === 'guest' || kind === 'export');
   return isAny ? { ...chain, nodes } : undefined;
 }
 
@@ -54,5 +54,7 @@ function isOwn(name: string, { kind, host: at, ready }: ChainNode, host: string,
   });
   if (!isSeenHere) return false;
   if (kind === 'network' || kind === 'router') return has[kind](name);
-  return kind === 'guest' ? at === host : kind === 'check' && tests.every(({ from }) => from === host);
+  return kind === 'guest' || kind === 'export'
+    ? at === host
+    : kind === 'check' && tests.every(({ from }) => from === host);
 }

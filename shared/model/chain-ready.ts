@@ -5,9 +5,11 @@ import { HostName } from './host.ts';
 const HOST_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?):([1-9]\d{0,4})$/;
 const DIAL = /^(tcp|\/net(\.\w+)?\/tcp)!([^!\s]+)!([1-9]\d{0,4})$/;
 const WEB = /^https?:\/\/\S+$/;
-const TESTS = ['state', 'tcp', 'http', 'dns', 'agent', 'console', 'presence', 'command'] as const;
+const NBD =
+  /^nbd:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[1-9]\d{0,4})?\/[A-Za-z0-9._~-]{1,255}$/;
+const TESTS = ['state', 'tcp', 'http', 'dns', 'nbd', 'agent', 'console', 'presence', 'command'] as const;
 const RIGHT =
-  'say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, agent, console, presence, command, all, any';
+  'say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, nbd, agent, console, presence, command, all, any';
 
 /** Plan 9's dial string as HOST:PORT: which stack it names (`/net.alt`) is said by `network` here. */
 function hostPortOf(text: string): string {
@@ -62,6 +64,12 @@ const shape = {
     .optional()
     .meta({ description: 'The URL answers with this status, and a body that matches.' }),
   dns: oneWord(253).optional().meta({ description: 'The name resolves.' }),
+  nbd: z
+    .string()
+    .regex(NBD, 'write nbd://HOST:PORT/EXPORT')
+    .refine((text) => URL.canParse(text), 'a port is at most 65535')
+    .optional()
+    .meta({ description: 'An NBD server there lists this export: nbd://HOST:PORT/EXPORT.' }),
   agent: z.literal(true).optional().meta({ description: 'The guest agent inside answers.' }),
   console: Pattern.optional().meta({ description: 'A line of the serial console since the start matches.' }),
   presence: oneWord(1023)
@@ -82,9 +90,10 @@ export const ReadyTest = z
 /** What is written in one word. */
 const Word = z
   .string()
-  .refine((text) => text === 'state' || WEB.test(text) || HOST_PORT.test(text) || DIAL.test(text), RIGHT)
+  .refine((text) => text === 'state' || [WEB, NBD, HOST_PORT, DIAL].some((right) => right.test(text)), RIGHT)
   .transform((text): z.input<typeof ReadyTest> => {
     if (text === 'state') return { state: true };
+    if (NBD.test(text)) return { nbd: text };
     return WEB.test(text) ? { http: { url: text } } : { tcp: text };
   })
   .pipe(ReadyTest);

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { Address } from './address.ts';
 import { PARAMETERS_MAX, ParameterName, ParameterValue } from './boot-parameter.ts';
 import { Ready } from './chain-ready.ts';
 import { Duration, Timeout } from './duration.ts';
 import { HostName } from './host.ts';
+import { CLIENTS_MAX, ExportPort, VolumeName } from './volume.ts';
 
 export const NodeKind = z.enum(['guest', 'host', 'network', 'router', 'export', 'check', 'group']);
 export type NodeKind = z.infer<typeof NodeKind>;
@@ -66,11 +68,29 @@ const Stop = z
     how: z.enum(['shutdown', 'force']).default('shutdown').meta({ description: 'Ask it, or take its power.' }),
     timeout: Timeout.prefault('60s').meta({ description: 'How long it may take.' }),
     // biome-ignore lint/suspicious/noThenProperty: it is the word of the file; the model says andThen.
-    then: z.enum(['force', 'fail']).default('force').meta({ description: 'What is done when it did not stop.' }),
+    then: z.enum(['force', 'fail']).optional().meta({
+      description:
+        'What is done when it did not stop; force unless said, and fail for an export: clients use it still.',
+    }),
   })
-  .transform((stop) => ({ how: stop.how, timeoutMs: stop.timeout, andThen: stop.then }))
   .prefault({})
   .meta({ description: 'How it is stopped.' });
+
+/** How an export is served. */
+const ExportKey = z
+  .strictObject({
+    volume: VolumeName.optional().meta({ description: 'The volume; by default the name of the node.' }),
+    writable: z.boolean().default(false).meta({ description: 'Clients may write too.' }),
+    address: Address.optional().meta({
+      description: 'Where it listens; by default the first address that its host allows.',
+    }),
+    port: ExportPort.optional().meta({ description: 'By default the first that is free.' }),
+    clients: z.int().min(1).max(CLIENTS_MAX).optional().meta({
+      description: 'How many may use it at once; by default 1 where it is writable, else 16.',
+    }),
+  })
+  .optional()
+  .meta({ description: 'For an export: what is served, and how.' });
 
 /** How often a node that was lost is started again, and what becomes of those that need it. */
 const Keep = z
@@ -119,6 +139,7 @@ export const ChainNode = z
         'What its failure does to the run: halt, nothing more is started; continue, only what needs it is not; rollback, what the run did is undone.',
     }),
     stop: Stop,
+    export: ExportKey,
     params: z
       .record(ParameterName, ParameterValue)
       .refine(
@@ -138,8 +159,13 @@ export const ChainNode = z
       .optional()
       .meta({ description: 'For a group: how many of its nodes start at once.' }),
   })
-  .transform(({ timeout, delay, 'on-failure': onFailure, 'at-once': atOnce, ...node }) => ({
+  .transform(({ timeout, delay, stop, 'on-failure': onFailure, 'at-once': atOnce, ...node }) => ({
     ...node,
+    stop: {
+      how: stop.how,
+      timeoutMs: stop.timeout,
+      andThen: stop.then ?? (node.kind === 'export' ? ('fail' as const) : ('force' as const)),
+    },
     timeoutMs: timeout,
     delayMs: delay,
     onFailure,

@@ -58,7 +58,7 @@ export const placedAt = ({ good, from, at }: ProbeAnswer, now: number): { good: 
   at: now - at,
 });
 
-export const ProbeKind = z.enum(['tcp', 'http', 'dns', 'state', 'agent', 'console', 'command']);
+export const ProbeKind = z.enum(['tcp', 'http', 'dns', 'nbd', 'state', 'agent', 'console', 'command']);
 export type ProbeKind = z.infer<typeof ProbeKind>;
 
 /** One look, as a person asked for it. */

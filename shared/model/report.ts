@@ -3,6 +3,7 @@ import { Guest } from './guest.ts';
 import { Host } from './host.ts';
 import { Job } from './job.ts';
 import { NetworkStanding } from './network.ts';
+import { ExportStanding } from './volume.ts';
 
 /** How a host is, as its agent reports it. Without what the hypervisor tells, as long as it has never answered. */
 export const HostFacts = Host.omit({ name: true, guests: true, running: true, since: true, tags: true })
@@ -15,6 +16,8 @@ export const HostFacts = Host.omit({ name: true, guests: true, running: true, si
     lacks: z.record(z.string(), z.array(z.string())).optional(),
     /** Without it, the agent realises no networks. */
     networks: NetworkStanding.optional(),
+    /** What it is to export; without it, the agent exports nothing ever. */
+    exports: z.array(ExportStanding).optional(),
   });
 export type HostFacts = z.infer<typeof HostFacts>;
 

@@ -80,17 +80,22 @@ function unknownVerb(
   return new Failure('verb-unknown', { verb: `${shown(first)}.${near} Say help for what there is` });
 }
 
-/** `name=value` where the verb has such an argument; the others by their place, the last place taking all if it is a list. */
+/**
+ * `name=value` where the verb has such an argument; the others by their place, the last place taking all if it is a list. Behind `--`
+ * all are by their place.
+ */
 function argumentsIn(row: Verb, words: readonly string[]): Record<string, unknown> {
   const fields = new Map(argFields(row).map((field) => [field.name, field]));
   const args = Object.create(null) as Record<string, unknown>;
   const placed: string[] = [];
-  for (const word of words) {
+  const end = words.includes('--') ? words.indexOf('--') : words.length;
+  for (const word of words.slice(0, end)) {
     const named = /^([A-Za-z][A-Za-z0-9-]*)=([\s\S]*)$/.exec(word);
     const field = named && fieldNamed(fields, named[1] ?? '');
     if (field) give(args, field, named?.[2] ?? '');
     else placed.push(word);
   }
+  placed.push(...words.slice(end + 1));
   const places = row.positional.filter((name) => args[name] === undefined);
   placed.forEach((word, at) => {
     const last = fields.get(places.at(-1) ?? '');

@@ -46,6 +46,7 @@ export function changer({ journal, now, run, failureOf }: ChangeDeps) {
   };
 
   const once = async (request: Request, row: Verb, args: Record<string, unknown>): Promise<Ended> => {
+    if (request.supersedes?.length) await journal.supersede?.(request, request.supersedes);
     const recorded = await journal.find(request, args);
     if (recorded) return { recorded, replayed: true };
     return inTurn(row.guestArg ? String(args[row.guestArg] ?? '') : '', () => carryOut(request, row, args));

@@ -22,6 +22,11 @@ export interface Journal {
    * @throws Failure host-space: nothing was written, and nothing may be done
    */
   begin(request: Request, args: object, kept: object): Promise<Recorded | undefined>;
+  /**
+   * Write down that operations of the request's requester are never to be begun: what comes late of them is answered with that.
+   * @throws Failure host-space
+   */
+  supersede?(request: Request, operations: readonly string[]): void | Promise<void>;
   /** Never throws: the effect is there. What cannot be written now is kept, and written as soon as it can be. */
   end(request: Request, recorded: Recorded, audit: AuditRecord): void | Promise<void>;
 }

@@ -23,6 +23,8 @@ export interface Request {
   surface: Surface;
   /** The same id again gets the recorded outcome and never a second effect. Surfaces give one where the stanza has none. */
   operation: string;
+  /** Operations of the same requester that this one takes the place of: those not begun yet are never to be. */
+  supersedes?: readonly string[];
   /** The second question of a `destroy` verb was answered with yes. */
   confirmed: boolean;
   /** Gives the request up. A Failure as its reason becomes the outcome. */
@@ -42,6 +44,8 @@ export interface Call {
   requester: Requester;
   surface: Surface;
   operation: string;
+  /** Operations of the same requester that this one takes the place of. */
+  supersedes?: readonly string[];
   /** A job that an earlier run of the program had begun: it may have done some of it, or all. */
   resumed?: true;
   /** Fires at the row's time limit, at cancel, and at the agent's end. */

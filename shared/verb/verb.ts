@@ -58,6 +58,7 @@ export const COMMON_FAILURES: readonly FailureCode[] = [
   'operation-running',
   'operation-mismatch',
   'operation-uncertain',
+  'operation-superseded',
   'verb-timeout',
   'too-busy',
   'host-unreachable',

@@ -8,6 +8,7 @@ import { jobVerbs } from './job.ts';
 import { makingVerbs } from './making.ts';
 import { nicVerbs } from './nic.ts';
 import { snapshotVerbs } from './snapshot.ts';
+import { volumeVerbs } from './volume.ts';
 
 /** An agent's own trail: what is asked of it directly is in no other. */
 const agentAuditVerbs = { 'audit.list': auditVerbs['audit.list'] };
@@ -22,6 +23,7 @@ export const agentVerbs = {
   ...nicVerbs,
   ...consoleVerbs,
   ...hostedNetworkVerbs,
+  ...volumeVerbs,
   ...jobVerbs,
   ...agentAuditVerbs,
 } satisfies VerbTable;

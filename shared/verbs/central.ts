@@ -19,6 +19,7 @@ import { roleVerbs } from './role.ts';
 import { routerVerbs } from './router.ts';
 import { scheduleVerbs } from './schedule.ts';
 import { tagVerbs } from './tag.ts';
+import { siteVolumeVerbs } from './volume.ts';
 
 /** What central answers on its own JID: the whole site. */
 export const centralVerbs = {
@@ -40,5 +41,6 @@ export const centralVerbs = {
   ...chainVerbs,
   ...networkVerbs,
   ...routerVerbs,
+  ...siteVolumeVerbs,
 } satisfies VerbTable;
 export type CentralVerbs = typeof centralVerbs;

@@ -57,7 +57,7 @@ export const hostVerbs = {
   'host.probe': verb({
     summary: 'Look once at what a chain could wait for, from a host.',
     details:
-      'The target of tcp is HOST:PORT or tcp!HOST!PORT, of http a URL, of dns a name, of state, agent and console a guest, of command a name in the configuration of the host. It answers whether the look was good, and never what was read. A guest is looked at only by who may use guest info on it, its console by who may use console read.',
+      'The target of tcp is HOST:PORT or tcp!HOST!PORT, of http a URL, of dns a name, of nbd nbd://HOST:PORT/EXPORT, of state, agent and console a guest, of command a name in the configuration of the host. It answers whether the look was good, and never what was read. A guest is looked at only by who may use guest info on it, its console by who may use console read.',
     risk: 'read',
     args: z.strictObject({
       kind: ProbeKind.meta({ title: 'Kind' }),
@@ -70,7 +70,7 @@ export const hostVerbs = {
       insecure: z.boolean().default(false).meta({ title: 'Insecure', description: 'Take any certificate.' }),
       network: NetworkName.optional().meta({
         title: 'Network',
-        description: 'Of tcp, http and dns: look from this network, and not from the host itself.',
+        description: 'Of tcp, http, dns and nbd: look from this network, and not from the host itself.',
       }),
     }),
     positional: ['kind', 'target'],

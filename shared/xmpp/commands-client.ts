@@ -11,7 +11,14 @@ import type { Entity } from './entity.ts';
 import { FORMS_NS, type Form, type FormField, formElement, parseForm } from './forms.ts';
 import { NEXT_FIELD } from './result-form.ts';
 import { COMMANDS_NS } from './stanza-error.ts';
-import { BEHALF_FIELD, CLIENT_FIELD, CONFIRM_FIELD, OPERATION_FIELD, SKIP_FIELD } from './verb-form.ts';
+import {
+  BEHALF_FIELD,
+  CLIENT_FIELD,
+  CONFIRM_FIELD,
+  OPERATION_FIELD,
+  SKIP_FIELD,
+  SUPERSEDES_FIELD,
+} from './verb-form.ts';
 
 /** A program's side of commands (XEP-0050): one round trip, and the same operation id when it has to be asked again. */
 export interface RunOptions {
@@ -22,6 +29,8 @@ export interface RunOptions {
   /** What the program is, for the audit trail. */
   client?: 'cli';
   operation?: string;
+  /** Operations that this one takes the place of. */
+  supersedes?: readonly string[];
   confirmed?: boolean;
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -96,13 +105,14 @@ function nextOf({ form }: Ran): number | undefined {
 function submitForm(
   verb: string,
   args: Readonly<Record<string, unknown>>,
-  { operation, confirmed, skip, behalfOf, client }: RunOptions & { operation: string; skip: number },
+  { operation, supersedes = [], confirmed, skip, behalfOf, client }: RunOptions & { operation: string; skip: number },
 ): Form {
   const fields: FormField[] = Object.entries(args).flatMap(([name, value]) =>
     value === undefined ? [] : [{ var: name, values: textsOf(value) }],
   );
   const control: FormField[] = [
     { var: OPERATION_FIELD, values: [operation] },
+    ...(supersedes.length > 0 ? [{ var: SUPERSEDES_FIELD, values: [...supersedes] }] : []),
     ...(confirmed ? [{ var: CONFIRM_FIELD, values: ['1'] }] : []),
     ...(behalfOf === undefined ? [] : [{ var: BEHALF_FIELD, values: [behalfOf] }]),
     ...(client === undefined ? [] : [{ var: CLIENT_FIELD, values: [client] }]),

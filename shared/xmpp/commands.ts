@@ -15,7 +15,7 @@ import { Failure, type FailureCode } from '#shared/errors.ts';
 import { toConfirm } from '#shared/verb/confirm.ts';
 import { argFields } from '#shared/verb/fields.ts';
 import { type Offer, type OfferAt, offerFor } from '#shared/verb/offer.ts';
-import type { Answer, Requester, Surface } from '#shared/verb/request.ts';
+import type { Answer, Request, Requester, Surface } from '#shared/verb/request.ts';
 import { rowOf, verbOfNode } from '#shared/verb/verb.ts';
 import { type Action, actionOf, checkLocale, commandElement, type Note, type Reply } from './command-element.ts';
 import type { Entity, IqCall } from './entity.ts';
@@ -32,9 +32,13 @@ import {
   confirmForm,
   type FormFor,
   OPERATION_FIELD,
+  SUPERSEDES_FIELD,
   skipOf,
   wordsOf,
 } from './verb-form.ts';
+
+/** More than a chain ever gives up at once. */
+const SUPERSEDED_MAX = 100;
 
 export interface CommandsDeps {
   entity: Pick<Entity, 'serve'>;
@@ -208,8 +212,15 @@ const perform = (
     requester,
     surface: surfaceOf(requester, submitted),
     operation,
+    ...supersededIn(requester, submitted),
     confirmed,
   });
+
+/** Central alone gives operations up for others: what people ask is theirs to ask again. */
+const supersededIn = ({ behalfOf }: Requester, submitted: Submitted): Pick<Request, 'supersedes'> => {
+  const supersedes = behalfOf === undefined ? [] : (submitted.get(SUPERSEDES_FIELD) ?? []);
+  return supersedes.length > 0 ? { supersedes: supersedes.slice(0, SUPERSEDED_MAX) } : {};
+};
 
 const surfaceOf = ({ behalfOf }: Requester, submitted: Submitted): Surface => {
   if (behalfOf !== undefined) return 'central';

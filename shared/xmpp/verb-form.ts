@@ -8,6 +8,8 @@ import { FORM_TYPE_FIELD, type Form, type FormField, type Submitted } from './fo
 
 /** The hidden field with the operation's id: clients send hidden fields back, so that a form sent twice acts once. */
 export const OPERATION_FIELD = 'operation';
+/** Central only: ids of operations that this one takes the place of. */
+export const SUPERSEDES_FIELD = 'supersedes';
 /** The answer to the second question of a verb that may lose work. */
 export const CONFIRM_FIELD = 'confirm';
 /** For verbs that answer with a table: leave out so many records at the start. */
@@ -24,6 +26,7 @@ export const CONTROL_FIELDS: ReadonlySet<string> = new Set([
   SKIP_FIELD,
   BEHALF_FIELD,
   CLIENT_FIELD,
+  SUPERSEDES_FIELD,
 ]);
 
 /** More options than this are no help to choose from: the field is then a text. */

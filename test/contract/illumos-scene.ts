@@ -19,7 +19,7 @@ export interface IllumosScene {
   places: Places;
   run: Run;
   /** What a driver on it is given; it looks ten times as often as it does otherwise. */
-  options: ZonesOptions;
+  options: ZonesOptions & { run: Run };
   /** A command, as somebody else would type it. */
   type(...words: string[]): Promise<Ended>;
   /** The next command that fits is to fail. */

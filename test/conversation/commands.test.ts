@@ -54,6 +54,19 @@ describe('ad-hoc commands (XEP-0050)', () => {
     assert.equal(sessions.size, 0);
   });
 
+  it('never does what comes late of an operation that central gave up for another one; people give up nothing so', async () => {
+    const { entity, effects } = scene({ central: 'admin@skerry.test' });
+    const asked = (who: string, verb: string, fields: Record<string, string>) =>
+      entity.receives(iq(who, verb, 'action="execute"', submit({ guest: 'venti', confirm: '1', ...fields })));
+    const own = { 'behalf-of': 'op@skerry.test' };
+    await asked(ADMIN, 'guest.poweroff', { ...own, operation: 'stop', supersedes: 'start' });
+    failsWith(await asked(ADMIN, 'guest.start', { ...own, operation: 'start' }), 'conflict', 'operation-superseded');
+    assert.deepEqual(effects, ['poweroff venti']);
+    await asked(OP, 'guest.poweroff', { operation: 'stop', supersedes: 'start' });
+    await asked(OP, 'guest.start', { operation: 'start' });
+    assert.deepEqual(effects, ['poweroff venti', 'poweroff venti', 'start venti']);
+  });
+
   it('refuses an operation id that was used for something else', async () => {
     const { entity, effects } = scene();
     await entity.receives(iq(OP, 'guest.start', 'action="execute"', submit({ guest: 'venti', operation: 'a' })));

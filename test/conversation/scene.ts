@@ -26,6 +26,8 @@ export function scene(
     handlers?: Record<string, SceneHandler>;
     lacks?: string[];
     questions?: Questions<AgentVerbs>;
+    /** Bare JID of who may ask on behalf of others. */
+    central?: string;
   } = {},
 ) {
   const entity = new FakeEntity();
@@ -134,6 +136,7 @@ export function scene(
     table: agentVerbs,
     perform,
     may: (requester, verb, target) => supports(verb) && may(requester, verb, target),
+    ...(options.central ? { speaksForOthers: (bareJid: string) => bareJid === options.central } : {}),
     choices: (kind) => (kind === 'guest' ? [...guests.keys()].toSorted() : []),
   };
   const deps = {
@@ -158,14 +161,21 @@ export function scene(
 
 function memoryJournal(audit: AuditRecord[]): Journal {
   const entries = new Map<string, { asked: string; recorded?: Recorded }>();
+  const superseded = new Set<string>();
   const keyOf = (request: { requester: { bareJid: string }; operation: string }): string =>
     `${request.requester.bareJid} ${request.operation}`;
   return {
     find: (request, args) => {
+      const { operation } = request;
+      if (superseded.has(keyOf(request)))
+        return { outcome: 'failed', code: 'operation-superseded', details: { operation } };
       const entry = entries.get(keyOf(request));
       if (entry && entry.asked !== JSON.stringify([request.verb, args]))
         throw new Failure('operation-mismatch', { operation: request.operation });
       return entry?.recorded;
+    },
+    supersede: ({ requester }, operations) => {
+      for (const operation of operations) superseded.add(keyOf({ requester, operation }));
     },
     begin: async (request, args) => void entries.set(keyOf(request), { asked: JSON.stringify([request.verb, args]) }),
     end: (request, recorded, record) => {

@@ -16,7 +16,8 @@ import { type Subcommand, SyntaxProblem, subcommands } from './zonecfg-words.ts'
  * standard input the session goes on. The exit code tells of any error.
  */
 export const zonecfg: Program = (call) => {
-  if (!inGlobal(call)) throw new Exit('zonecfg can only be run from the global zone.');
+  // It does not put its name before what it says.
+  if (!inGlobal(call)) return says(call, 'zonecfg can only be run from the global zone.');
   if (call.args[0] === 'help') return OK;
   const asked = options(call.args, 'f:R:z:u:');
   const name = nameAsked(call, asked.flags);
@@ -24,17 +25,23 @@ export const zonecfg: Program = (call) => {
     call.err('usage:\tzonecfg help\n\tzonecfg -z <zone>\t\t\t(interactive)\n\tzonecfg -z <zone> <command>');
     return USAGE;
   }
-  if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(name) || name.startsWith('SUNW')) {
+  if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name) || name.startsWith('SUNW')) {
     call.err(`${name}: Bogus zone name`);
     return USAGE;
   }
   const file = asked.flags.get('f');
   if (asked.rest.length > 0) return session(call, name, asked.rest.join(' '), { file: undefined });
   if (file === undefined || file === '-') return session(call, name, call.input, { file: undefined });
+  // A file of the host, or one that only this machine has.
   const place = [call.host.path(file), file].find((one) => existsSync(one));
-  if (place === undefined) throw new Exit(`could not open file ${file}: No such file or directory`);
+  if (place === undefined) return says(call, `could not open file ${file}: No such file or directory`);
   return session(call, name, readFileSync(place, 'utf8'), { file });
 };
+
+function says(call: Call, message: string): number {
+  call.err(message);
+  return ERR;
+}
 
 const nameAsked = (call: Call, flags: Map<string, string>): string | undefined => {
   const uuid = flags.get('u');
@@ -68,17 +75,11 @@ function session(call: Call, name: string, text: string, { file }: { file: strin
         if (session.isOver || (session.sawError && file !== undefined)) break;
       }
     } catch (error) {
-      if (error instanceof Exit) {
-        call.err(error.message);
-        return ERR;
-      }
+      if (error instanceof Exit) return says(call, error.message);
       if (!(error instanceof SyntaxProblem)) throw error;
       session.complain(file === undefined ? 'syntax error' : `syntax error on line ${error.line} of ${file}`);
     }
-    if (editor.isOpen) {
-      call.err('Resource incomplete.');
-      return ERR;
-    }
+    if (editor.isOpen) return says(call, 'Resource incomplete.');
     if (session.isChanged && session.config) {
       commit(state, session, editor);
       if (session.isChanged) call.err('Configuration not saved.');

@@ -127,6 +127,7 @@ describe('Debian packages', function () {
     for (const unit of UNITS) assert.ok(!(await isActive(unit)), unit);
     assert.match(await machine.run(['skerry', 'help', 'guest', 'start']), /Start a guest/);
     assert.ok(!found.includes('/usr/bin/skerry'));
+    await assert.rejects(machine.run(['skerry', 'status']), /installed from packages here/);
     // Every library is there that is named, and can be loaded by anybody.
     const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
     const names = Object.keys(dependencies).filter((name) => name !== 'node');

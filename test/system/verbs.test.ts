@@ -4,6 +4,7 @@ import { agentVerbs } from '#shared/verbs/agent.ts';
 import { DEAF, defineDeaf, type Effect, GUEST, HOST, remove, type Scene } from './effects/effect.ts';
 import { guestEffects } from './effects/guest.ts';
 import { guestPowerEffects } from './effects/guest-power.ts';
+import { makingEffects } from './effects/making.ts';
 import { networkEffects } from './effects/network.ts';
 import { nicEffects } from './effects/nic.ts';
 import { otherEffects } from './effects/others.ts';
@@ -14,6 +15,7 @@ import { type Surface, surfacesOf } from './support/surfaces.ts';
 const EFFECTS: Readonly<Record<string, Effect>> = {
   ...guestEffects,
   ...guestPowerEffects,
+  ...makingEffects,
   ...nicEffects,
   ...networkEffects,
   ...otherEffects,

@@ -1,4 +1,4 @@
-import { childrenOf, type Document, type Element, elementAt, parseXml, rootOf } from './xml.ts';
+import { append, childrenOf, type Document, type Element, el, elementAt, parseXml, rootOf } from './xml.ts';
 
 /** A disk as XML has it. */
 export interface XmlDisk {
@@ -23,7 +23,9 @@ export function putOnFiles(document: Document, files: ReadonlyMap<string, { file
     const to = files.get(diskOf(element).device);
     if (!to) continue;
     elementAt(element, 'source')?.setAttribute('file', to.file);
-    elementAt(element, 'driver')?.setAttribute('type', to.format);
+    // A definition without it means raw.
+    const driver = elementAt(element, 'driver') ?? append(element, el('driver', { name: 'qemu' }));
+    driver.setAttribute('type', to.format);
     // What libvirt found below the old file is not below the new one.
     for (const chain of childrenOf(element, 'backingStore')) element.removeChild(chain);
   }

@@ -1,4 +1,5 @@
 import type { DriverGuest, GuestId } from '#agent/drivers/driver.ts';
+import type { Command } from '#agent/exec/run.ts';
 import { illumosLink, skerryLink } from '#agent/illumos/link-names.ts';
 import { Failure } from '#shared/errors.ts';
 import { portLinkOf } from '#shared/model/network.ts';
@@ -7,18 +8,23 @@ import { cloneZone, installZone, listMountpoints } from './commands.ts';
 import type { Ground } from './ground.ts';
 import { readZones } from './ground.ts';
 import { type Making, makeZone } from './making.ts';
-import { parseDefinition, planOf, withoutImage } from './plan.ts';
+import { parseDefinition, planOf, withoutImage, type ZonePlan } from './plan.ts';
 import { readGuest } from './reading.ts';
 import { reconfigure } from './reconfiguring.ts';
 import { configOf, ownLinkOf, ownMac, type ZoneForm } from './short-form.ts';
 import { isNetOf, isVnicAttribute, vnicAttribute, vnicsIn } from './vnics.ts';
-import { resourcesOf, settingOf, type ZoneConfig } from './zone-config.ts';
+import { resourcesOf, settingOf, withBrandOf, type ZoneConfig } from './zone-config.ts';
 import type { Zone } from './zone-list.ts';
 
 /** Make a zone as a form says. */
 export function createGuest(ground: Ground, form: ZoneForm, making: Making): Promise<DriverGuest> {
   const plan = planOf({ name: form.name, config: configOf(form, ground) }, ground.zonesFolder);
-  return makeZone(ground, plan, installZone(plan.name, plan.install), making);
+  return made(ground, plan, installZone(plan.name, plan.install), making);
+}
+
+async function made(ground: Ground, plan: ZonePlan, fill: Command, making: Making): Promise<DriverGuest> {
+  const { id } = await makeZone(ground, plan, fill, making);
+  return readGuest(ground, id, making.signal);
 }
 
 /** Make a zone of a definition, or change the one that is there: it stays the same zone. */
@@ -32,17 +38,10 @@ export async function defineGuest(
   const zone = (await readZones(ground, signal)).find(({ name }) => name === definition.name);
   const plan = planOf(definition, ground.zonesFolder);
   if (!zone || !replace)
-    return makeZone(ground, plan, installZone(plan.name, plan.install), { signal, progress: () => {} });
-  await reconfigure(ground, zone, (before) => sameKind(before, plan.config), signal);
+    return made(ground, plan, installZone(plan.name, plan.install), { signal, progress: () => {} });
+  await reconfigure(ground, zone, (before) => withBrandOf(before, plan.config), signal);
   return readGuest(ground, zone.id, signal);
 }
-
-/** A zone's export names the brand that its template stands for. */
-const sameKind = (before: ZoneConfig, after: ZoneConfig): ZoneConfig => {
-  const brand = before.properties.get('brand');
-  if (after.create[0] !== '-t' || brand === undefined) return after;
-  return { ...after, properties: new Map([...after.properties, ['brand', brand]]) };
-};
 
 const CLONE: Need = { verb: 'guest.clone', states: ['installed'], needed: 'off' };
 
@@ -63,7 +62,7 @@ export async function cloneGuest(
   if (plan.brand.limits === 'attributes')
     throw unfit(source.name, 'it is a machine with disks of its own, which zoneadm does not copy');
   if (linked) await requireDataset(ground, source, making.signal);
-  return makeZone(ground, plan, cloneZone(name, source.name, linked), making);
+  return made(ground, plan, cloneZone(name, source.name, linked), making);
 }
 
 const unfit = (guest: string, problem: string): Failure => new Failure('clone-unfit', { guest, problem });

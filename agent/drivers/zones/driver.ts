@@ -1,15 +1,8 @@
-import { join } from 'node:path';
 import type { GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
-import { turns } from '#agent/drivers/turns.ts';
-import { type Run, run as runCommand } from '#agent/exec/run.ts';
-import { runToEnd as runProcess } from '#agent/exec/run-to-end.ts';
-import { ON_A_TERMINAL } from '#agent/exec/terminal.ts';
-import { configsBy } from './configs.ts';
 import { openConsole } from './console.ts';
 import { cloneGuest, createGuest, defineGuest } from './creating.ts';
 import { type Ground, zoneOf } from './ground.ts';
-import { hostOnce } from './host-facts.ts';
-import { ledgerIn } from './ledger.ts';
+import { type GroundOptions, groundOf } from './ground-of.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
 import { parseDefinition } from './plan.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdowns, startGuest } from './power.ts';
@@ -22,44 +15,19 @@ import { setAutostart, setGuest } from './setting.ts';
 import { definitionOf } from './short-form.ts';
 import { type Watching, watching } from './watch.ts';
 
-export interface ZonesOptions {
-  log: Ground['log'];
-  /** The host's name, for messages. */
-  host: string;
-  /** A folder of the agent's; the driver makes one of its own in it. */
-  stateFolder: string;
-  /** Where zones have their roots. */
-  zonesFolder?: string;
-  /** Packages that zap has fetched. */
-  packageCache?: string;
+const LOOK_MS = 2_000;
+
+export interface ZonesOptions extends GroundOptions {
   /** Where archives and images are that zones are made of. */
   images?: string;
-  /** What gives `zlogin -C` a terminal. */
-  terminal?: readonly [string, ...string[]];
   /** How long a change by others may go unnoticed. */
   lookMs?: number;
-  run?: Run;
-  runToEnd?: typeof runProcess;
-  /** Where zonecfg keeps its files, whose times tell of changes. */
-  configFolder?: string;
 }
-
-const LOOK_MS = 2_000;
 
 /** The driver of zones of illumos, by its own commands. As root in the global zone. */
 export function zonesDriver(options: ZonesOptions): HypervisorDriver {
-  const { run = runCommand, host, log, zonesFolder = '/export/zones', packageCache = '/var/zap/cache' } = options;
-  const stateFolder = join(options.stateFolder, 'zones');
   const watches = watching(() => ground, options.lookMs ?? LOOK_MS);
-  const ground: Ground = {
-    ...{ run, runToEnd: options.runToEnd ?? runProcess, host, log, stateFolder, zonesFolder, packageCache },
-    terminal: options.terminal ?? ON_A_TERMINAL,
-    ledger: ledgerIn(join(stateFolder, 'made')),
-    configs: configsBy({ run, folder: options.configFolder ?? '/etc/zones' }),
-    readHost: hostOnce(run),
-    inTurn: turns(),
-    changed: watches.stir,
-  };
+  const ground = groundOf(options, watches.stir);
   return driverOn(ground, watches, options.images);
 }
 

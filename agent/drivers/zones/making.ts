@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DriverGuest } from '#agent/drivers/driver.ts';
 import type { Command } from '#agent/exec/run.ts';
 import { saysOf } from '#agent/illumos/links.ts';
 import { type UndoStack, undoable, undoStack } from '#agent/undo-stack.ts';
@@ -9,12 +8,12 @@ import { createVolume, listVolumes } from './commands.ts';
 import { plainly } from './failures.ts';
 import { type Ground, missing, readZones } from './ground.ts';
 import type { ZonePlan } from './plan.ts';
-import { readGuest } from './reading.ts';
 import { configure, emptyEntry } from './reconfiguring.ts';
 import { removeVolume, takeAway, takeZoneAway, uninstall } from './removing.ts';
 import { placeFiles } from './root-files.ts';
 import { configText } from './zone-config.ts';
 import { keepLinks, late, readLinks, requireFit } from './zone-links.ts';
+import type { Zone } from './zone-list.ts';
 
 /** How far the work is, for who waits. */
 export interface Making {
@@ -29,7 +28,7 @@ export interface Making {
  * @param fill what gives it its files: an installation or a clone
  * @throws Failure guest-exists, guest-definition, host-command, host-timeout
  */
-export function makeZone(ground: Ground, plan: ZonePlan, fill: Command, making: Making): Promise<DriverGuest> {
+export function makeZone(ground: Ground, plan: ZonePlan, fill: Command, making: Making): Promise<Zone> {
   const { name } = plan;
   return ground.inTurn(name, async () => {
     await requireFree(ground, name, making.signal);
@@ -44,7 +43,7 @@ export function makeZone(ground: Ground, plan: ZonePlan, fill: Command, making: 
     ground.changed();
     const made = (await readZones(ground, making.signal)).find((each) => each.name === name);
     if (!made) throw missing(ground, name);
-    return readGuest(ground, made.id, making.signal);
+    return made;
   });
 }
 

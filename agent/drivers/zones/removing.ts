@@ -1,6 +1,6 @@
 import type { GuestId } from '#agent/drivers/driver.ts';
 import { saysOf } from '#agent/illumos/links.ts';
-import { Failure } from '#shared/errors.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
 import { ACTIVE, type Need, zoneIn } from './acting.ts';
 import { ROUTER } from './brands.ts';
 import { deleteZone, destroyVolume, haltZone, uninstallZone } from './commands.ts';
@@ -19,6 +19,7 @@ const DELETE: Need = {
 
 /** Delete a zone that is off, with all that was made for it. What was cut off is finished at the next start, or when it is asked again. */
 export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await finishEarlier(ground, id, signal);
   const { name } = await zoneIn(ground, id, DELETE, signal);
   const { config } = await ground.configs.read(name, signal);
   // Of a network: its driver takes it away.
@@ -29,6 +30,24 @@ export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSign
     await takeAway(ground, entry, signal);
   });
   ground.changed();
+}
+
+/** Of a zone that has gone while a part of it could not be taken away, nobody can ask again by its name. */
+async function finishEarlier(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  const begun = (await ground.ledger.all()).filter(({ phase }) => phase === 'removing');
+  const asked = begun.length > 0 && (await readZones(ground, signal)).find((zone) => zone.id === id)?.name;
+  for (const { zone } of begun) {
+    if (zone === asked) continue;
+    await ground
+      .inTurn(zone, async () => {
+        const entry = await ground.ledger.read(zone);
+        if (entry?.phase === 'removing') await takeAway(ground, entry, signal);
+      })
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        ground.log.warn({ guest: zone, problem: messageOf(error) }, 'what is left of a zone could not be taken away');
+      });
+  }
 }
 
 /** The zone first, then what it was made of, at last what is known of it. */

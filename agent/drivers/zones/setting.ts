@@ -9,6 +9,7 @@ import { limitsOf, TITLE, titleText } from './guest-facts.ts';
 import { emptyEntry, reconfigure } from './reconfiguring.ts';
 import { limits } from './short-form.ts';
 import { attribute, type Resource, settingOf, type ZoneConfig } from './zone-config.ts';
+import { late } from './zone-links.ts';
 import type { Zone } from './zone-list.ts';
 
 /** Kinds of resources, and names of attributes and controls, that say how much a zone may use. */
@@ -38,7 +39,11 @@ export async function setGuest(
   const isBooted = ACTIVE.includes(zone.state) && brandIn(config).limits === 'attributes';
   if (isBooted) await keepBooted(ground, zone, limitsOf(config, host));
   await reconfigure(ground, zone, (before) => changed(before, change, limitsOf(before, host)), signal);
-  if (!isBooted && ACTIVE.includes(zone.state)) await capNow(ground, zone, change, signal);
+  if (!isBooted && ACTIVE.includes(zone.state))
+    await capNow(ground, zone, change, signal).catch(async (error: unknown) => {
+      await reconfigure(ground, zone, () => config, late());
+      throw error;
+    });
   return settings.map((setting) => ({
     setting,
     value: String(change[setting]),

@@ -146,3 +146,10 @@ export function readOnly(dir: string, special: string): Resource {
   const { kind, settings } = resource('fs', { dir, special, type: 'lofs' });
   return { kind, settings: [...settings, { how: 'add', name: 'options', value: '[ro,nodevices]' }] };
 }
+
+/** A configuration for a zone that is there: its export names the brand that its template stands for. */
+export function withBrandOf(there: ZoneConfig, config: ZoneConfig): ZoneConfig {
+  const brand = there.properties.get('brand');
+  if (config.create[0] !== '-t' || brand === undefined) return config;
+  return { ...config, properties: new Map([...config.properties, ['brand', brand]]) };
+}

@@ -17,12 +17,17 @@ export function randomChain(random: Random): string[] {
       .filter(() => random.chance(edges))
       .map((other) => other + random.of(['', '', '', '(soft)', '(started)', '(started soft)']));
     const keys = keysOf(random);
+    if (!keys.includes('check')) keys.push(...kindOf(count, at));
     return name + (after.length > 0 ? ` <- ${after.join(' ')}` : '') + (keys.length > 0 ? ` : ${keys.join(', ')}` : '');
   });
   if (inGroup.length > 0)
     lines.push(`g = ${inGroup.join(' ')}${random.chance(0.7) ? ` : at-once ${random.between(1, 2)}` : ''}`);
   return lines;
 }
+
+/** Not by chance: the seeds of before make the same chains. Most are guests. */
+const kindOf = (count: number, at: number): string[] =>
+  [[], ['network'], [], ['router'], ['export']][(3 * count + at) % 5] ?? [];
 
 function keysOf(random: Random): string[] {
   const maybe = (probability: number, ...keys: string[]): string[] =>

@@ -114,6 +114,14 @@ describe('the model of zonecfg', () => {
     assert.deepEqual(await bench.lines('zonecfg -z a info autoboot'), ['autoboot: true']);
   });
 
+  it('says so of a file that is not there (zonecfg.c, cmd_file)', async () => {
+    assert.deepEqual(await bench.type('zonecfg -z a -f /nope'), {
+      code: 1,
+      stdout: '',
+      stderr: 'could not open file /nope: No such file or directory\n',
+    });
+  });
+
   it('reads from standard input (zonecfg(8), SYNOPSIS)', async () => {
     await bench.lines('zonecfg -z a', 'create -b\nset zonepath=/export/zones/a\ncommit\n');
     await bench.lines('zonecfg -z a -f -', 'set autoboot=true\n');
@@ -198,7 +206,7 @@ describe('the model of zonecfg', () => {
   });
 
   it('takes names as the page says, with exit code 2 for others (zonecfg(8), -z)', async () => {
-    for (const name of ['-x', '.a', 'SUNWa', 'a/b', 'a'.repeat(65)]) {
+    for (const name of ['-x', '.a', 'SUNWa', 'a/b', 'a'.repeat(64)]) {
       assert.equal((await bench.type(`zonecfg -z ${name} create`)).code, 2, name);
     }
   });

@@ -26,6 +26,7 @@ const test = fc.oneof(
   fc.constant('https://www.example/health?a=b'),
   fc.constant({ http: { url: 'http://www.example/', status: 204, body: '^ok$' } }),
   fc.constant({ dns: 'www.example' }),
+  port.map((n) => `nbd://san.example:${n}/root.qcow2`),
   fc.constant({ agent: true as const }),
   fc.constant({ console: 'login: $' }),
   fc.constant({ presence: 'web1@central.example/host1' }),
@@ -65,6 +66,7 @@ const lonely: fc.Arbitrary<NodeInput> = optional<NodeInput>({
   params: fc.dictionary(fc.stringMatching(/^[A-Za-z][A-Za-z0-9_.-]{0,39}$/), line.filter(isValue), { maxKeys: 3 }),
   hold: fc.boolean(),
 }).map(({ tags, params, ...node }) => {
+  if (node.kind === 'export') return { host: 'host1', ...node, export: { volume: 'v.raw' } };
   if ((node.kind ?? 'guest') !== 'guest') return node;
   return { ...node, ...(tags ? { tags } : {}), ...(params ? { params: { ...params } } : {}) };
 });

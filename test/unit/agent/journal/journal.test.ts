@@ -62,6 +62,21 @@ describe('journal of the agent', () => {
     assert.deepEqual(opened().journal.find(request('guest.start'), { guest: 'venti' }), { outcome: 'done', value: 7 });
   });
 
+  it('never begins what another operation took the place of, also in another run; what was begun stays as it is', async () => {
+    const { journal } = opened();
+    await journal.begin(request('guest.start', 'begun'), { guest: 'venti' }, {});
+    journal.supersede?.(request('guest.poweroff'), ['begun', 'late']);
+    const superseded = { outcome: 'failed', code: 'operation-superseded', details: { operation: 'late' } };
+    assert.deepEqual(journal.find(request('guest.start', 'late'), { guest: 'venti' }), superseded);
+    // It had waited for its turn, and was not in the journal when it was looked for.
+    assert.deepEqual(await journal.begin(request('guest.start', 'late'), { guest: 'venti' }, {}), superseded);
+    assert.equal(journal.find(request('guest.start', 'begun'), { guest: 'venti' }), undefined);
+    const again = opened().journal;
+    assert.deepEqual(again.find(request('guest.start', 'late'), { guest: 'venti' }), superseded);
+    const other = { bareJid: 'b@skerry.test', fullJid: 'b@skerry.test/x' };
+    assert.equal(again.find({ ...request('guest.start', 'late'), requester: other }, {}), undefined);
+  });
+
   it('refuses the id for another verb or other arguments; another account has ids of its own', async () => {
     const { journal } = opened();
     await journal.begin(request('guest.start'), { guest: 'venti' }, { guest: 'venti' });

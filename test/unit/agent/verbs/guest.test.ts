@@ -198,7 +198,7 @@ describe('guest shutdown', () => {
 describe('what a driver cannot do', () => {
   it('is not offered', async () => {
     const { driver, stop } = await stage([]);
-    const withoutImages = supportedBy(driver, { kind: 'fake' });
+    const withoutImages = supportedBy(driver, { kind: 'fake' }, true);
     assert.deepEqual(
       Object.keys(agentVerbs).filter((verb) => !withoutImages(verb)),
       ['guest.create'],
@@ -210,6 +210,7 @@ describe('what a driver cannot do', () => {
         openConsole: undefined,
       } as unknown as typeof driver,
       { kind: 'none' },
+      false,
     );
     const missing = Object.keys(agentVerbs).filter((verb) => !supports(verb));
     assert.deepEqual(missing, [
@@ -223,6 +224,10 @@ describe('what a driver cannot do', () => {
       'network.examine',
       'network.leases',
       'router.list',
+      'volume.list',
+      'volume.info',
+      'volume.export',
+      'volume.unexport',
     ]);
     await stop();
   });

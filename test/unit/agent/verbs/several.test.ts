@@ -55,7 +55,7 @@ describe('a host with several drivers', () => {
 
   it('offers what one of them can, and refuses it for a guest of another, naming what drives that', async () => {
     const { driver, run, stop, cells } = await twoKinds([{ name: 'vm' }], [{ name: 'zone', running: true }]);
-    const supports = supportedBy(driver, { kind: 'fake' });
+    const supports = supportedBy(driver, { kind: 'fake' }, true);
     assert.ok(supports('guest.suspend') && supports('snapshot.take'));
     assert.equal(supports('guest.create'), false, 'no driver of it has images');
     const refused = code('verb-unsupported', { driver: 'lxc', host: 'here', verb: 'guest.suspend' });

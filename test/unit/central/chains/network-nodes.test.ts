@@ -82,7 +82,7 @@ describe('networks and routers as nodes of chains', () => {
   it('are told as missing where nobody made them, as guests are that are nowhere', async () => {
     const { scene, nodes } = await staged();
     const ghost = compile(Chain.parse({ chain: 'c', nodes: { ...NODES, ghost: {} } }));
-    const missing = () => missingOf({ site: scene.site, networks: nodes }, ghost.nodes);
+    const missing = () => missingOf({ site: scene.site, managed: nodes }, ghost.nodes);
     assert.deepEqual(missing().sort(), [
       'core: there is no router core: router create core …',
       'ghost: there is no such guest',

@@ -17,6 +17,17 @@ describe('a selector of guests', () => {
     assert.deepEqual(found('state:shutoff'), ['killed', 'stopped', 'forced']);
   });
 
+  it('finds by what drives a guest, and not one whose host does not tell', () => {
+    const kinds = ['libvirt', 'lxc', undefined].map(
+      (driver) => ({ contact: String(driver), guest: { driver } }) as unknown as SiteGuest,
+    );
+    const by = (word: string) => kinds.filter(guestSelector([word])).map(({ contact }) => contact);
+    assert.deepEqual(
+      [by('driver:lxc'), by('driver:l*'), by('driver:*')],
+      [['lxc'], ['libvirt', 'lxc'], ['libvirt', 'lxc']],
+    );
+  });
+
   it('finds by the reason of a state', () => {
     assert.deepEqual(found('reason:destroyed'), ['forced']);
     assert.deepEqual(found('state:shutoff', 'reason:*ed'), ['killed', 'forced']);

@@ -49,6 +49,12 @@ describe('configuration of ejabberd', () => {
     assert.ok(!modules.includes('ejabberd_service'));
   });
 
+  it('asks who is silent after the time that was said', () => {
+    const ping = (more: object) => parse(ejabberdConfig({ ...OPTIONS, ...more })).modules.mod_ping;
+    assert.deepEqual(ping({}), { send_pings: true, ping_interval: 60 });
+    assert.deepEqual(ping({ silenceS: 10 }), { send_pings: true, ping_interval: 10 });
+  });
+
   it('keeps texts as texts', () => {
     const secret = '0123456789e01234';
     const text = ejabberdConfig({ ...OPTIONS, components: { 'c.skerry.test': secret } });

@@ -33,7 +33,7 @@ const KEYS: Readonly<Record<string, { right: [string, Partial<ChainNode>][]; wro
       ['kind: host', { kind: 'host' }],
       ['kind: network', { kind: 'network' }],
       ['kind: router', { kind: 'router' }],
-      ['kind: export', { kind: 'export' }],
+      ['kind: export\nhost: host1\nexport: { volume: v.raw }', { kind: 'export' }],
     ],
     wrong: [
       ['kind: guests', '4:5: nodes.a.kind: say guest or host or network or router or export or check or group'],
@@ -102,7 +102,7 @@ const KEYS: Readonly<Record<string, { right: [string, Partial<ChainNode>][]; wro
     wrong: [
       [
         'ready: tcp!h!0',
-        '4:5: nodes.a.ready: say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, agent, console, presence, command, all, any',
+        '4:5: nodes.a.ready: say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, nbd, agent, console, presence, command, all, any',
       ],
       ['ready: { tcp: "h:70000" }', '4:14: nodes.a.ready.tcp: a port is at most 65535'],
       ['ready: { tpc: "h:7" }', '4:14: nodes.a.ready.tpc: there is no such key. Did you mean tcp?'],
@@ -181,6 +181,30 @@ const KEYS: Readonly<Record<string, { right: [string, Partial<ChainNode>][]; wro
       ],
       ['params: { __proto__: x }', '4:15: nodes.a.params.__proto__: this name is not allowed'],
       ['kind: network\nparams: { a: b }', '5:5: nodes.a.params: a network has no params; it is for guest'],
+    ],
+  },
+  export: {
+    right: [
+      [
+        'kind: export\nhost: host1\nexport: { volume: root.qcow2, port: 10810, address: 10.0.0.1 }',
+        { export: { volume: 'root.qcow2', writable: false, port: 10_810, address: '10.0.0.1' } },
+      ],
+      [
+        'kind: export\nhost: host1\nexport: { volume: root.raw }',
+        { stop: { how: 'shutdown', timeoutMs: 60_000, andThen: 'fail' } },
+      ],
+    ],
+    wrong: [
+      ['export: { volume: root.raw }', '4:5: nodes.a.export: a guest has no export; it is for export'],
+      ['kind: export\nexport: { volume: root.raw }', '3:3: nodes.a: an export needs host, where its volume is'],
+      [
+        'kind: export\nhost: host1',
+        '3:3: nodes.a: an export needs export: { volume: … }, since a is no name of a volume, as root.qcow2',
+      ],
+      [
+        'kind: export\nhost: host1\nexport: { volume: ../root.raw }',
+        '6:15: nodes.a.export.volume: use 1 to 63 of A-Z a-z 0-9 . _ -, begin with a letter or digit, and end with .raw, .img or .qcow2',
+      ],
     ],
   },
   hold: {
@@ -284,7 +308,7 @@ describe('a chain file', () => {
       '4:20: nodes.b.timeout: write a time with its unit, such as 500ms, 30s, 5m or 1h',
       '5:3: nodes.c d: use 1 to 63 of A-Z a-z 0-9 . _ -, and begin with a letter or digit',
       '5:12: nodes.c d.kind: say guest or host or network or router or export or check or group',
-      '6:21: nodes.e.ready: say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, agent, console, presence, command, all, any',
+      '6:21: nodes.e.ready: say state, tcp!HOST!PORT, HOST:PORT, a URL, or a map with one of state, tcp, http, dns, nbd, agent, console, presence, command, all, any',
       '8:3: this key is there twice',
       '9:8: nodes.f.kind: say guest or host or network or router or export or check or group',
     ]);

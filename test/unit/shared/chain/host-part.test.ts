@@ -57,6 +57,14 @@ describe('the part of a chain that a host can bring up by itself', () => {
     assert.deepEqual(namesOf({ ...all, router: () => false }), [], 'the router is elsewhere');
   });
 
+  it('has its own exports, and those alone are worth a start', () => {
+    const exported = { kind: 'export', host: 'host1', export: { volume: 'root.raw' } };
+    assert.deepEqual(partOf({ root: exported, cpu1: { host: 'host2', after: ['root'] } }), { root: [] });
+    assert.equal(partOf({ root: exported }, 'host2'), undefined);
+    const seen = { ...exported, ready: { nbd: 'nbd://10.0.0.1:10809/root.raw', from: 'host2' } };
+    assert.equal(partOf({ root: seen }), undefined, 'another host has to see it');
+  });
+
   it('keeps what members wait for by their groups, also where the group is left out', () => {
     const nodes = {
       base: { host: 'host1' },

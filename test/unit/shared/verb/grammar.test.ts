@@ -100,6 +100,10 @@ describe('the grammar of verbs', () => {
       read('do venti a b c', { 'test.do': row }),
       call('test.do', { guest: 'venti', words: ['a', 'b', 'c'] }),
     );
+    assert.deepEqual(
+      read('do guest=venti -- guest=a -- words=b', { 'test.do': row }),
+      call('test.do', { guest: 'venti', words: ['guest=a', '--', 'words=b'] }),
+    );
   });
 
   it('keeps together what quotes hold together, those of telephones too', () => {

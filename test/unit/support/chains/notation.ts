@@ -12,7 +12,7 @@ import { Chain } from '#shared/model/chain.ts';
  *     c : timeout 10s, retries 2, on-failure continue, check
  *
  * After `=` the members of a group, after `<-` what it waits for, after `:` keys of a chain file. A key without a value is
- * true, a kind names itself; `stop-how`, `stop-timeout` and `stop-then` are those of `stop`; `retries 2 1s` has a delay;
+ * true, a kind names itself (an export is on host1); `stop-how`, `stop-timeout` and `stop-then` are those of `stop`; `retries 2 1s` has a delay;
  * `answers`, `answers 3` or `answers 3 10s` is a ready that a probe has to tell, with how many in a row and how fresh; `keep 2 1m dependents`.
  */
 export function chainOf(lines: readonly string[], name = 'c'): Chain {
@@ -59,6 +59,7 @@ const KINDS = new Set(['guest', 'host', 'network', 'router', 'export', 'check'])
 function keyOf(text: string): object {
   const [key = '', ...values] = text.trim().split(' ');
   const [value] = values;
+  if (key === 'export') return { kind: key, host: 'host1', export: { volume: 'v.raw' } };
   if (KINDS.has(key)) return { kind: key };
   if (key === 'answers') return { ready: { tcp: 'a:1', good: Number(value ?? 1), fresh: values[1] ?? '30s' } };
   if (key === 'keep')

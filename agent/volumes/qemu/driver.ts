@@ -1,0 +1,128 @@
+/**
+ * Responsibilities: volumes as files in a folder, and a qemu-nbd for each that is exported.
+ *
+ * Theory of operation: each server is a service with a supervisor that outlives the agent (agent/services), as the owner of the file and
+ * with no powers where the agent is root. A server counts as up when the NBD handshake lists its export.
+ *
+ * What can go wrong: somebody else has the image open for writing: QEMU's lock refuses the server, which its supervisor starts again, ever
+ * more seldom, until it may. The file is replaced under a server that runs: the server goes on with the old one.
+ */
+import { lookup } from 'node:dns';
+import { lstat, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Run } from '#agent/exec/run.ts';
+import { isMissing, keepFolder, namesIn } from '#agent/files/folder.ts';
+import { nbdLook } from '#agent/probes/nbd.ts';
+import { processesHere } from '#agent/services/processes.ts';
+import { end, examine, keepUp, lastWordsOf, type ServicePlace } from '#agent/services/services.ts';
+import type { VolumeDriver, VolumeFile } from '#agent/volumes/driver.ts';
+import { paused, systemClock } from '#shared/clock.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import { type Export, uriOf, VolumeName } from '#shared/model/volume.ts';
+import { listClients, parseClients } from './clients.ts';
+import { parseImage, readImage } from './image-info.ts';
+import { nbdServer, serverName, volumeOf } from './nbd-server.ts';
+
+export interface QemuVolumesDeps {
+  run: Run;
+  /** Name of this host, for failures. */
+  host: string;
+  /** Where the volumes are. */
+  folder: string;
+  /** Where servers keep what starts them. */
+  services: string;
+  /** How long a server may take to answer. */
+  upMsMax?: number;
+}
+
+const UP_MS_MAX = 10_000;
+const LOOK_MS_MAX = 2_000;
+const AGAIN_MS = 100;
+const LISTED_MAX = 1_000;
+
+export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }: QemuVolumesDeps): VolumeDriver {
+  const place: ServicePlace = {
+    ...{ run, upMsMax, folder: services, seenAt: services, enter: [], processes: processesHere },
+    failure: (problem) => new Failure('host-command', { problem }),
+  };
+  const fileOf = (volume: string): string => join(folder, VolumeName.parse(volume));
+
+  async function ownerOf(volume: string): Promise<{ uid: number; gid: number }> {
+    const stat = await lstat(fileOf(volume)).catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw new Failure('volume-folder', { host, problem: messageOf(error) });
+    });
+    if (!stat?.isFile()) throw new Failure('volume-not-found', { volume, host });
+    return { uid: stat.uid, gid: stat.gid };
+  }
+  async function read(volume: string, signal: AbortSignal): Promise<VolumeFile> {
+    await ownerOf(volume);
+    return parseImage(volume, await run(readImage(fileOf(volume), volume), signal));
+  }
+  async function serverOf(wanted: Export) {
+    const owner = await ownerOf(wanted.volume);
+    return nbdServer(wanted, fileOf(wanted.volume), process.getuid?.() === 0 ? owner : undefined);
+  }
+
+  return {
+    read,
+    list: async (signal) => {
+      const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+        throw new Failure('volume-folder', { host, problem: messageOf(error) });
+      });
+      const names = entries.filter((entry) => entry.isFile() && VolumeName.safeParse(entry.name).success);
+      const files: VolumeFile[] = [];
+      for (const { name } of names.toSorted((a, b) => (a.name < b.name ? -1 : 1)).slice(0, LISTED_MAX))
+        files.push(await read(name, signal));
+      return files;
+    },
+    serve: async (wanted, signal) => {
+      const server = await serverOf(wanted);
+      await keepFolder(services);
+      try {
+        await keepUp(place, server, signal);
+        await untilListed(wanted, upMsMax, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        const said = await lastWordsOf(place, server.name);
+        throw new Failure('volume-export', { volume: wanted.volume, problem: `${messageOf(error)} (${said})` });
+      }
+    },
+    end: async (volume, signal) => {
+      const { name } = serverName(volume, fileOf(volume));
+      await end(place, serverName(volume, fileOf(volume)), signal);
+      for (const each of [`${name}.log`, `${name}.lock`, `${name}.pid`, `run-${name}`])
+        await rm(join(services, each), { force: true });
+    },
+    served: async () => (await namesIn(services)).flatMap((name) => volumeOf(name) ?? []),
+    problemOf: async (wanted, signal) => {
+      const problems = await examine(place, await serverOf(wanted), signal);
+      return problems.length > 0 ? problems.join('; ') : lackOf(wanted, signal);
+    },
+    clientsOf: async (wanted, signal) => parseClients(await run(listClients(wanted), signal)),
+  };
+}
+
+/** Why its server does not list it; undefined where it does. */
+async function lackOf(wanted: Export, signal: AbortSignal): Promise<string | undefined> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS_MAX)]);
+  try {
+    const verdict = await nbdLook(uriOf(wanted), lookup)(limit);
+    return verdict.ok ? undefined : verdict.why;
+  } catch {
+    signal.throwIfAborted();
+    return `its NBD server did not answer within ${LOOK_MS_MAX / 1_000} s`;
+  }
+}
+
+/** @throws Failure host-command */
+async function untilListed(wanted: Export, msMax: number, signal: AbortSignal): Promise<void> {
+  const lateMs = systemClock.now() + msMax;
+  for (;;) {
+    const problem = await lackOf(wanted, signal);
+    if (problem === undefined) return;
+    if (systemClock.now() > lateMs) throw new Failure('host-command', { problem });
+    await paused(systemClock, AGAIN_MS, signal);
+    signal.throwIfAborted();
+  }
+}
