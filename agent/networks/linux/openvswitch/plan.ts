@@ -29,13 +29,14 @@ const changed = (tool: 'switch' | 'join', changes: readonly Change[]): SwitchSte
 /** Bridges are made and mended; ports go whose link is gone, or is made anew, or that are on the wrong bridge. */
 export function switchSteps({ networks, links, ground, isKept }: Asked): SwitchStep[] {
   const { switches, datapath } = ground;
+  const bridges = new Map([...switches.values()].flatMap(({ name, ports }) => ports.map((port) => [port.name, name])));
   const moving = networks.filter((network) => {
-    const end = links.get(vxlanOf(network.name));
-    return end?.master !== undefined && !(isKept(network) && end.master === network.link);
+    const on = bridges.get(vxlanOf(network.name));
+    return on !== undefined && !(isKept(network) && on === network.link);
   });
-  const gone = [...stalePorts(switches, links), ...moving.map(({ name }) => vxlanOf(name))];
+  const gone = new Set([...stalePorts(switches, links), ...moving.map(({ name }) => vxlanOf(name))]);
   return [
-    ...gone.flatMap((link) => changed('switch', [leaving(link)])),
+    ...[...gone].flatMap((link) => changed('switch', [leaving(link)])),
     ...networks.flatMap((network) => changed('switch', bridgeChanges(network, switches.get(network.link), datapath))),
   ];
 }
