@@ -4,7 +4,7 @@ import { type AskRig, asRigAdmin } from './rig-asking.ts';
 
 /** Lay the network of the rig's own guests, as the administrator would. */
 export function layGrid(rig: RigFile, say: (line: string) => void): Promise<void> {
-  const guests = HOSTS.flatMap((host) => host.guests);
+  const guests = HOSTS.flatMap((host) => [...host.guests, ...host.zones]);
   return asRigAdmin(rig, (ask) => layNetwork(ask, NETWORK, guests, say));
 }
 
@@ -15,7 +15,7 @@ export function layGrid(rig: RigFile, say: (line: string) => void): Promise<void
 export async function layNetwork(
   ask: AskRig,
   network: PlannedNetwork,
-  guests: readonly PlannedGuest[],
+  guests: readonly Pick<PlannedGuest, 'name' | 'address'>[],
   say: (line: string) => void,
 ): Promise<void> {
   await makeMissing(ask, network, say);

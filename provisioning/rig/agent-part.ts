@@ -61,13 +61,16 @@ const agentConfig = (options: AgentPartOptions): object => ({
   service: options.service,
   ca: options.ca,
   central: CENTRAL,
-  driver: {
-    kind: 'libvirt',
-    uri: options.hypervisorUri,
-    imageFolder: join(options.stateFolder, 'images'),
-    diskFolder: join(options.stateFolder, 'disks'),
-  },
-  // Beside the rig's machines nothing is made: they are namespaces, and this is not.
+  drivers: [
+    {
+      kind: 'libvirt',
+      uri: options.hypervisorUri,
+      imageFolder: join(options.stateFolder, 'images'),
+      diskFolder: join(options.stateFolder, 'disks'),
+    },
+    ...(options.machine ? [{ kind: 'lxc', imageFolder: join(options.stateFolder, 'images') }] : []),
+  ],
+  // Beside the rig's machines there are no zones, and nothing is made: they are namespaces, and this is not.
   ...(options.machine
     ? {
         networks: { driver: 'linux', underlay: UNDERLAY },

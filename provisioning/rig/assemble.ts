@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { rosterHosts } from '#shared/ejabberd/accounts.ts';
 import { buildGuest } from '../guest/build.ts';
 import { ensurePackages } from '../packages.ts';
+import { buildZoneRoot } from '../zones/root.ts';
 import { keepAgent } from './agent-part.ts';
 import type { Board } from './board.ts';
 import { centralSecret, keepCentral } from './central-part.ts';
@@ -60,7 +61,11 @@ export async function assemble(rise: Rise): Promise<Omit<Site, 'stop'>> {
   const rig = rigFile(server, doors, people, hostNames);
   await writeRigFile(layout.rig, rig);
   stack.defer(() => removeState(layout.rig));
-  return { rig, accelerator, guests: new Map(planned.map((host) => [host.name, host.guests.map(({ name }) => name)])) };
+  return {
+    rig,
+    accelerator,
+    guests: new Map(planned.map((host) => [host.name, [...host.guests, ...host.zones].map(({ name }) => name)])),
+  };
 }
 
 async function raiseServer(
@@ -108,7 +113,7 @@ async function raiseHosts(
   names: ReadonlyMap<string, string>,
   hosts: Map<string, Kept<RunningHost>>,
 ): Promise<string> {
-  const image = await buildGuest(CACHE, say);
+  const [image, zoneRoot] = [await buildGuest(CACHE, say), await buildZoneRoot(CACHE)];
   const kvm = await kvmVerdict(image, layout.kvm);
   for (const plan of planned) {
     const host = keepHost({
@@ -117,6 +122,7 @@ async function raiseHosts(
       stateFolder: layout.host(plan.name),
       names,
       image,
+      zoneRoot,
       hasKvm: kvm.works,
       server: () => server.machine.now(),
       started: board.started,

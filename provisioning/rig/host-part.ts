@@ -7,6 +7,7 @@ import { addressHost, joinSegment } from './links.ts';
 import type { Machine } from './machine.ts';
 import type { PlannedHost } from './plan.ts';
 import type { ProcessId } from './processes.ts';
+import { defineZones } from './zones.ts';
 
 export interface RunningHost extends Host {
   readonly ended: Promise<void>;
@@ -18,6 +19,8 @@ export interface HostPartOptions {
   stateFolder: string;
   names: ReadonlyMap<string, string>;
   image: GuestImage;
+  /** The root that zones get a copy of. */
+  zoneRoot: string;
   hasKvm: boolean;
   /** The machine that has the segment. */
   server: () => Promise<Machine>;
@@ -36,7 +39,7 @@ export function keepHost(options: HostPartOptions): Kept<RunningHost> {
 }
 
 async function start(options: HostPartOptions): Promise<RunningHost> {
-  const { rigDir, plan, stateFolder, names, image, hasKvm, say } = options;
+  const { rigDir, plan, stateFolder, names, image, zoneRoot, hasKvm, say } = options;
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const host = await startHost({ rigDir, name: plan.name, address: plan.address, stateFolder, names, hasKvm });
   try {
@@ -44,7 +47,11 @@ async function start(options: HostPartOptions): Promise<RunningHost> {
     await joinSegment(await options.server(), host.machine);
     host.machine.begin();
     await host.libvirtReady();
-    const defined = await defineGuests(host, stateFolder, plan.guests, image, hasKvm);
+    const [guests, zones] = await Promise.all([
+      defineGuests(host, stateFolder, plan.guests, image, hasKvm),
+      defineZones(stateFolder, plan.zones, zoneRoot),
+    ]);
+    const defined = [...guests, ...zones];
     if (defined.length > 0) say(`${plan.name}: defined ${defined.join(', ')}`);
     options.started(plan.name, host.machine.init);
     return { ...host, ended: host.machine.ended };

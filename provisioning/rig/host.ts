@@ -63,7 +63,7 @@ export async function writeMachineFiles(stateFolder: string, name: string, names
 
 async function writeHostFiles({ stateFolder, name, names }: HostOptions): Promise<void> {
   await writeMachineFiles(stateFolder, name, names);
-  for (const folder of ['etc/qemu/networks', 'lib', 'log', 'cache']) {
+  for (const folder of ['etc/qemu/networks', 'lib', 'log', 'cache', 'lxc', 'lxc-log']) {
     await mkdir(join(stateFolder, folder), { recursive: true });
   }
   if (!existsSync(join(stateFolder, 'etc/libvirtd.conf'))) {

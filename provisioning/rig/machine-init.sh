@@ -64,7 +64,12 @@ if [ "$role" = host ]; then
     mkdir -p "$at"
     mount --bind "$state/$folder" "$at"
   done
-  mount -t sysfs sys /sys
+  for folder in lxc lxc-log; do
+    case $folder in lxc) at=/var/lib/lxc ;; *) at=/var/log/lxc ;; esac
+    mkdir -p "$at"
+    mount --bind "$state/$folder" "$at"
+  done
+  "${0%/*}/../zones/mount-cgroups.sh"
   private_dev
   # A bridge takes the lowest address of its ports for its own unless it has been given one.
   ip link add name br0 address "$SKERRY_BRIDGE_MAC" type bridge forward_delay 0

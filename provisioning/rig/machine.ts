@@ -5,7 +5,7 @@ import { Failure } from '#shared/errors.ts';
 import { areGone, childrenOf, type ProcessId, processId, RIG_MARK, signal } from './processes.ts';
 
 /**
- * A machine of the rig: network, mount, UTS, IPC and PID namespaces that no file names. They live as long as their first
+ * A machine of the rig: network, mount, UTS, IPC and PID namespaces that no file names, and for a host one of cgroups. They live as long as their first
  * process, which dies with whoever started it, and the kernel then takes away every process, mount and link in them.
  */
 export interface Machine {
@@ -32,12 +32,16 @@ export interface MachineOptions {
 }
 
 const INIT = fileURLToPath(new URL('machine-init.sh', import.meta.url));
+/** Zones are held to their limits in cgroups, which are gone with the machine. */
+const WITH_CGROUPS = fileURLToPath(new URL('../zones/with-cgroups.sh', import.meta.url));
 const READY_TIMEOUT_MS = 20_000;
 
 /** Make a machine up to the point where it waits for its links. @throws Failure setup-needed with what it said */
 export async function startMachine({ rigDir, role, name, stateFolder, env }: MachineOptions): Promise<Machine> {
-  const unshare = ['unshare', '--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child'];
-  const argv = ['--pdeathsig', 'KILL', ...unshare, 'tini', '-s', '--', INIT, role, name, stateFolder];
+  const spaces = ['--net', '--mount', '--uts', '--ipc', '--pid', ...(role === 'host' ? ['--cgroup'] : [])];
+  const unshare = ['unshare', ...spaces, '--fork', '--kill-child'];
+  const cgroups = role === 'host' ? [WITH_CGROUPS, name] : [];
+  const argv = ['--pdeathsig', 'KILL', ...cgroups, ...unshare, 'tini', '-s', '--', INIT, role, name, stateFolder];
   const child = spawn('setpriv', argv, {
     stdio: ['pipe', 'pipe', 'pipe'],
     // A process group of its own: Ctrl-C is for the supervisor, which takes things down in order.

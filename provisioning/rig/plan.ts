@@ -37,6 +37,14 @@ export interface PlannedHost {
   name: string;
   address: string;
   guests: readonly PlannedGuest[];
+  zones: readonly PlannedZone[];
+}
+/** A zone of LXC with a web server. */
+export interface PlannedZone {
+  name: string;
+  /** On the private network. */
+  address: string;
+  serve: number;
 }
 export interface PlannedGuest {
   name: string;
@@ -60,16 +68,21 @@ const guest = (name: string, last: number, serve: number, dial?: string): Planne
   address: `10.99.0.${last}`,
 });
 
+const HTTP = 80;
+const zone = (name: string, last: number): PlannedZone => ({ name, address: `10.99.0.${last}`, serve: HTTP });
+
 export const HOSTS: readonly PlannedHost[] = [
   {
     name: 'host1',
     address: '10.77.0.11',
     guests: [guest('venti', 12, VENTI), guest('fossil', 17, NINEFS, `10.99.0.12:${VENTI}`)],
+    zones: [zone('hall', 21)],
   },
   {
     name: 'host2',
     address: '10.77.0.12',
     guests: [guest('cpu1', 10, CPU, `10.99.0.17:${NINEFS}`), guest('cpu2', 11, CPU, `10.99.0.17:${NINEFS}`)],
+    zones: [zone('annex', 22)],
   },
 ];
 

@@ -24,8 +24,9 @@ done
 
 pipe=$(mktemp -d)/pipe
 mkfifo "$pipe"
-# shellcheck disable=SC2016 # the words are those of the inner shell
-env -i PATH="$PATH" setsid sh -c '
+# It is no child of what runs here from now on.
+# shellcheck disable=SC2016,SC2086 # the words are those of the inner shell; folders are words
+(env -i PATH="$PATH" setsid sh -c '
   group=$1 pipe=$2
   shift 2
   cat "$pipe" >/dev/null
@@ -37,7 +38,7 @@ env -i PATH="$PATH" setsid sh -c '
     [ -n "$left" ] || exit 0
     sleep 0.1
   done
-' sh "$group" "$pipe" $folders </dev/null >/dev/null 2>&1 &
+' sh "$group" "$pipe" $folders </dev/null >/dev/null 2>&1 &)
 exec 9>"$pipe"
 rm -r "${pipe%/*}"
 

@@ -18,7 +18,7 @@ import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const ALPINE = new URL('../../provisioning/chains/alpine.yaml', import.meta.url);
-const HOSTS = withCloud(['host1', 'host2'].map((name) => ({ name, address: '', guests: [] })));
+const HOSTS = withCloud(['host1', 'host2'].map((name) => ({ name, address: '', guests: [], zones: [] })));
 const RUN_MS = 200_000;
 
 /** The chain as it is, but for the names that nobody here answers: a service of the test stands for all. Its guests say nothing but a prompt. */

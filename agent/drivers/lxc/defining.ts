@@ -10,6 +10,7 @@ import { type LimitWritten, memoryLimit, vcpuLimit, withLimit } from './limits.t
 import { errorsIn } from './output.ts';
 import { require, textFrom } from './power.ts';
 import { readConfig, readGuest, readZone } from './reading.ts';
+import { forgetSnapshots } from './snapshots.ts';
 import { guestState } from './states.ts';
 import { definitionText, nameIn, withAutostart, withTitle } from './zone-config.ts';
 
@@ -77,13 +78,14 @@ export async function readDefinition(ground: Ground, id: GuestId): Promise<strin
   return definitionText(name, await readConfig(ground, name));
 }
 
-/** Remove a zone that is off, and the logs of it; its root stays, in its folder too. */
+/** Remove a zone that is off, with its snapshots and its logs; its root stays, in its folder too. */
 export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
   const { name } = await require(ground, id, 'guest.delete', ['shutoff'], signal);
   await ground.inTurn(name, async () => {
     await rm(configFile(ground, name), { force: true });
     for (const log of [startLog(ground, name), consoleLog(ground, name), `${consoleLog(ground, name)}.1`])
       await rm(log, { force: true });
+    await forgetSnapshots(ground, name);
     await rmdir(zoneFolder(ground, name)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
     });

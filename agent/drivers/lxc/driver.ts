@@ -2,12 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import type { HypervisorDriver, Watch } from '#agent/drivers/driver.ts';
 import { turns } from '#agent/drivers/turns.ts';
 import type { Run } from '#agent/exec/run.ts';
+import { runToEnd } from '#agent/exec/run-to-end.ts';
 import { readVersions } from './cgroups.ts';
 import { checkedConfig } from './config-text.ts';
 import { openConsole, readConsoleLog } from './console.ts';
 import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
 import { examine, hasUserNamespaces } from './examine.ts';
 import type { Ground } from './ground.ts';
+import { cloneGuest, createGuest } from './making.ts';
 import { zoneMonitor } from './monitor.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
 import {
@@ -19,14 +21,18 @@ import {
   startGuest,
   suspendGuest,
 } from './power.ts';
+import { runProgram } from './programs.ts';
 import { listGuests, readAddresses, readGuest, readHost, readStats } from './reading.ts';
 import { definitionOfForm } from './short-form.ts';
+import { deleteSnapshot, listSnapshots, revertSnapshot, takeSnapshot } from './snapshots.ts';
 import { watchGuests } from './watch.ts';
 import { nameIn } from './zone-config.ts';
 import { zoneIndex } from './zone-index.ts';
 
 export interface LxcOptions {
   run: Run;
+  /** Folder of images; without it no zones are made of them. */
+  images?: string;
   log: Ground['log'];
   /** The host's name, for messages. */
   host: string;
@@ -50,18 +56,18 @@ export async function lxcDriver(options: LxcOptions): Promise<HypervisorDriver> 
   const { run, log, host, folder = LXC_FOLDER, logFolder = LXC_LOG_FOLDER } = options;
   await mkdir(logFolder, { recursive: true });
   const ground: Ground = {
-    ...{ folder, logFolder, run, log, host },
+    ...{ folder, logFolder, run, runToEnd, log, host },
     cgroups: await readVersions(),
     idmap: options.idmap && (await hasUserNamespaces()) ? options.idmap : undefined,
     inTurn: turns(),
     zones: zoneIndex({ folder, host }),
     monitor: zoneMonitor({ folder, run, log }),
   };
-  return driverOn(ground);
+  return driverOn(ground, options.images);
 }
 
 /** The parts as one driver. */
-function driverOn(ground: Ground): HypervisorDriver {
+function driverOn(ground: Ground, images: string | undefined): HypervisorDriver {
   const watches = new Set<Watch>();
   return {
     kind: 'lxc',
@@ -79,6 +85,13 @@ function driverOn(ground: Ground): HypervisorDriver {
     defineGuest: (definition, { replace }, signal) => defineGuest(ground, definition, replace, signal),
     definitionOf: (form) => definitionOfForm(form, ground),
     nameIn: (definition) => nameIn(checkedConfig(definition)),
+    ...(images === undefined ? {} : { createGuest: (recipe, work) => createGuest(ground, images, recipe, work) }),
+    cloneGuest: (id, as, work) => cloneGuest(ground, id, as, work),
+    runProgram: (id, program, signal) => runProgram(ground, id, program, signal),
+    listSnapshots: (id) => listSnapshots(ground, id),
+    takeSnapshot: (id, name, work) => takeSnapshot(ground, id, name, work),
+    revertSnapshot: (id, name, work) => revertSnapshot(ground, id, name, work),
+    deleteSnapshot: (id, name, work) => deleteSnapshot(ground, id, name, work),
     deleteGuest: (id, signal) => deleteGuest(ground, id, signal),
     readDefinition: (id) => readDefinition(ground, id),
     setGuest: (id, change, signal) => setGuest(ground, id, change, signal),

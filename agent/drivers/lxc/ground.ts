@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Turns } from '#agent/drivers/turns.ts';
 import type { Command, Run } from '#agent/exec/run.ts';
+import type { runToEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
 import type { CgroupVersions } from './limits.ts';
 import type { ZoneMonitor } from './monitor.ts';
@@ -14,6 +15,7 @@ export interface Ground {
   /** Where logs of starts and of consoles go, where a zone's configuration names no other place. */
   logFolder: string;
   run: Run;
+  runToEnd: typeof runToEnd;
   log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** The host's name for messages. */
   host: string;

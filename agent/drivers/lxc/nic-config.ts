@@ -106,3 +106,17 @@ export function withoutNic(config: ZoneConfig, mac: Mac): ZoneConfig {
     return number === undefined || !numbers.has(number);
   });
 }
+
+/** MACs of veths, and the names that the configuration gives their ends on the host. */
+export const macsIn = (config: ZoneConfig): { mac: Mac; link?: string }[] =>
+  nicsIn(config).flatMap(({ mac, link }) => (mac === '' ? [] : [{ mac, ...(link === undefined ? {} : { link }) }]));
+
+/** The configuration with another MAC for that one, and no name for the end on the host: that belongs to the other zone. */
+export const withOwnMac = (config: ZoneConfig, mac: Mac, own: Mac): ZoneConfig => {
+  const number = entryOf(config, mac)?.number;
+  return config.flatMap((line) => {
+    const key = settingIn(line)?.key;
+    if (key === `lxc.net.${number}.hwaddr`) return `${key} = ${own}`;
+    return key === `lxc.net.${number}.veth.pair` ? [] : line;
+  });
+};

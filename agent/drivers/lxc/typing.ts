@@ -1,3 +1,5 @@
+import { readFile, readlink } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Session, startSession } from '#agent/exec/session.ts';
 import type { Ground } from './ground.ts';
 
@@ -6,6 +8,9 @@ import type { Ground } from './ground.ts';
 // Theory of operation: lxc-console alone has a way in, to one client at a time, and wants a terminal, which runuser gives it. It is
 // started at the first byte and ended when nothing was typed for a while, so that people on the host can have the console too. What it
 // shows is dropped: the console's log has it. One byte of LXC's own choice begins commands to lxc-console, and is sent twice.
+//
+// lxc-console says that it is connected before it has set its terminal to raw, which drops what was typed until then: so that is waited
+// for, as stty shows it.
 //
 // What can go wrong: somebody else has the console; then lxc-console ends at once, and who typed is told.
 
@@ -22,7 +27,7 @@ const CONNECTED = /Connected to tty 0/;
 const IDLE_MS = 10_000;
 const CONNECT_MS_MAX = 10_000;
 
-export function typing({ folder }: Pick<Ground, 'folder'>, name: string): Typing {
+export function typing(ground: Pick<Ground, 'folder' | 'run'>, name: string): Typing {
   let current: Promise<Session> | undefined;
   let idle: NodeJS.Timeout | undefined;
   let tail: Promise<unknown> = Promise.resolve();
@@ -40,7 +45,7 @@ export function typing({ folder }: Pick<Ground, 'folder'>, name: string): Typing
   };
   const send = async (bytes: Uint8Array): Promise<void> => {
     clearTimeout(idle);
-    current ??= connect(folder, name, () => {
+    current ??= connect(ground, name, () => {
       current = undefined;
     });
     let session: Session;
@@ -74,7 +79,11 @@ const escaped = (bytes: Uint8Array): string =>
     .replaceAll(String.fromCharCode(ESCAPE_BYTE), String.fromCharCode(ESCAPE_BYTE, ESCAPE_BYTE));
 
 /** @throws Error with what lxc-console said */
-async function connect(folder: string, name: string, onEnd: () => void): Promise<Session> {
+async function connect(
+  { folder, run }: Pick<Ground, 'folder' | 'run'>,
+  name: string,
+  onEnd: () => void,
+): Promise<Session> {
   const connected = Promise.withResolvers<void>();
   let said = '';
   const hear = (chunk: string): void => {
@@ -99,12 +108,26 @@ async function connect(folder: string, name: string, onEnd: () => void): Promise
     CONNECT_MS_MAX,
   );
   try {
-    await Promise.race([connected.promise, ended]);
+    await Promise.race([connected.promise.then(() => becomesRaw(run, session.pid)), ended]);
     return session;
   } catch (error) {
     await session.kill();
     throw error;
   } finally {
     clearTimeout(timer);
+  }
+}
+
+const LOOK_AGAIN_MS = 10;
+
+/** Wait until the terminal of a process's only child hands on every byte as it comes. */
+async function becomesRaw(run: Ground['run'], pid: number | undefined): Promise<void> {
+  const limit = AbortSignal.timeout(CONNECT_MS_MAX);
+  for (;;) {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    const terminal = await readlink(`/proc/${children.trim().split(' ')[0]}/fd/0`);
+    const modes = await run({ file: 'stty', args: ['-F', terminal, '-a'], timeoutMs: CONNECT_MS_MAX }, limit);
+    if (/(^|\s)-icanon\b/.test(modes)) return;
+    await pause(LOOK_AGAIN_MS, undefined, { signal: limit });
   }
 }

@@ -34,6 +34,14 @@ export function definitionText(name: string, config: ZoneConfig): string {
   return configText(said === name ? config : withValue(config, NAME_KEY, name));
 }
 
+/** The configuration under another name; a host name that was the name follows it. */
+export function withName(config: ZoneConfig, before: string, name: string): ZoneConfig {
+  const host = settingOf(config, 'lxc.uts.name') === before ? withValue(config, 'lxc.uts.name', name) : config;
+  return settingOf(host, 'lxc.uts.name') === name && settingOf(host, NAME_KEY) === undefined
+    ? host
+    : withValue(host, NAME_KEY, name);
+}
+
 export const titleIn = (config: ZoneConfig): string | undefined => settingOf(config, TITLE_KEY);
 /** An empty title is none. */
 export const withTitle = (config: ZoneConfig, title: string): ZoneConfig =>

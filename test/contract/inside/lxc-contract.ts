@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -17,7 +17,13 @@ driverContract('LXC', async (): Promise<DriverHarness> => {
   const log = pino({ level: process.env.SKERRY_TEST_LOG ?? 'silent' });
   const root = await buildZoneRoot(join(tmpdir(), 'skerry-guest-cache'));
   const versions = await readVersions();
-  const driver = await lxcDriver({ run, log, host: 'here', idmap: { first: FIRST, count: 65_536 } });
+  const images = '/run/images';
+  await mkdir(images);
+  await cp(root, join(images, 'tree'), { recursive: true, verbatimSymlinks: true });
+  const tar = ['-c', '-z', '-f', join(images, 'tree.tar.gz'), '-C', root, '.'];
+  await run({ file: 'tar', args: tar, timeoutMs: 30_000 }, AbortSignal.timeout(30_000));
+  await writeFile(join(images, 'disk.raw'), Buffer.alloc(1_024));
+  const driver = await lxcDriver({ run, images, log, host: 'here', idmap: { first: FIRST, count: 65_536 } });
   const nameOf = async (id: string): Promise<string> => (await driver.readGuest(id, AbortSignal.timeout(10_000))).name;
   const lxc = async (tool: string, id: string, ...args: string[]): Promise<void> =>
     void (await run(
@@ -71,9 +77,17 @@ driverContract('LXC', async (): Promise<DriverHarness> => {
           parameterOf(Buffer.from(text, 'base64').toString().trim()),
         ),
     },
-    runsPrograms: false,
-    clones: 'none',
-    snapshots: 'none',
+    runsPrograms: true,
+    clones: 'full',
+    snapshots: 'off',
+    withDisk: async (wanted) => {
+      const own = `/var/lib/lxc/${wanted.name}/rootfs`;
+      await mkdir(own, { recursive: true });
+      await run({ file: 'cp', args: ['-a', `${root}/.`, own], timeoutMs: 30_000 }, AbortSignal.timeout(30_000));
+      return definition(wanted).replace(`dir:${root}`, `dir:${own}`);
+    },
+    images: [{ name: 'tree' }, { name: 'tree.tar.gz' }],
+    imageUnfit: 'disk.raw',
     leftovers: async () => (await commands()).filter((line) => /lxc-monitor|lxc-console/.test(line)),
     restart: async () => {
       for (const pid of await pidsOf(/lxc-monitord/)) process.kill(pid, 'SIGKILL');

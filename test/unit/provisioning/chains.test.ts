@@ -76,8 +76,8 @@ describe('the chains that come with Skerry', () => {
 
   it('the private cloud is made of the twenty guests that the rig has for it, on their hosts', () => {
     const planned = withCloud([
-      { name: 'host1', address: '', guests: [] },
-      { name: 'host2', address: '', guests: [] },
+      { name: 'host1', address: '', guests: [], zones: [] },
+      { name: 'host2', address: '', guests: [], zones: [] },
     ]);
     const there = planned.flatMap(({ name: host, guests }) => guests.map(({ name }) => [name, host]));
     const told = guestsIn('alpine.yaml').map(([name, { host }]) => [name, host]);

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from '#agent/exec/run.ts';
+import { isMissing } from '#agent/files/folder.ts';
+import type { Image } from '#agent/images/folder.ts';
+import { Failure } from '#shared/errors.ts';
+import { configText, settingOf, type ZoneConfig } from './config-text.ts';
+import { type Ground, zoneFolder } from './ground.ts';
+
+const COPY_MS_MAX = 3_600_000;
+
+/** The folder that a zone's root is, with its place; undefined where it is storage of another kind. */
+export function rootFolderOf(config: ZoneConfig): string | undefined {
+  const path = settingOf(config, 'lxc.rootfs.path');
+  return path === undefined ? undefined : /^(?:dir:)?(\/.*)$/su.exec(path)?.[1];
+}
+
+/** A copy of a tree with owners, modes, links and attributes, which shares its blocks where the file system can. */
+export const copyTree = (from: string, to: string): Command => ({
+  file: 'cp',
+  args: ['-a', '--reflink=auto', '--', `${from}/.`, to],
+  timeoutMs: COPY_MS_MAX,
+});
+
+const UNPACK: Readonly<Partial<Record<Image['kind'], (image: string, to: string) => Command>>> = {
+  folder: copyTree,
+  tar: (image, to) => tarCommand(image, to),
+  'tar.gz': (image, to) => tarCommand(image, to),
+  'tar.xz': (image, to) => tarCommand(image, to),
+  'tar.zst': (image, to) => tarCommand(image, to),
+  squashfs: (image, to) => ({
+    file: 'unsquashfs',
+    args: ['-f', '-n', '-d', to, image],
+    timeoutMs: COPY_MS_MAX,
+  }),
+};
+
+const tarCommand = (image: string, to: string): Command => ({
+  file: 'tar',
+  args: ['-x', '-p', '--numeric-owner', '--xattrs', '--xattrs-include=*', '-f', image, '-C', to],
+  timeoutMs: COPY_MS_MAX,
+});
+
+/** What makes a root of an image. @throws Failure image-unfit */
+export function unpacking({ kind, name, path }: Image, to: string): Command {
+  const command = UNPACK[kind]?.(path, to);
+  if (command) return command;
+  const problem = `it is of kind ${kind}, and a zone needs a root file system: a folder, an archive, or a squashfs`;
+  throw new Failure('image-unfit', { driver: 'lxc', image: name, problem });
+}
+
+/**
+ * Make a zone whole, or not at all: its root and its configuration in a folder that is no zone's, which then takes the zone's name.
+ *
+ * Where a zone of that name has left its folder, root and configuration move into that one, the configuration last.
+ */
+export async function makeZone(
+  ground: Ground,
+  name: string,
+  fill: (root: string) => Promise<ZoneConfig>,
+  signal: AbortSignal,
+): Promise<void> {
+  const work = await mkdtemp(join(ground.folder, '.making-'));
+  try {
+    const root = join(work, 'rootfs');
+    await mkdir(root, { mode: 0o755 });
+    const config = await fill(root);
+    signal.throwIfAborted();
+    await ground.inTurn(name, async () => {
+      if ((await ground.zones.idOf(name)) !== undefined)
+        throw new Failure('guest-exists', { guest: name, host: ground.host });
+      await putInPlace(ground, name, work, config);
+    });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function putInPlace(ground: Ground, name: string, work: string, config: ZoneConfig): Promise<void> {
+  const folder = zoneFolder(ground, name);
+  const place = await freePlace(folder);
+  const text = configText(config.map((line) => line.replace(ROOT_HERE, join(folder, place))));
+  await writeFile(join(work, 'config'), text, { mode: 0o600 });
+  if (!(await exists(folder))) return rename(work, folder);
+  await rename(join(work, 'rootfs'), join(folder, place));
+  await rename(join(work, 'config'), join(folder, 'config'));
+}
+
+/** Stands in a configuration for the place of the root, until that is known. */
+export const ROOT_HERE = '/@root@';
+
+/** What a deleted zone of that name has left is not touched. */
+async function freePlace(folder: string): Promise<string> {
+  return (await exists(join(folder, 'rootfs'))) ? `rootfs-${randomBytes(4).toString('hex')}` : 'rootfs';
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (isMissing(error)) return false;
+      throw error;
+    },
+  );
