@@ -6,6 +6,7 @@ import { benchFleet, sizeOf } from './fleet/main.ts';
 import { benchNetworks } from './networks/main.ts';
 import { onRealGuests } from './real.ts';
 import { benchSite } from './site.ts';
+import { benchZones } from './zones/main.ts';
 
 if (process.argv.includes('--fleet')) {
   await benchFleet(sizeOf(process.argv.slice(2)));
@@ -19,6 +20,11 @@ if (process.argv.includes('--chains')) {
 }
 if (process.argv.includes('--networks')) {
   await benchNetworks(isQuick);
+  process.exit(0);
+}
+// Zones need root and what the rig needs.
+if (process.argv.includes('--zones')) {
+  await benchZones(isQuick);
   process.exit(0);
 }
 const rounds = isQuick ? 300 : 3_000;

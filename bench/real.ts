@@ -10,12 +10,11 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { sameJid } from '#shared/xmpp/jid.ts';
 import { startRig, type TestRig } from '#test/system/support/rig.ts';
 import { against, type Figure, timesOf } from './figures.ts';
-import { onZones } from './zones/main.ts';
 
 const SEEN_MS_MAX = 30_000;
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** On real guests of a rig: a start against a process of virsh, how soon a death is seen, and zones against LXC's own tools. */
+/** On real guests of a rig: a start against a process of virsh, and how soon a death is seen. */
 export async function onRealGuests(rounds: number): Promise<Figure[]> {
   const { rig, stop } = await startRig();
   const entity = xmppClient({
@@ -29,11 +28,7 @@ export async function onRealGuests(rounds: number): Promise<Figure[]> {
   try {
     await entity.start();
     await entity.send(xml('presence'), 'refuse');
-    return [
-      ...(await starts(rig, entity, rounds)),
-      ...(await deaths(rig, entity, rounds)),
-      ...(await onZones(rig, 'hall', rounds)),
-    ];
+    return [...(await starts(rig, entity, rounds)), ...(await deaths(rig, entity, rounds))];
   } finally {
     await entity.stop();
     await stop();

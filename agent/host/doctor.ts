@@ -108,8 +108,11 @@ async function hypervisor(driver: HypervisorDriver, signal: AbortSignal): Promis
         check: 'hypervisor',
         verdict: 'wrong',
         found: messageOf(error),
-        mend: `see that ${driver.uri} answers: virsh -c ${driver.uri} version`,
+        mend: mendOf(driver),
       },
     ];
   }
 }
+
+const mendOf = ({ kind, uri }: HypervisorDriver): string =>
+  kind === 'lxc' ? "install LXC (Debian's package lxc)" : `see that ${uri} answers: virsh -c ${uri} version`;

@@ -12,6 +12,7 @@ import type { DriverHost, GuestId, HypervisorDriver } from '#agent/drivers/drive
 import type { Clock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
+import { within } from '#shared/within.ts';
 import { entries as entriesOf, type InventoryChange } from './entries.ts';
 import { hearing, watching } from './hearing.ts';
 import { listeners } from './listeners.ts';
@@ -141,16 +142,4 @@ export function inventory(deps: InventoryDeps): Inventory {
     },
     settled: () => reading.settled(),
   };
-}
-
-/** A promise, or the reason of a signal that fires first. */
-async function within<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const called = Promise.withResolvers<never>();
-  const onAbort = (): void => called.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, called.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

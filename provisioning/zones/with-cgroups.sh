@@ -33,6 +33,9 @@ mkfifo "$pipe"
   for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     left=
     for each in "$@"; do
+      # What is frozen does not even die.
+      find "$each/$group" -name freezer.state -exec sh -c "for file; do echo THAWED >\"\$file\"; done" sh {} + 2>/dev/null
+      find "$each/$group" -name cgroup.freeze -exec sh -c "for file; do echo 0 >\"\$file\"; done" sh {} + 2>/dev/null
       [ ! -d "$each/$group" ] || find "$each/$group" -depth -type d -exec rmdir {} + 2>/dev/null || left=yes
     done
     [ -n "$left" ] || exit 0

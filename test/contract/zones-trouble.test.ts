@@ -170,6 +170,59 @@ describe('zones: a verb that fails, at whichever command', () => {
   });
 });
 
+describe('zones: what somebody else does to them', () => {
+  let scene: IllumosScene;
+  beforeEach(async () => {
+    scene = illumosScene();
+    await scene.type('dladm', 'create-etherstub', 'sk_lan_0');
+  });
+  afterEach(() => scene.close());
+  const names = async (...words: string[]) =>
+    (await scene.type(...words)).stdout.split('\n').filter((line) => line !== '');
+  const volumes = () => names('zfs', 'list', '-H', '-o', 'name', '-t', 'volume');
+  const agent = async <T>(act: (driver: HypervisorDriver) => Promise<T>): Promise<T> => {
+    await recover(
+      groundOf(scene.options, () => {}),
+      signal(),
+    );
+    const driver = zonesDriver(scene.options);
+    try {
+      return await act(driver);
+    } finally {
+      await driver.close();
+    }
+  };
+
+  it('loses no disk of a zone that was deleted past the driver, and a new one of that name has none of it', async () => {
+    await agent((driver) => driver.createGuest!(MACHINE, work()));
+    const before = await volumes();
+    await scene.type('zoneadm', '-z', 'vm1', 'uninstall', '-F');
+    await scene.type('zonecfg', '-z', 'vm1', 'delete', '-F');
+    await agent(async (driver) => assert.deepEqual(await driver.listGuests(signal()), []));
+    assert.deepEqual(await volumes(), before);
+    await agent((driver) => assert.rejects(driver.createGuest!(MACHINE, work()), /dataset rpool\/vm1_disk0 already/));
+    assert.deepEqual(await volumes(), before);
+    await agent((driver) => driver.createGuest!({ ...MACHINE, options: { disk: 'rpool/vm1_disk0' } }, work()));
+  });
+
+  it('follows a zone to another name, with all that was made for it', async () => {
+    const clean = await everything(scene);
+    await agent((driver) => driver.createGuest!(MACHINE, work()));
+    await scene.type('zonecfg', '-z', 'vm1', 'set zonename=vm2');
+    await agent(async (driver) => {
+      // The first name is free, and its folder is not.
+      const other = { ...MACHINE, image: 'sparse', nics: [], options: {} };
+      await assert.rejects(driver.createGuest!(other, work()), /overlap/);
+      const [guest] = await driver.listGuests(signal());
+      assert.equal(guest?.name, 'vm2');
+      await driver.startGuest(guest!.id, { paused: false }, signal());
+      await driver.poweroffGuest(guest!.id, signal());
+      await driver.deleteGuest(guest!.id, signal());
+    });
+    assert.equal(await everything(scene), clean);
+  });
+});
+
 describe('zones: an agent that is killed, at whichever command', () => {
   let scene: IllumosScene;
   beforeEach(async () => {

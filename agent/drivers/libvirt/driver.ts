@@ -1,7 +1,8 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HypervisorDriver, Watch } from '#agent/drivers/driver.ts';
+import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { turns } from '#agent/drivers/turns.ts';
+import { keptWatches } from '#agent/drivers/watches.ts';
 import type { GuestForm } from '#shared/model/guest.ts';
 import { parametersIn } from './boot-parameters.ts';
 import { parseCapabilities } from './capabilities.ts';
@@ -115,7 +116,7 @@ const inside = (ground: Ground): Pick<HypervisorDriver, 'pingGuestAgent' | 'runP
 
 /** The parts as one driver. */
 function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']): HypervisorDriver {
-  const watches = new Set<Watch>();
+  const watches = keptWatches((listener, onBreak, signal) => watchEvents(ground, listener, onBreak, signal));
   return {
     kind: 'libvirt',
     uri: ground.uri,
@@ -143,21 +144,12 @@ function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']
     detachNic: (id, mac, signal) => detachNic(ground, id, mac, signal),
     readStats: (id, signal) => readStats(ground, id, signal),
     readAddresses: (id, signal) => readAddresses(ground, id, signal),
-    watch: async (listener, onBreak, signal) => {
-      const watch = await watchEvents(ground, listener, onBreak, signal);
-      watches.add(watch);
-      return {
-        stop: async () => {
-          watches.delete(watch);
-          await watch.stop();
-        },
-      };
-    },
+    watch: watches.watch,
     openConsole: (id, signal) => openConsole(ground, id, signal),
     readConsoleLog: (id, bytesMax, signal) => readConsoleLog(ground, id, bytesMax, signal),
     examine: (signal) => examine(ground, signal),
     close: async () => {
-      await Promise.all(Array.from(watches, (watch) => watch.stop()));
+      await watches.stop();
       await ground.virsh.close();
     },
   };

@@ -8,7 +8,7 @@ import { checkedConfig, configText, settingOf, type ZoneConfig } from './config-
 import { configFile, consoleLog, type Ground, startLog, tool, zoneFolder } from './ground.ts';
 import { type LimitWritten, memoryLimit, vcpuLimit, withLimit } from './limits.ts';
 import { errorsIn } from './output.ts';
-import { require, textFrom } from './power.ts';
+import { textFrom, zoneIn } from './power.ts';
 import { readConfig, readGuest, readZone } from './reading.ts';
 import { forgetSnapshots } from './snapshots.ts';
 import { guestState } from './states.ts';
@@ -80,7 +80,7 @@ export async function readDefinition(ground: Ground, id: GuestId): Promise<strin
 
 /** Remove a zone that is off, with its snapshots and its logs; its root stays, in its folder too. */
 export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
-  const { name } = await require(ground, id, 'guest.delete', ['shutoff'], signal);
+  const { name } = await zoneIn(ground, id, 'guest.delete', ['shutoff'], signal);
   await ground.inTurn(name, async () => {
     await rm(configFile(ground, name), { force: true });
     for (const log of [startLog(ground, name), consoleLog(ground, name), `${consoleLog(ground, name)}.1`])

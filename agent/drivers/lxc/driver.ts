@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import type { HypervisorDriver, Watch } from '#agent/drivers/driver.ts';
+import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { turns } from '#agent/drivers/turns.ts';
+import { keptWatches } from '#agent/drivers/watches.ts';
 import type { Run } from '#agent/exec/run.ts';
 import { runToEnd } from '#agent/exec/run-to-end.ts';
 import { readVersions } from './cgroups.ts';
@@ -68,7 +69,7 @@ export async function lxcDriver(options: LxcOptions): Promise<HypervisorDriver> 
 
 /** The parts as one driver. */
 function driverOn(ground: Ground, images: string | undefined): HypervisorDriver {
-  const watches = new Set<Watch>();
+  const watches = keptWatches((listener, onBreak, signal) => watchGuests(ground, listener, onBreak, signal));
   return {
     kind: 'lxc',
     uri: `lxc:${ground.folder}`,
@@ -101,21 +102,12 @@ function driverOn(ground: Ground, images: string | undefined): HypervisorDriver 
     detachNic: (id, mac, signal) => detachNic(ground, id, mac, signal),
     readStats: (id, signal) => readStats(ground, id, signal),
     readAddresses: (id, signal) => readAddresses(ground, id, signal),
-    watch: async (listener, onBreak, signal) => {
-      const watch = await watchGuests(ground, listener, onBreak, signal);
-      watches.add(watch);
-      return {
-        stop: async () => {
-          watches.delete(watch);
-          await watch.stop();
-        },
-      };
-    },
+    watch: watches.watch,
     openConsole: (id, signal) => openConsole(ground, id, signal),
     readConsoleLog: (id, bytesMax, signal) => readConsoleLog(ground, id, bytesMax, signal),
     examine: (signal) => examine(ground, signal),
     close: async () => {
-      await Promise.all(Array.from(watches, (watch) => watch.stop()));
+      await watches.stop();
       await ground.monitor.close();
     },
   };

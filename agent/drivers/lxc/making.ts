@@ -7,7 +7,7 @@ import { portLinkOf } from '#shared/model/network.ts';
 import { checkedConfig, settingOf, withValue, type ZoneConfig } from './config-text.ts';
 import { consoleLog, type Ground } from './ground.ts';
 import { macsIn, withOwnMac, withoutNic } from './nic-config.ts';
-import { require } from './power.ts';
+import { zoneIn } from './power.ts';
 import { readGuest } from './reading.ts';
 import { copyTree, makeZone, ROOT_HERE, rootFolderOf, unpacking } from './roots.ts';
 import { definitionOfForm } from './short-form.ts';
@@ -45,7 +45,7 @@ export async function cloneGuest(
   { name, linked }: { name: string; linked: boolean },
   { signal, progress }: Work,
 ): Promise<DriverGuest> {
-  const origin = await require(ground, id, 'guest.clone', ['shutoff'], signal);
+  const origin = await zoneIn(ground, id, 'guest.clone', ['shutoff'], signal);
   await requireFree(ground, name);
   const unfit = (problem: string): Failure => new Failure('clone-unfit', { guest: origin.name, problem });
   if (linked)

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Run } from '#agent/exec/run.ts';
 import { lines, type Session, startSession } from '#agent/exec/session.ts';
 import { Failure } from '#shared/errors.ts';
+import { within } from '#shared/within.ts';
 import { parseChange } from './output.ts';
 import type { ZoneState } from './states.ts';
 
@@ -102,7 +103,7 @@ export function zoneMonitor({ folder, run, log }: MonitorDeps): ZoneMonitor {
       const { ready } = stream;
       listeners.add(listener);
       try {
-        await called(ready, signal);
+        await within(ready, signal);
       } catch (error) {
         await leave(listener);
         throw error;
@@ -170,15 +171,3 @@ async function write(pipe: string, message?: Buffer): Promise<boolean> {
   }
 }
 const canWrite = (pipe: string): Promise<boolean> => write(pipe);
-
-/** A promise, or the signal's reason where that comes first. */
-async function called<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const off = Promise.withResolvers<never>();
-  const onAbort = (): void => off.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, off.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}

@@ -4,13 +4,13 @@ import type { Command } from '#agent/exec/run.ts';
 import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { BootParameter } from '#shared/model/boot-parameter.ts';
-import type { GuestState } from '#shared/model/guest.ts';
+import { type GuestState, isActive } from '#shared/model/guest.ts';
 import { environmentOf, parametersIn } from './boot-parameters.ts';
 import { settingOf } from './config-text.ts';
 import { consoleLog, type Ground, startLog, tool } from './ground.ts';
 import { haltSignal, type Init, rebootSignal } from './init-signals.ts';
 import { errorsIn } from './output.ts';
-import { readConfig, readZone, type Zone } from './reading.ts';
+import { readConfig, readNow, readZone, type Zone } from './reading.ts';
 import { guestState } from './states.ts';
 import { consoleLogIn } from './zone-config.ts';
 
@@ -22,7 +22,8 @@ const IS_RUNNING = 'Container is already running';
 /**
  * Start a zone; it runs when this returns.
  *
- * lxc-start says 0 of one that runs already, and why it could not only in its log: so the log is read, from where it ended before.
+ * lxc-start says 0 of one that runs already, and why it could not only in its log: so the log is read, from where it ended before. One
+ * start after the other, since all of a zone write the same.
  */
 export async function startGuest(
   ground: Ground,
@@ -39,16 +40,23 @@ export async function startGuest(
     throw new Failure('host-command', {
       problem: `${name} names no root (lxc.rootfs.path): it would run on the host's own`,
     });
-  const log = startLog(ground, name);
-  const before = await sizeOf(log);
   const own = consoleLogIn(config) === undefined ? ownConsole(consoleLog(ground, name)) : [];
   const words = environmentOf(options.params).flatMap((word) => ['-s', `lxc.environment=${word}`]);
-  const args = ['-d', '-o', log, '-l', 'ERROR', ...own, ...words];
-  const failed = await ground
-    .run({ ...tool(ground, 'lxc-start', name, ...args), timeoutMs: START_MS_MAX }, signal)
-    .then(() => undefined, failureIn);
+  await ground.inTurn(`${name}/start`, () => start(ground, name, [...own, ...words], signal));
+}
+
+async function start(ground: Ground, name: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+  const log = startLog(ground, name);
+  const before = await sizeOf(log);
+  const command = tool(ground, 'lxc-start', name, '-d', '-o', log, '-l', 'ERROR', ...args);
+  const failed = await ground.run({ ...command, timeoutMs: START_MS_MAX }, signal).then(() => undefined, failureIn);
   const errors = errorsIn(await textFrom(log, before));
-  if (errors.includes(IS_RUNNING)) await require(ground, id, 'guest.start', ['shutoff'], signal);
+  if (errors.includes(IS_RUNNING)) {
+    const state = guestState((await readNow(ground, name, signal)).state);
+    // It may have ended since: then it was not started all the same.
+    const told = isActive(state) ? state : 'running';
+    throw new Failure('guest-wrong-state', { guest: name, state: told, verb: 'guest.start', needed: 'shutoff' });
+  }
   if (failed)
     throw new Failure('host-command', { ...failed.details, problem: whyNot(errors, failed) }, { cause: failed });
 }
@@ -97,7 +105,7 @@ const RUNNING: readonly GuestState[] = ['running'];
 const ON: readonly GuestState[] = ['running', 'paused', 'shutdown'];
 
 /** The zone, where it is in one of these states. @throws Failure guest-wrong-state */
-export async function require(
+export async function zoneIn(
   ground: Ground,
   id: GuestId,
   verb: string,
@@ -119,12 +127,12 @@ async function act(
   commandFor: (zone: Zone) => Promise<Command>,
   signal: AbortSignal,
 ): Promise<void> {
-  const zone = await require(ground, id, verb, needed, signal);
+  const zone = await zoneIn(ground, id, verb, needed, signal);
   try {
     await ground.run(await commandFor(zone), signal);
   } catch (error) {
     failureIn(error);
-    await require(ground, id, verb, needed, signal);
+    await zoneIn(ground, id, verb, needed, signal);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import type { GuestId, Program, ProgramEnd } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
 import { type Ground, tool } from './ground.ts';
-import { require } from './power.ts';
+import { zoneIn } from './power.ts';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** What lxc-attach says of a program that is not there, or that may not be run, in place of the program. */
@@ -23,7 +23,7 @@ export async function runProgram(
   { command, limitMs, bytesMax }: Program,
   signal: AbortSignal,
 ): Promise<ProgramEnd> {
-  const { name } = await require(ground, id, 'guest.exec', ['running'], signal);
+  const { name } = await zoneIn(ground, id, 'guest.exec', ['running'], signal);
   const [program = ''] = command;
   const failed = (problem: string): Failure => new Failure('program-failed', { guest: name, program, problem });
   if (command.some((word) => word.includes('\0'))) throw failed('a word has a zero byte in it');
@@ -46,7 +46,7 @@ export async function runProgram(
   const notRun = NOT_RUN.exec(said)?.[1];
   if (notRun !== undefined && [126, 127].includes(ended.exitCode ?? 0)) throw failed(notRun);
   if (ended.exitCode === undefined || said.startsWith('lxc-attach: ')) {
-    await require(ground, id, 'guest.exec', ['running'], signal);
+    await zoneIn(ground, id, 'guest.exec', ['running'], signal);
     throw new Failure('host-command', { problem: said.trim() || `lxc-attach was ended by ${ended.signal}` });
   }
   const { exitCode, stdout, stderr, cut } = ended;

@@ -8,9 +8,9 @@ const AUTOSTART_KEY = 'lxc.start.auto';
 /** A folder's name, below which LXC puts names of its own for cgroups and sockets. */
 const NAME_BYTES_MAX = 200;
 
-/** Whether a zone can have that name: it is a folder's. */
+/** Whether a zone can have that name: it is a folder's. Those that begin with a dot are of work that is under way. */
 export const isZoneName = (name: string): boolean =>
-  GuestRef.safeParse(name).success && name !== '.' && name !== '..' && Buffer.byteLength(name) <= NAME_BYTES_MAX;
+  GuestRef.safeParse(name).success && !name.startsWith('.') && Buffer.byteLength(name) <= NAME_BYTES_MAX;
 
 /**
  * The name of the zone that a definition is of: LXC keeps it as the name of a folder, and a definition has it as

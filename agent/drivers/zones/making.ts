@@ -5,10 +5,11 @@ import { saysOf } from '#agent/illumos/links.ts';
 import { type UndoStack, undoable, undoStack } from '#agent/undo-stack.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { createVolume, listVolumes } from './commands.ts';
+import { emptyEntry, hasFollowed } from './entries.ts';
 import { plainly } from './failures.ts';
 import { type Ground, missing, readZones } from './ground.ts';
 import type { ZonePlan } from './plan.ts';
-import { configure, emptyEntry } from './reconfiguring.ts';
+import { configure } from './reconfiguring.ts';
 import { removeVolume, takeAway, takeZoneAway, uninstall } from './removing.ts';
 import { placeFiles } from './root-files.ts';
 import { configText } from './zone-config.ts';
@@ -53,12 +54,19 @@ const entryOf = ({ name, vnics, volumes }: ZonePlan, phase: 'making' | 'made') =
   volumes: volumes.map(({ volume }) => volume),
 });
 
-/** What an earlier attempt left is taken away; what is there otherwise stays. @throws Failure guest-exists */
+/**
+ * What an earlier attempt left is taken away, and so are the vnics of a zone of that name that somebody else has deleted; what is there
+ * otherwise stays.
+ *
+ * @throws Failure guest-exists
+ */
 async function requireFree(ground: Ground, name: string, signal: AbortSignal): Promise<void> {
   const entry = await ground.ledger.read(name);
   if (entry && entry.phase !== 'made') await takeAway(ground, entry, signal);
   const isThere = (await readZones(ground, signal)).some((each) => each.name === name);
   if (isThere) throw new Failure('guest-exists', { guest: name, host: ground.host });
+  if (entry?.phase === 'made' && !(await hasFollowed(ground, entry, signal)))
+    await takeAway(ground, { ...entry, volumes: [] }, signal);
 }
 
 async function carryOut(

@@ -5,6 +5,7 @@ import { Failure, messageOf } from '#shared/errors.ts';
 import { ACTIVE } from './acting.ts';
 import { configureZone, exportZone } from './commands.ts';
 import { changeLines } from './config-change.ts';
+import { emptyEntry, entryOf } from './entries.ts';
 import { isAbsentZone, plainly } from './failures.ts';
 import { type Ground, missing } from './ground.ts';
 import { sweepLinks } from './leaving.ts';
@@ -69,7 +70,7 @@ async function keepOwn(
 ): Promise<void> {
   const wanted = vnicsIn(after);
   const was = vnicsIn(before).map(({ link }) => link);
-  const entry: Entry = (await ground.ledger.read(zone.name)) ?? emptyEntry(zone.name);
+  const entry: Entry = (await entryOf(ground, zone.name, before, signal)) ?? emptyEntry(zone.name);
   const known = [...new Set([...entry.links, ...entry.leaving])];
   const names = wanted.map(({ link }) => link);
   if (wanted.length === 0 && was.length === 0) return;
@@ -83,8 +84,6 @@ async function keepOwn(
   });
   await keepLinks(ground, { wanted, known, leaving, isOn }, undo, signal);
 }
-
-export const emptyEntry = (zone: string): Entry => ({ zone, phase: 'made', links: [], leaving: [], volumes: [] });
 
 async function restore(ground: Ground, zone: string, before: ZoneConfig): Promise<void> {
   const signal = late();

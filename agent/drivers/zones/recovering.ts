@@ -1,5 +1,6 @@
 import { messageOf } from '#shared/errors.ts';
 import { ACTIVE } from './acting.ts';
+import { hasFollowed } from './entries.ts';
 import { type Ground, readZones } from './ground.ts';
 import type { Entry } from './ledger.ts';
 import { takeAway } from './removing.ts';
@@ -29,9 +30,18 @@ async function recoverZone(ground: Ground, name: string, signal: AbortSignal): P
   if (!entry) return;
   if (entry.phase !== 'made') return cutOff(ground, entry, signal);
   const zone = (await readZones(ground, signal)).find((each) => each.name === name);
-  // Somebody else has deleted it: what was made for it goes too.
-  if (!zone) return cutOff(ground, entry, signal);
+  if (!zone) return gone(ground, entry, signal);
   if (!ACTIVE.includes(zone.state)) await settleLinks(ground, name, signal);
+}
+
+/** Somebody else has deleted it, or given it another name: its disks may hold what is still wanted, and nothing of it is touched. */
+async function gone(ground: Ground, entry: Entry, signal: AbortSignal): Promise<void> {
+  if (await hasFollowed(ground, entry, signal)) return;
+  const { zone, links, volumes } = entry;
+  ground.log.info(
+    { guest: zone, links, volumes },
+    'a zone has gone past this driver, and what was made for it is still there',
+  );
 }
 
 async function cutOff(ground: Ground, entry: Entry, signal: AbortSignal): Promise<void> {

@@ -4,11 +4,11 @@ import { Failure, messageOf } from '#shared/errors.ts';
 import { ACTIVE, type Need, zoneIn } from './acting.ts';
 import { ROUTER } from './brands.ts';
 import { deleteZone, destroyVolume, haltZone, uninstallZone } from './commands.ts';
+import { emptyEntry, entryOf } from './entries.ts';
 import { isAbsentZone, plainly } from './failures.ts';
 import { type Ground, missing, readZones } from './ground.ts';
 import { removeVnic } from './leaving.ts';
 import type { Entry } from './ledger.ts';
-import { emptyEntry } from './reconfiguring.ts';
 import { attributeOf } from './zone-config.ts';
 
 const DELETE: Need = {
@@ -25,7 +25,7 @@ export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSign
   // Of a network: its driver takes it away.
   if (attributeOf(config, ROUTER) !== undefined) throw missing(ground, id);
   await ground.inTurn(name, async () => {
-    const entry = (await ground.ledger.read(name)) ?? emptyEntry(name);
+    const entry = (await entryOf(ground, name, config, signal)) ?? emptyEntry(name);
     await ground.ledger.write({ ...entry, phase: 'removing' });
     await takeAway(ground, entry, signal);
   });

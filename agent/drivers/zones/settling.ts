@@ -1,8 +1,8 @@
 import { undoStack } from '#agent/undo-stack.ts';
 import { messageOf } from '#shared/errors.ts';
+import { emptyEntry, entryOf } from './entries.ts';
 import type { Ground } from './ground.ts';
 import { sweepLinks } from './leaving.ts';
-import { emptyEntry } from './reconfiguring.ts';
 import { vnicsIn } from './vnics.ts';
 import { keepLinks } from './zone-links.ts';
 
@@ -13,7 +13,7 @@ import { keepLinks } from './zone-links.ts';
 export async function settleLinks(ground: Ground, zone: string, signal: AbortSignal): Promise<void> {
   const { config } = await ground.configs.read(zone, signal);
   const wanted = vnicsIn(config);
-  const entry = await ground.ledger.read(zone);
+  const entry = await entryOf(ground, zone, config, signal);
   if (wanted.length === 0 && !entry) return;
   const names = wanted.map(({ link }) => link);
   const { links, leaving, ...rest } = entry ?? emptyEntry(zone);
