@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { linesOf } from '#agent/networks/linux/lines.ts';
 import { contains, isV6, maskOf, split } from '#shared/model/address.ts';
 import type { HostRouter } from '#shared/model/network.ts';
-import { linesOf, type PlannedLeg, type RouterPlan, subnetsOf } from './plan.ts';
+import { type PlannedLeg, type RouterPlan, subnetsOf } from './plan.ts';
 
 /** Where a service sees its router's folder. */
 export const SEEN_AT = '/mnt';
