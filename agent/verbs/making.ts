@@ -15,10 +15,25 @@ type CloneArgs = ArgsOf<(typeof makingVerbs)['guest.clone']>;
  * Guests made of images and of other guests. Jobs: one that is begun again after a restart finds the guest there, whole, or
  * makes it anew, since drivers show no guest before all of it is there.
  */
-export const makingHandlers = (deps: GuestDeps): Handlers<typeof makingVerbs> => ({
-  'guest.create': (args, call) => madeOnce(deps, args.name, call, () => create(deps, args, call)),
-  'guest.clone': (args, call) => madeOnce(deps, args.name, call, () => clone(deps, args, call)),
-});
+export function makingHandlers(deps: GuestDeps): Handlers<typeof makingVerbs> {
+  const underWay = new Set<string>();
+  /** Two that make a guest of one name would each write over what the other has begun. */
+  const alone = async (name: string, make: () => Promise<Guest>): Promise<Guest> => {
+    if (underWay.has(name)) throw new Failure('too-busy', { problem: `a guest ${name} is being made` });
+    underWay.add(name);
+    try {
+      return await make();
+    } finally {
+      underWay.delete(name);
+    }
+  };
+  return {
+    'guest.create': (args, call) =>
+      alone(args.name, () => madeOnce(deps, args.name, call, () => create(deps, args, call))),
+    'guest.clone': (args, call) =>
+      alone(args.name, () => madeOnce(deps, args.name, call, () => clone(deps, args, call))),
+  };
+}
 
 /** A name that is taken is refused before a job is begun. */
 export const beforeMaking = ({

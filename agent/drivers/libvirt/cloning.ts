@@ -31,10 +31,7 @@ export async function cloneGuest(
   { signal, progress }: Work,
 ): Promise<DriverGuest> {
   const guest = await readGuest(ground, id, signal);
-  if (isActive(guest.state))
-    throw new Failure('guest-wrong-state', {
-      ...{ guest: guest.name, state: guest.state, needed: 'shutoff', verb: 'guest.clone' },
-    });
+  if (isActive(guest.state)) throw running(guest);
   await requireFree(ground, name, signal);
   const text = await dumpxml(ground, id, ['--inactive', '--security-info'], signal);
   const disks = fileDisks(guest, disksIn(text).filter(isWritten));
@@ -97,17 +94,36 @@ async function parted(
       [clones, name],
     ] as const)
       files.set(device, { file: await made.overlay(base, { device, owner }), format: 'qcow2' });
-  if (disks.length > 0)
-    await ground.inTurn(guest.id, () =>
-      storeDefinition(
-        ground,
-        parseDefinition(text).edited((document) => putOnFiles(document, originals)),
-        signal,
-      ),
-    );
+  if (disks.length > 0) await ground.inTurn(guest.id, () => goOver(ground, text, guest, originals, signal));
   made.keep(Array.from(originals.values(), ({ file }) => file));
   return clones;
 }
+
+/**
+ * Have the original go over to its own files. Whoever started it meanwhile started it on the old ones, which are then not to be shared.
+ * @throws Failure guest-wrong-state: all is as it was
+ */
+async function goOver(
+  ground: Ground,
+  text: string,
+  { id }: DriverGuest,
+  files: Files,
+  signal: AbortSignal,
+): Promise<void> {
+  const definition = parseDefinition(text);
+  await storeDefinition(
+    ground,
+    definition.edited((document) => putOnFiles(document, files)),
+    signal,
+  );
+  const now = await readGuest(ground, id, signal);
+  if (!isActive(now.state)) return;
+  await storeDefinition(ground, definition, signal);
+  throw running(now);
+}
+
+const running = ({ name, state }: DriverGuest): Failure =>
+  new Failure('guest-wrong-state', { guest: name, state, needed: 'shutoff', verb: 'guest.clone' });
 
 /** What makes it another guest: files of its own, and nothing that two cannot have. */
 function makeOther(document: Document, from: string, to: string, files: Files): void {

@@ -1,7 +1,7 @@
 import { chown, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '#agent/exec/run.ts';
-import { Failure } from '#shared/errors.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
 import { failedWith, type Ground } from './ground.ts';
 
 /** A disk of terabytes takes an hour. */
@@ -55,7 +55,8 @@ export function newDisks(
       return await finish(part, name);
     } catch (error) {
       await rm(seen(part), { force: true });
-      throw error;
+      if (error instanceof Failure || signal.aborted) throw error;
+      throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
     }
   };
   const short = guest.id.slice(0, 8);

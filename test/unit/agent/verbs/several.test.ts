@@ -171,6 +171,14 @@ describe('verbs that make guests, and keep them', () => {
     await stop();
   });
 
+  it('make one guest of a name at a time', async () => {
+    const { run, stop } = await twoKinds([{ name: 'vm' }], []);
+    const [one, other] = await Promise.allSettled([1, 2].map(() => run('guest.clone', { guest: 'vm', name: 'vm2' })));
+    assert.equal(one?.status, 'fulfilled');
+    assert.ok(other?.status === 'rejected' && code('too-busy')(other.reason));
+    await stop();
+  });
+
   it('hold whoever may use some guests only to those, also by the names they give', async () => {
     const { run, stop } = await twoKinds([{ name: 'web' }], []);
     await assert.rejects(run('guest.clone', { guest: 'web', name: 'db' }, 'webmaster@x'), code('not-permitted'));
