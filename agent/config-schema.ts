@@ -96,6 +96,10 @@ const Keys = z.strictObject({
         description:
           '`linux`: bridges, VXLAN, nftables and network namespaces, as root. `illumos`: etherstubs, vnics and router zones, as root. `none`: this host realises no networks.',
       }),
+      switch: z.enum(['bridge', 'openvswitch']).default('bridge').meta({
+        description:
+          "What networks of the driver `linux` are on this host: `bridge`, the kernel's own, or `openvswitch`, bridges of Open vSwitch.",
+      }),
       underlay: LinkName.optional().meta({
         description:
           'The link whose first address the tunnels to other hosts begin at. Without it, networks of this host stay on it.',
@@ -122,7 +126,7 @@ const Keys = z.strictObject({
           'Name servers that routers here ask about names that are not theirs. Without any, such questions are refused.',
       }),
     })
-    .default({ driver: 'none', dns: [] })
+    .default({ driver: 'none', switch: 'bridge', dns: [] })
     .meta({ description: 'Private networks and routers on this host.' }),
   volumes: z
     .strictObject({

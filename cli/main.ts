@@ -15,6 +15,7 @@ const RIG: Readonly<Record<string, (argv: string[]) => Promise<number>>> = {
   status: async (argv) => (await import('./rig-status.ts')).status(argv),
   'agent-join': async (argv) => (await import('./agent-join.ts')).agentJoin(argv),
   install: async (argv) => (await import('#provisioning/roles/install.ts')).install(argv),
+  doctor: async (argv) => (await import('./doctor-command.ts')).doctor(argv),
   restore: async (argv) => (await import('./restore.ts')).restore(argv),
   test: async (argv) => (await import('./rig-test.ts')).test(argv),
 };
@@ -26,6 +27,7 @@ const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small
 ./skerry test               run all tests
 ./skerry console GUEST      a guest's serial console as a terminal (Ctrl-] leaves)
 ./skerry install ROLE …     make this machine a part of a real site: server, central, host, all-in-one
+./skerry doctor             check this machine, and the site where it is known here, and say how to mend it
 ./skerry agent-join …       let this host join a site, with the token of host enrol
 ./skerry restore …          let central, while it is down, go back to a backup (backup take)
 ./skerry NOUN VERB …        a verb, as below
@@ -39,20 +41,24 @@ itself, not central), --json, --yes, --no-wait, --operation ID,
 
 async function main(argv: readonly string[]): Promise<number> {
   const [first = 'help', ...rest] = argv;
-  if (Object.hasOwn(RIG, first)) return (await RIG[first]?.(rest)) ?? EXIT.failed;
+  if (isOwn(argv)) return (await RIG[first]?.(rest)) ?? EXIT.failed;
   const { options, words } = optionsIn(argv);
   const table = await tableFor(options);
   if (words.length === 0 || options.help) return help(words, table);
   // `console venti` is the terminal, unless a guest is called as a verb of the noun is: those are typed in full.
   if (words[0] === 'console' && words.length === 2 && !Object.hasOwn(agentVerbs, `console.${words[1]}`))
     return (await import('./console-command.ts')).consoleCommand(words[1] ?? '', options);
-  if (Object.hasOwn(RIG, words[0] ?? '')) return main([words[0] ?? '', ...argv.filter((word) => word !== words[0])]);
+  if (isOwn(words)) return main([words[0] ?? '', ...argv.filter((word) => word !== words[0])]);
   const spoken = spokenIn(words, table);
   if (spoken.kind === 'help') return help(spoken.topic, table);
   if (spoken.kind === 'yes')
     throw new Failure('bad-argument', { field: 'yes', problem: 'on the command line, say --yes with the verb itself' });
   return (await import('./verb-command.ts')).verbCommand(spoken.verb, spoken.args, options, table);
 }
+
+/** `doctor` alone looks at this machine, with a host it is the verb. */
+const isOwn = ([first = '', second = '-']: readonly string[]): boolean =>
+  Object.hasOwn(RIG, first) && (first !== 'doctor' || second.startsWith('-'));
 
 function spokenIn(words: readonly string[], table: VerbTable): Spoken {
   try {

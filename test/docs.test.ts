@@ -33,7 +33,7 @@ describe('docs', function () {
   });
 
   it('type commands that exist, as they would be typed', async () => {
-    const own = /^\.\/skerry (up|down|status|test|agent-join|install|restore|console \S+$)/;
+    const own = /^\.\/skerry (up|down|status|test|agent-join|doctor|install|restore|console \S+$)/;
     for (const page of await pagesIn()) {
       const text = await readFile(join(ROOT, page), 'utf8');
       for (const [, line = ''] of text.matchAll(/^ {4}(\.\/skerry [^[\n]*?)(?: {2,}.*)?$/gm)) {

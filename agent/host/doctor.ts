@@ -3,10 +3,10 @@ import type { AgentConfig } from '#agent/config.ts';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { partsOf } from '#agent/drivers/part.ts';
 import type { Inventory } from '#agent/inventory/inventory.ts';
+import { authorityFinding } from '#shared/doctor/certificates.ts';
+import { clockFinding } from '#shared/doctor/clock.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
-import { authorityFinding } from './certificates.ts';
-import { clockFinding } from './clock.ts';
 import type { HealthKeeper } from './health.ts';
 
 export interface DoctorDeps {
@@ -58,10 +58,11 @@ function readIfThere(file: string): string {
   }
 }
 
-/** Nobody may do anything where nobody has a role. */
-function policy({ policy: { grants } }: AgentConfig): Finding {
+/** Nobody may do anything where nobody has a role, here or by central. */
+function policy({ central, policy: { grants } }: AgentConfig): Finding {
   const check = 'policy';
   const found = `${grants.length} ${grants.length === 1 ? 'grant' : 'grants'}`;
+  if (central !== undefined) return { check, verdict: 'ok', found: `${found} of its own, and those of ${central}` };
   if (grants.length > 0) return { check, verdict: 'ok', found };
   return { check, verdict: 'warning', found, mend: 'grant somebody a role, in `policy.grants` of the configuration' };
 }

@@ -10,7 +10,7 @@ import { fakeNetworkWorld } from './fake/world.ts';
 import { illumosNetworks } from './illumos/driver.ts';
 import { linuxNetworks } from './linux/driver.ts';
 import { linuxMesh } from './linux/mesh/mesh.ts';
-import { LINK_GROUP } from './linux/names.ts';
+import { openVSwitch } from './linux/openvswitch/switch.ts';
 import { linuxRouters } from './linux/router/routers.ts';
 import { noNetworks } from './none.ts';
 import { wireguardEnd, wireguardFolder } from './wireguard-end.ts';
@@ -39,9 +39,10 @@ export function networkDriverFor(config: AgentConfig, { run, log }: { run: Run; 
       ...(packageCache ? { packageCache } : {}),
     });
   }
-  const routers = linuxRouters({ run, host, log, folder: join(state, 'routers'), group: LINK_GROUP });
+  const switching = networks.switch === 'openvswitch' ? { openvswitch: openVSwitch(run) } : {};
+  const routers = linuxRouters({ run, host, log, folder: join(state, 'routers'), ...switching });
   return linuxNetworks({
-    ...{ run, host, folder: join(state, 'networks'), routers },
+    ...{ run, host, folder: join(state, 'networks'), routers, ...switching },
     mesh: {
       readWireguard,
       keepMesh: linuxMesh({

@@ -2,6 +2,7 @@ import type { Watch } from '#agent/drivers/driver.ts';
 import type { Failure } from '#shared/errors.ts';
 import type { HostMesh, MeshEnd } from '#shared/model/mesh.ts';
 import type { GivenOutside, HostLook, HostNetwork, HostPort, HostRouter, Lease } from '#shared/model/network.ts';
+import type { Datapath } from '#shared/model/nic.ts';
 
 /**
  * What a host's networking must be able to do, whatever realises it.
@@ -36,6 +37,9 @@ export interface NetworkDriver {
   guardPorts(ports: readonly HostPort[], signal: AbortSignal): Promise<void>;
   /** Ports that are on networks of ours, guests' and unknown ones. */
   readPorts(signal: AbortSignal): Promise<RealisedPort[]>;
+
+  /** How a guest's interface gets on a bridge: undefined where that is one of the kernel's, as it is without this. */
+  datapathOf?(bridge: string, signal: AbortSignal): Promise<Datapath | undefined>;
 
   /** @param network the one that it looks at */
   makeLook(look: HostLook, network: HostNetwork, signal: AbortSignal): Promise<void>;

@@ -62,6 +62,18 @@ export async function processOf(pid: number): Promise<Process | undefined> {
   }
 }
 
+/** The processes that one has started and that have not ended; undefined where this kernel does not tell (proc(5), `children`). */
+export async function startedBy({ pid }: Process): Promise<Process[] | undefined> {
+  const pids = await readIfThere(`/proc/${pid}/task/${pid}/children`);
+  if (pids === undefined) return undefined;
+  const found = await Promise.all(pids.split(' ').map((each) => (each === '' ? undefined : processOf(Number(each)))));
+  return found.filter((each) => each !== undefined);
+}
+
+/** Whether a process that was read has not ended. */
+export const isThere = async ({ pid, startedAt }: Process): Promise<boolean> =>
+  (await processOf(pid))?.startedAt === startedAt;
+
 /** The process that a pid file names, if it is still the one that wrote it: `PID START`, with the time of its start. */
 export async function saidIn(file: string): Promise<Process | undefined> {
   const [pid = '', startedAt] = ((await readIfThere(file)) ?? '').trim().split(' ');
@@ -71,8 +83,9 @@ export async function saidIn(file: string): Promise<Process | undefined> {
 }
 
 /** Tell a process something, if it is still the one that was read. */
-export async function tell({ pid, startedAt }: Process, word: NodeJS.Signals): Promise<void> {
-  if ((await processOf(pid))?.startedAt !== startedAt) return;
+export async function tell(one: Process, word: NodeJS.Signals): Promise<void> {
+  const { pid } = one;
+  if (!(await isThere(one))) return;
   try {
     process.kill(pid, word);
   } catch (error) {

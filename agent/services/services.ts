@@ -4,7 +4,7 @@ import type { Run } from '#agent/exec/run.ts';
 import { keepFile, readIfThere } from '#agent/files/folder.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import type { Failure } from '#shared/errors.ts';
-import { type Process, saidIn, tell } from './processes.ts';
+import { isThere, type Process, saidIn, startedBy, tell } from './processes.ts';
 
 /** Where services run, and what they run with. */
 export interface ServicePlace {
@@ -64,7 +64,9 @@ export const asNobodyWith = (capabilities: readonly string[], program: string): 
     program,
   ].join(' ');
 
-const LOOK_MS = 25;
+const LOOK_MS = 5;
+/** To look at all processes of a place may take a process: that is done where nothing simpler tells. */
+const LOOK_AT_ALL_MS = 100;
 const END_MS_MAX = 5_000;
 
 const isSupervisorOf = ({ folder }: ServicePlace, { name }: ServiceName, argv: readonly string[]): boolean =>
@@ -93,8 +95,12 @@ export interface Running {
   programs: readonly Process[];
 }
 
-export async function readRunning(place: ServicePlace, service: ServiceName, signal: AbortSignal): Promise<Running> {
-  const all = await place.processes(signal);
+const NOTHING: Running = { supervisors: [], strays: [], starting: [], programs: [] };
+
+export const readRunning = async (place: ServicePlace, service: ServiceName, signal: AbortSignal): Promise<Running> =>
+  runningOf(place, service, await place.processes(signal));
+
+async function runningOf(place: ServicePlace, service: ServiceName, all: readonly Process[]): Promise<Running> {
   const said = await saidSupervisor(place, service);
   return {
     supervisors: all.filter(({ argv }) => isSupervisorOf(place, service, argv)),
@@ -117,15 +123,18 @@ async function saidSupervisor(place: ServicePlace, service: ServiceName): Promis
  */
 export async function keepUp(place: ServicePlace, service: Service, signal: AbortSignal): Promise<void> {
   await keepFile(join(place.folder, `run-${service.name}`), service.script.map((line) => `${line}\n`).join(''));
-  const { supervisors, strays, starting, programs } = await readRunning(place, service, signal);
-  if (supervisors.length === 0) {
-    await endAll(place, [...strays, ...starting, ...programs], service, signal);
+  // The first thing that a supervisor does is to say who it is: where none ever did, there is nothing to look for, and of two the lock lets one.
+  const isFirst = (await readIfThere(join(place.folder, `${service.name}.pid`))) === undefined;
+  const { supervisors, strays, starting, programs } = isFirst ? NOTHING : await readRunning(place, service, signal);
+  const isAnew = supervisors.length === 0;
+  if (isAnew) {
+    await endProcesses(place, [...strays, ...starting, ...programs], [service], signal);
     await supervise(place, service.name, signal);
   } else {
     const isDue = await isStartDue(place, service);
     for (const each of programs) if (isDue || !service.isCurrent(each.argv)) await tell(each, 'SIGTERM');
   }
-  await untilUp(place, service, signal);
+  await untilUp(place, service, isAnew, signal);
 }
 
 const isStartDue = async ({ folder }: ServicePlace, { startDue }: Service): Promise<boolean> =>
@@ -139,25 +148,56 @@ async function supervise(place: ServicePlace, name: string, signal: AbortSignal)
   await place.run({ file, args, timeoutMs: 30_000 }, signal);
 }
 
-async function untilUp(place: ServicePlace, service: Service, signal: AbortSignal): Promise<void> {
+/** @param isAnew nothing was there before: then what its supervisor has started is all of it */
+async function untilUp(place: ServicePlace, service: Service, isAnew: boolean, signal: AbortSignal): Promise<void> {
   const lateMs = systemClock.now() + place.upMsMax;
-  for (;;) {
-    const { starting, programs } = await readRunning(place, service, signal);
-    const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
-    const isUp = programs.some(service.isReady) && starting.length === 0 && outdated.length === 0;
-    if (isUp && !(await isStartDue(place, service))) return;
-    if (systemClock.now() > lateMs - place.upMsMax / 2) for (const each of outdated) await tell(each, 'SIGKILL');
-    if (systemClock.now() > lateMs) {
-      throw place.failure(`${service.name} does not come up: ${await lastWordsOf(place, service.name)}`);
+  for (let lookMs = isAnew ? systemClock.now() + LOOK_AT_ALL_MS : 0; ; ) {
+    const now = systemClock.now();
+    const isSeen = await isSeenUp(place, service);
+    if (isSeen && isAnew) return;
+    if (isSeen || now >= lookMs) {
+      const { starting, programs } = await readRunning(place, service, signal);
+      const outdated = programs.filter(({ argv }) => !service.isCurrent(argv));
+      const isUp = programs.some(service.isReady) && starting.length === 0 && outdated.length === 0;
+      if (isUp && !(await isStartDue(place, service))) return;
+      if (now > lateMs - place.upMsMax / 2) for (const each of outdated) await tell(each, 'SIGKILL');
+      lookMs = now + LOOK_AT_ALL_MS;
     }
+    if (now > lateMs)
+      throw place.failure(`${service.name} does not come up: ${await lastWordsOf(place, service.name)}`);
     await paused(systemClock, LOOK_MS, signal);
     signal.throwIfAborted();
   }
 }
 
-/** End a service, and whoever keeps it up; resolves when both are gone. */
-export async function end(place: ServicePlace, service: ServiceName, signal: AbortSignal): Promise<void> {
-  await endAll(place, allOf(await readRunning(place, service, signal)), service, signal);
+/** Whether its supervisor has started it, and it serves; what else there is of it is not looked at. */
+async function isSeenUp(place: ServicePlace, service: Service): Promise<boolean> {
+  const said = await saidSupervisor(place, service);
+  const started = said && (await startedBy(said));
+  const isUp = (each: Process): boolean =>
+    isProgramOf(service, each.argv) && service.isCurrent(each.argv) && service.isReady(each);
+  return started?.some(isUp) === true && !(await isStartDue(place, service));
+}
+
+/** End services, and whoever keeps them up; resolves when all are gone. */
+export async function endAll(
+  place: ServicePlace,
+  services: readonly ServiceName[],
+  signal: AbortSignal,
+): Promise<void> {
+  await endProcesses(place, await runningNow(place, services, signal), services, signal);
+}
+
+export const end = (place: ServicePlace, service: ServiceName, signal: AbortSignal): Promise<void> =>
+  endAll(place, [service], signal);
+
+async function runningNow(
+  place: ServicePlace,
+  services: readonly ServiceName[],
+  signal: AbortSignal,
+): Promise<Process[]> {
+  const all = await place.processes(signal);
+  return (await Promise.all(services.map(async (each) => allOf(await runningOf(place, each, all))))).flat();
 }
 
 const allOf = ({ supervisors, strays, starting, programs }: Running): Process[] => [
@@ -167,10 +207,10 @@ const allOf = ({ supervisors, strays, starting, programs }: Running): Process[] 
   ...programs,
 ];
 
-async function endAll(
+async function endProcesses(
   place: ServicePlace,
   some: readonly Process[],
-  service: ServiceName,
+  services: readonly ServiceName[],
   signal: AbortSignal,
 ): Promise<void> {
   for (const each of some) await tell(each, 'SIGTERM');
@@ -178,8 +218,10 @@ async function endAll(
   for (let left = some; left.length > 0; ) {
     await paused(systemClock, LOOK_MS, signal);
     signal.throwIfAborted();
-    left = allOf(await readRunning(place, service, signal));
     if (systemClock.now() > lateMs) for (const each of left) await tell(each, 'SIGKILL');
+    const areThere = await Promise.all(left.map(isThere));
+    // What they started on their way out is found when they are gone.
+    left = areThere.includes(true) ? left.filter((_, at) => areThere[at]) : await runningNow(place, services, signal);
   }
 }
 

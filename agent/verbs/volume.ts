@@ -51,7 +51,8 @@ export function volumeHandlers({ volumes, host }: VolumeDeps): Handlers<typeof v
 function volumeRecord(exports: Exports, { name, format, sizeBytes, usedBytes, backing }: VolumeFile): Volume {
   const stands = exports.standing.find(({ volume }) => volume === name);
   const wanted = exports.wanted(name);
-  const state = !wanted ? 'idle' : stands && stands.problem === undefined ? 'up' : 'trouble';
+  const isUp = stands && stands.problem === undefined && !stands.unseen;
+  const state = !wanted ? 'idle' : isUp ? 'up' : 'trouble';
   const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
   return {
     ...{ name, format, state, sizeMiB: mib(sizeBytes), usedMiB: mib(usedBytes) },

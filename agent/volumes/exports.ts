@@ -23,7 +23,7 @@ export interface Exports {
   wanted(volume: string): Export | undefined;
   /** Ports that are taken at an address. */
   portsAt(address: string): ReadonlySet<number>;
-  /** Resolves when what was kept is exported, or as far as it can be. */
+  /** Resolves when what was kept is exported, or as far as it can be; those that do not come up are not waited for very long. */
   start(): Promise<void>;
   /** @param force also where clients of it as it was are cut off. @throws Failure volume-in-use, volume-not-found, volume-export, host-space */
   keep(wanted: Export, force: boolean, signal: AbortSignal): Promise<void>;
@@ -45,6 +45,8 @@ export interface ExportsDeps {
 const CHECK_MS = 60_000;
 const AGAIN_MS = 2_000;
 const PASS_MS_MAX = 10 * 60_000;
+/** The agent has other things to do. */
+const START_MS_MAX = 20_000;
 /** A look is over sooner than this; a client that uses it is still there. */
 const LOOK_MS = 500;
 
@@ -52,7 +54,7 @@ export function keptExports({ driver, settings, clock, log, onBug }: ExportsDeps
   const listeners = new Set<() => void>();
   const stopped = new AbortController();
   const wanted = wantedExports(settings);
-  let standing: readonly ExportStanding[] = [];
+  let standing: readonly ExportStanding[] = wanted.all().map((one) => ({ ...one, unseen: true }));
   let waitMs = CHECK_MS;
   let callOff = (): void => {};
   let turns: Promise<unknown> = Promise.resolve();
@@ -106,7 +108,11 @@ export function keptExports({ driver, settings, clock, log, onBug }: ExportsDeps
     },
     wanted: (volume) => wanted.get(volume),
     portsAt: (address) => new Set(wanted.all().flatMap((each) => (each.address === address ? [each.port] : []))),
-    start: passes,
+    start: async () => {
+      const waited = new AbortController();
+      await Promise.race([passes(), paused(clock, START_MS_MAX, waited.signal)]);
+      waited.abort(new Error('it is over'));
+    },
     keep: (next, force, signal) =>
       inTurn(async () => {
         const before = wanted.get(next.volume);

@@ -19,7 +19,7 @@ type Name = Step | `hand ${Step}`;
 /** A driver as the agent has it. @param named what runs its tools */
 export function driverOf(named = run): NetworkDriver {
   const log = { warn: console.error };
-  const routers = linuxRouters({ run: named, folder: '/run/bench/routers', host: 'here', group: 21_323, log });
+  const routers = linuxRouters({ run: named, folder: '/run/bench/routers', host: 'here', log });
   return linuxNetworks({ run: named, host: 'here', folder: '/run/bench/networks', routers });
 }
 

@@ -30,7 +30,7 @@ export interface CarriedOut {
   problems: string[];
 }
 
-type Next = (state: NetworkState) => NetworkState;
+export type Next = (state: NetworkState) => NetworkState;
 type Asked = Pick<Call, 'requester' | 'operation'>;
 
 const KEEP_MS = 90 * 86_400_000;

@@ -6,9 +6,15 @@ import {
   removeForward,
   removeIngress,
 } from '#central/networks/entry-changes.ts';
-import type { Networks } from '#central/networks/networks.ts';
+import type { Networks, Next } from '#central/networks/networks.ts';
 import { routerRecord } from '#central/networks/records.ts';
-import { createRouter, deleteRouter, type NewRouter, wantRouter } from '#central/networks/router-changes.ts';
+import {
+  createRouter,
+  deleteRouter,
+  type NewRouter,
+  startRouter,
+  wantRouter,
+} from '#central/networks/router-changes.ts';
 import { routerNamed } from '#central/networks/rules.ts';
 import { type Destination, mtuOf } from '#central/networks/state.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
@@ -33,28 +39,27 @@ export function routerHandlers(deps: RouterVerbDeps): Handlers<typeof routerVerb
     const record = routerRecord(networks, routerNamed(networks.state, name));
     return { ...record, problems: [...new Set([...record.problems, ...problems])] };
   };
-  const want =
-    (wanted: 'up' | 'down') =>
-    async ({ router }: { router: string }, call: Call): Promise<RouterRecord> => {
-      requireAll(may, call);
-      const { problems } = await networks.take(call, (state) => wantRouter(state, router, wanted));
-      return recordOf(router, problems);
-    };
+  const hostNames = (): string[] => site.hosts().map(({ name }) => name);
+  const take = async (router: string, call: Call, next: Next): Promise<RouterRecord> => {
+    requireAll(may, call);
+    const { problems } = await networks.take(call, next);
+    return recordOf(router, problems);
+  };
   return {
     ...entryHandlers(deps, recordOf),
     'router.list': async () => [...networks.state.routers.keys()].sort().map((name) => recordOf(name)),
     'router.info': async ({ router }) => recordOf(router),
     'router.create': async (args, call) => {
       requireAll(may, call);
-      const hosts = site.hosts().map(({ name }) => name);
       const { realisersOf } = networks.handing.compiled;
-      const means = { plan: networks.macs, random: Math.random, hosts, realisersOf };
+      const means = { plan: networks.macs, random: Math.random, hosts: hostNames(), realisersOf };
       const wanted = wantedBy(args, call.requester.bareJid, new Date(deps.now()).toISOString());
       const { problems } = await networks.make(call, (state) => createRouter(state, wanted, means));
       return recordOf(args.router, problems);
     },
-    'router.start': want('up'),
-    'router.stop': want('down'),
+    'router.start': ({ router: name, host }, call) =>
+      take(name, call, (state) => startRouter(state, { name, host }, hostNames())),
+    'router.stop': ({ router }, call) => take(router, call, (state) => wantRouter(state, router, 'down')),
     'router.delete': async ({ router: name }, call) => {
       requireAll(may, call);
       const { made, problems } = await networks.take(call, (state) => deleteRouter(state, name));

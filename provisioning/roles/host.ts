@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Credentials } from '#shared/ejabberd/accounts.ts';
@@ -25,7 +26,9 @@ import { AGENT_CONFIG, AGENT_STATE, CA_FILE, CREDENTIALS, SERVER_WISH } from './
 
 const UNIT = 'skerry-agent.service';
 /** What it may do besides, where it makes networks. */
-const NETWORKS_FILE = `/etc/systemd/system/${UNIT}.d/networks.conf`;
+export const HOST_NETWORKS_FILE = `/etc/systemd/system/${UNIT}.d/networks.conf`;
+/** What it may do besides, where it starts zones. Read after that of networks, whose list of system calls would be all that is left. */
+const LXC_FILE = `/etc/systemd/system/${UNIT}.d/zones.conf`;
 const USERS = '/etc/sysusers.d/skerry.conf';
 const USERS_TEXT = `u skerry - "Skerry agent" ${AGENT_STATE}\nm skerry libvirt\n`;
 const PACKAGES = [
@@ -33,6 +36,7 @@ const PACKAGES = [
   process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
 ];
 const NETWORK_PACKAGES = ['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps'];
+const LXC_PACKAGES = ['lxc', 'iproute2'];
 /** Each router starts a haproxy of its own; Debian would start one more, with the file that comes with it. */
 const UNUSED_UNIT = 'haproxy.service';
 
@@ -57,6 +61,8 @@ export interface HostBeginning {
   admins: readonly string[];
   /** It is to make networks and routers; an agent that may already goes on to. */
   networks?: boolean | undefined;
+  /** It is to have zones by LXC beside libvirt's guests. */
+  lxc?: boolean | undefined;
   /** The link to the other hosts. */
   underlay?: string | undefined;
 }
@@ -68,19 +74,21 @@ export async function hostChanges(ground: Ground, beginning: HostBeginning): Pro
   const jid = account?.jid ?? token?.jid ?? beginning.account?.jid;
   const known = await readFile(ground.at(AGENT_CONFIG), 'utf8').catch(() => undefined);
   const config = known ?? skeleton(jid, beginning, token !== undefined);
-  const isForNetworks = beginning.networks || (await isThere(ground.at(NETWORKS_FILE)));
+  const isForNetworks = beginning.networks || (await isThere(ground.at(HOST_NETWORKS_FILE)));
+  const isForLxc = beginning.lxc || (await isThere(ground.at(LXC_FILE)));
   const unit = await unitChanges(ground, UNIT);
   return [
     // Before the package comes: nothing of it is started in between.
     ...(isForNetworks ? [maskedUnlessThere(ground, UNUSED_UNIT)] : []),
-    packages(ground, isForNetworks ? [...PACKAGES, ...NETWORK_PACKAGES] : PACKAGES),
+    packages(ground, [...PACKAGES, ...(isForNetworks ? NETWORK_PACKAGES : []), ...(isForLxc ? LXC_PACKAGES : [])]),
     file(ground, USERS, USERS_TEXT, { mode: 0o644 }),
     user(ground, 'skerry', ['libvirt'], USERS),
     folder(ground, '/etc/skerry', { mode: 0o755 }),
     ...(await accountChanges(ground, beginning, account, token)),
     file(ground, AGENT_CONFIG, config, { mode: 0o644 }, 'keep'),
     ...unit.changes,
-    ...(isForNetworks ? await networkChanges(ground) : []),
+    ...(isForNetworks ? await dropIn(ground, 'skerry-agent-networks.conf', HOST_NETWORKS_FILE) : []),
+    ...(isForLxc ? await dropIn(ground, 'skerry-agent-lxc.conf', LXC_FILE) : []),
     enabled(ground, UNIT),
     running(ground, UNIT, [AGENT_CONFIG, CREDENTIALS, CA_FILE, ...unit.files('agent')]),
   ];
@@ -127,18 +135,16 @@ const joining = (ground: Ground, token: Token, beginning: HostBeginning): Change
 
 const centralOf = (jid: string): string => `central.${domainpartOf(jid)}`;
 
-async function networkChanges(ground: Ground): Promise<Change[]> {
-  const more = await readFile(new URL('../systemd/skerry-agent-networks.conf', import.meta.url), 'utf8');
-  return [
-    folder(ground, `/etc/systemd/system/${UNIT}.d`, { mode: 0o755 }),
-    file(ground, NETWORKS_FILE, more, { mode: 0o644 }),
-  ];
+/** More of the unit. */
+async function dropIn(ground: Ground, name: string, to: string): Promise<Change[]> {
+  const text = await readFile(new URL(`../systemd/${name}`, import.meta.url), 'utf8');
+  return [folder(ground, dirname(to), { mode: 0o755 }), file(ground, to, text, { mode: 0o644 })];
 }
 
 export const hostRemoval = (ground: Ground): Change[] => [
   stopped(ground, UNIT),
   disabled(ground, UNIT),
-  ...[`/etc/systemd/system/${UNIT}`, NETWORKS_FILE, USERS].map((path) => absent(ground, path)),
+  ...[`/etc/systemd/system/${UNIT}`, HOST_NETWORKS_FILE, LXC_FILE, USERS].map((path) => absent(ground, path)),
 ];
 
 export const hostPurge = (ground: Ground): Change[] => [
@@ -147,6 +153,8 @@ export const hostPurge = (ground: Ground): Change[] => [
   ...(existsSync(ground.at(SERVER_WISH)) ? [] : [absent(ground, CA_FILE)]),
   noUser(ground, 'skerry'),
 ];
+
+const LIBVIRT = { kind: 'libvirt', uri: 'qemu:///system' };
 
 function skeleton(jid: string | undefined, beginning: HostBeginning, isJoining: boolean): string {
   const {
@@ -170,7 +178,7 @@ function skeleton(jid: string | undefined, beginning: HostBeginning, isJoining: 
     service: { ...at, ...(isDirect ? { directTls: true } : {}) },
     ...(ca === undefined && !beginning.hasAuthority ? {} : { ca: 'ca.pem' }),
     ...(central === undefined ? {} : { central }),
-    driver: { kind: 'libvirt', uri: 'qemu:///system' },
+    ...(beginning.lxc ? { drivers: [LIBVIRT, { kind: 'lxc' }] } : { driver: LIBVIRT }),
     ...(networks ? { networks: { driver: 'linux', ...(underlay === undefined ? {} : { underlay }) } } : {}),
     state: AGENT_STATE,
     policy: { grants: admins.map((admin) => ({ jid: admin, role: 'admin' })) },

@@ -29,6 +29,8 @@ export function personChanges(ground: Ground, jid: string, { domain }: Pick<Serv
       async apply() {
         const api = ejabberdApi({ socket: API_SOCKET });
         await answering(api);
+        // A server that was not up yet had the account all the same: its password is not to be another one now.
+        if (await hasAccount(account)) return;
         const made = await ensureAccount(api, { jid });
         await writeFile(ground.at(password), `${made.password}\n`, { mode: 0o600 });
       },

@@ -1,5 +1,10 @@
 /** Where roles put what they share. */
-export const API_SOCKET = '/run/ejabberd/api.sock';
+/**
+ * ejabberd 24 makes a socket below its own state and renames it to where it shall be, so that has to be on the same file system: not in
+ * /run, and not in its state either, where nobody else gets to.
+ */
+export const API_FOLDER = '/var/lib/skerry-api';
+export const API_SOCKET = `${API_FOLDER}/api.sock`;
 /** Who is in it may use ejabberd's API, and so owns the server. */
 export const API_GROUP = 'skerry-api';
 export const PKI = '/etc/skerry/pki';

@@ -22,6 +22,7 @@ export interface Told {
   central?: string;
   networks?: boolean;
   underlay?: string;
+  lxc?: boolean;
   'host-name'?: string;
 }
 
@@ -54,12 +55,13 @@ const HOST_USAGE = `  --token TOKEN         lets this host join, once; host enro
   --direct-tls          TLS from the first byte (port 5223), in place of STARTTLS
   --networks            let the agent make networks and routers, for which it runs as root, with some of root's powers
   --underlay LINK       the link to the other hosts, for networks over many hosts
+  --lxc                 zones by LXC beside libvirt's guests, for which the agent runs as root, with nothing that confines it
   --admin JID           who may do everything on this host even where central is not there; may be given more than once
   --credentials FILE    without central: the host's account, as provisioning/enrol-host writes it, in place of a token
   --central JID         the central agent; central. and the domain of the token unless given
 `;
 const SERVER_FLAGS = { domain: text, name: many, listen: many, certificate: text, admin: many };
-const NETWORK_FLAGS = { networks: yes, underlay: text };
+const NETWORK_FLAGS = { networks: yes, underlay: text, lxc: yes };
 const HOST_FLAGS = {
   token: text,
   credentials: text,
@@ -101,6 +103,7 @@ const beginningOf = (told: Told): HostBeginning => ({
   admins: told.admin ?? [],
   networks: told.networks,
   underlay: told.underlay,
+  lxc: told.lxc,
 });
 
 /** Server, central and a host on one machine: its agent dials the server beside it. */
@@ -150,6 +153,7 @@ The machine is the one of the role server.
     usage: `${SERVER_USAGE}  --host-name NAME      what this machine is called as a host; its host name unless given
   --networks            let the agent make networks and routers
   --underlay LINK       the link to the other hosts
+  --lxc                 zones by LXC beside libvirt's guests
 `,
     flags: { ...SERVER_FLAGS, ...NETWORK_FLAGS, 'host-name': text },
     changes: allInOne,

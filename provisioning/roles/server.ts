@@ -8,7 +8,7 @@ import { ensureCertificates, staleCertificates } from '../pki/certificates.ts';
 import { absent, backup, block, type Change, file, folder, restored } from '../systemd/changes.ts';
 import type { Ground } from '../systemd/ground.ts';
 import { enabled, group, packages, running, withStopped } from '../systemd/system-changes.ts';
-import { API_GROUP, API_SOCKET, CA_FILE, COMPONENT, PKI, SERVER_WISH, SITE_SERVER } from './places.ts';
+import { API_FOLDER, API_GROUP, API_SOCKET, CA_FILE, COMPONENT, PKI, SERVER_WISH, SITE_SERVER } from './places.ts';
 
 const UNIT = 'ejabberd.service';
 const EPMD_UNITS = ['epmd.socket', 'epmd.service'];
@@ -18,8 +18,6 @@ const DEFAULTS = '/etc/default/ejabberd';
 const EPMD = '/etc/systemd/system/epmd.socket.d/skerry.conf';
 const UNIT_MORE = '/etc/systemd/system/ejabberd.service.d/skerry.conf';
 const USERS = '/etc/sysusers.d/skerry-server.conf';
-/** Of the same name as the package's own, which it stands for. */
-const RUN_FOLDER = '/etc/tmpfiles.d/ejabberd.conf';
 /** Its own copy: what confines it may keep it from other folders. */
 const OWN_CA_FILE = '/etc/ejabberd/skerry-ca.pem';
 const CERTIFICATE = '/etc/ejabberd/skerry.pem';
@@ -27,11 +25,16 @@ const CERTIFICATE = '/etc/ejabberd/skerry.pem';
 /** Erlang's own ports: nobody outside needs them, and who reaches them is asked for no more than a cookie. */
 const DEFAULTS_TEXT = 'INET_DIST_INTERFACE=127.0.0.1\nERL_DIST_PORT=5210\n';
 const EPMD_TEXT = '[Socket]\nListenStream=\nListenStream=127.0.0.1:4369\n';
-/** Files take the folder's group, so that central reaches the API, and nothing else that is ejabberd's. */
-const RUN_FOLDER_TEXT = `# Written by skerry install server: who is in ${API_GROUP} may use ejabberd's API.\nd /run/ejabberd 2755 ejabberd ${API_GROUP} -\n`;
-const RUN_FOLDER_OWNED = { mode: 0o2755, owner: 'ejabberd', group: API_GROUP };
-/** A socket that a killed ejabberd left behind would keep the next one from listening. */
-const UNIT_TEXT = `[Service]\nUMask=0007\nExecStartPre=/bin/rm -f ${API_SOCKET}\n`;
+const API_FOLDER_OWNED = { mode: 0o750, owner: 'ejabberd', group: API_GROUP };
+/**
+ * A socket that a killed ejabberd left behind would keep the next one from listening. The new one is ejabberd's alone until it is given
+ * to the group, by root.
+ */
+const UNIT_TEXT = `[Service]
+ExecStartPre=/bin/rm -f ${API_SOCKET}
+ExecStartPost=+/bin/chgrp ${API_GROUP} ${API_SOCKET}
+ExecStartPost=+/bin/chmod 0770 ${API_SOCKET}
+`;
 
 export const ServerWish = z.strictObject({
   domain: z.hostname(),
@@ -77,9 +80,7 @@ export async function serverChanges(ground: Ground, wish: ServerWish): Promise<C
     file(ground, COMPONENT, secretText(wish.domain), { mode: 0o600 }, 'keep'),
     file(ground, USERS, `g ${API_GROUP} -\n`, { mode: 0o644 }),
     group(ground, API_GROUP, USERS),
-    file(ground, RUN_FOLDER, RUN_FOLDER_TEXT, { mode: 0o644 }),
-    // On a machine that runs it is there already, by the package's own rule; in a tree there is no /run.
-    ...(ground.isLive ? [folder(ground, '/run/ejabberd', RUN_FOLDER_OWNED)] : []),
+    folder(ground, API_FOLDER, API_FOLDER_OWNED),
     folder(ground, '/var/lib/ejabberd/upload', { mode: 0o700, owner: 'ejabberd' }),
     backup(ground, CONFIG, BEFORE, 0o600),
     file(ground, CONFIG, async () => configWith(await secretIn(ground), wish, certificate), owned),
@@ -96,12 +97,12 @@ export async function serverChanges(ground: Ground, wish: ServerWish): Promise<C
 export const serverRemoval = (ground: Ground): Change[] => [
   restored(ground, CONFIG, BEFORE),
   withStopped(ground, UNIT, block(ground, DEFAULTS, '')),
-  ...[EPMD, UNIT_MORE, RUN_FOLDER, USERS, CERTIFICATE, OWN_CA_FILE].map((path) => absent(ground, path)),
+  ...[EPMD, UNIT_MORE, USERS, CERTIFICATE, OWN_CA_FILE].map((path) => absent(ground, path)),
   running(ground, UNIT, [CONFIG, DEFAULTS], EPMD_UNITS),
 ];
 
 export const serverPurge = (ground: Ground): Change[] =>
-  [PKI, COMPONENT, SERVER_WISH, CA_FILE].map((path) => absent(ground, path));
+  [PKI, COMPONENT, SERVER_WISH, CA_FILE, API_FOLDER].map((path) => absent(ground, path));
 
 const joined = (certificate?: string, authority?: string): string | undefined =>
   certificate === undefined || authority === undefined ? undefined : certificate + authority;

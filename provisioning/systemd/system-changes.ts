@@ -70,7 +70,7 @@ export const disabled = (ground: Ground, unit: string): Change => ({
   apply: async () => void (await ground.run(['systemctl', `--root=${ground.root}`, '--quiet', 'disable', unit])),
 });
 
-const isEnabled = async (ground: Ground, unit: string): Promise<boolean> =>
+export const isEnabled = async (ground: Ground, unit: string): Promise<boolean> =>
   // A link, which in a tree points to nothing.
   (await lstat(ground.at(`/etc/systemd/system/multi-user.target.wants/${unit}`)).catch(() => undefined)) !== undefined;
 

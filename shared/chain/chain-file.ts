@@ -22,7 +22,7 @@ const TOLD_MAX = 100;
  * @param file how the text is named in messages
  * @throws Failure chain-file, whose `problem` has one line for each error: `3:14: what is wrong`
  */
-export function readChain(text: string, file = 'chain'): Chain {
+export function readChain(text: string, file = 'file'): Chain {
   const refuse = (lines: readonly string[]): never => {
     throw new Failure('chain-file', { file, problem: lines.join('\n') });
   };

@@ -29,6 +29,7 @@ export function exportFact(
   const volume = volumeOf(node);
   const found = standing.find((each) => each.volume === volume);
   if (!found) return { state: 'down', why: 'it is not exported' };
+  if (found.unseen) return { state: 'unknown', why: `${host} has begun, and not looked at it yet` };
   if (isEnding) return { state: 'up' };
   if (found.problem !== undefined) return { state: 'down', why: found.problem };
   const { writable = false, address, port, clients } = node.spec.export ?? {};

@@ -65,8 +65,12 @@ const PEOPLE = 'people';
  */
 export async function rosterHosts(api: EjabberdApi, domain: string, hosts: readonly string[]): Promise<void> {
   // Presence goes only between groups that show each other.
-  const people = { label: 'People', description: 'Everybody with an account here.', display: [HOSTS] as [string] };
-  const machines = { label: 'Hosts', description: 'The machines that run guests.', display: [PEOPLE] as [string] };
+  const people = { label: 'People', description: 'Everybody with an account here.', display: [HOSTS] };
+  const machines = { label: 'Hosts', description: 'The machines that run guests.', display: [PEOPLE] };
+  // From 24 on, a group that shows one that is not there is not made.
+  const known = await api('srg_list', { host: domain });
+  if (!known.includes(PEOPLE)) await api('srg_create', { group: PEOPLE, host: domain, ...people, display: [] });
+  if (!known.includes(HOSTS)) await api('srg_create', { group: HOSTS, host: domain, ...machines, display: [] });
   await api('srg_create', { group: PEOPLE, host: domain, ...people });
   await api('srg_create', { group: HOSTS, host: domain, ...machines });
   await api('srg_user_add', { user: '@all@', host: domain, group: PEOPLE, grouphost: domain });

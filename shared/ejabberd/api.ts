@@ -32,7 +32,10 @@ const COMMANDS = {
   delete_rosteritem: { args: { localuser: text, localhost: text, user: text, host: text }, answer: done },
   srg_list: { args: { host: text }, answer: z.array(text) },
   /** `display`: 23.01 takes a text and joins a list, later versions take a list; one group reads the same in both. */
-  srg_create: { args: { ...group, label: text, description: text, display: z.tuple([text]) }, answer: done },
+  srg_create: {
+    args: { ...group, label: text, description: text, display: z.array(text).max(1) },
+    answer: z.literal(0),
+  },
   srg_delete: { args: group, answer: done },
   srg_get_members: { args: group, answer: z.array(text) },
   srg_user_add: { args: member, answer: done },

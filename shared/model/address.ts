@@ -126,3 +126,7 @@ export function eui64(subnet: Subnet, mac: Mac): string {
   const prefix = parse(split(subnet).address).toByteArray().slice(0, 8);
   return new IPv6([...prefix, ...id]).toRFC5952String();
 }
+
+/** The length of an IPv4 prefix as a mask: `255.255.240.0` for 20. */
+export const maskOf = (length: number): string =>
+  [0, 8, 16, 24].map((bits) => 256 - 2 ** (8 - Math.min(8, Math.max(0, length - bits)))).join('.');

@@ -22,11 +22,17 @@ export const Nic = z
   .meta({ line: '{mac} · {kind} {source} · {link} · MTU {mtu} · {holds} · {problem}' });
 export type Nic = z.infer<typeof Nic>;
 
+/** Who carries the frames of a bridge of Open vSwitch: the kernel's module, or ovs-vswitchd itself in user space. */
+export const Datapath = z.enum(['system', 'netdev']);
+export type Datapath = z.infer<typeof Datapath>;
+
 /** An interface that a guest shall have: on a bridge of its host. */
 export const NicWanted = z.strictObject({
   mac: Mac,
   bridge: LinkName,
   link: LinkName.refine((name) => !name.startsWith('vnet'), 'the hypervisor gives names that begin with vnet itself'),
   mtu: z.int().min(576).max(65_535),
+  /** Where the bridge is one of Open vSwitch. */
+  datapath: Datapath.optional(),
 });
 export type NicWanted = z.infer<typeof NicWanted>;

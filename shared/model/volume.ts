@@ -35,8 +35,11 @@ export const Export = z.strictObject({
 });
 export type Export = z.infer<typeof Export>;
 
-/** The same as its agent reports it. Without a problem it answers. */
-export const ExportStanding = Export.extend({ problem: z.string().max(1_000).optional() });
+/** The same as its agent reports it. Without a problem it answers; `unseen`: the agent has begun, and not looked at it yet. */
+export const ExportStanding = Export.extend({
+  problem: z.string().max(1_000).optional(),
+  unseen: z.literal(true).optional(),
+});
 export type ExportStanding = z.infer<typeof ExportStanding>;
 
 /**

@@ -140,10 +140,19 @@ export const routerVerbs = {
   }),
   'router.start': verb({
     ...changed,
-    summary: 'Have a router again that was stopped.',
-    args: z.strictObject({ router }),
+    summary: 'Have a router again that was stopped, or have it on another host.',
+    details:
+      'On another host it keeps its addresses and MACs. A host that is away goes on with it until it hears of that: see that it is off.',
+    args: z.strictObject({
+      router,
+      host: HostName.optional().meta({
+        title: 'Host',
+        description: 'Where it runs from now on. Unless given, where it did.',
+        choices: 'host',
+      }),
+    }),
     positional: ['router'],
-    failures: ['router-not-found', 'host-space'],
+    failures: ['router-not-found', 'host-not-found', 'host-space'],
     example: 'router start lan',
   }),
   'router.stop': verb({

@@ -5,15 +5,31 @@ import { fileURLToPath } from 'node:url';
 const MOCHA = fileURLToPath(new URL('../../node_modules/mocha/bin/mocha.js', import.meta.url));
 /** Names of namespaces, and their /etc, are this one's own too. */
 const OWN_FOLDERS =
-  'mount -t tmpfs none /run && mkdir -p /etc/netns && mount -t tmpfs none /etc/netns && ip link set lo up && exec "$@"';
+  'mount -t tmpfs none /run && mkdir -p /etc/netns && mount -t tmpfs none /etc/netns && ip link set lo up && "$@"; exit $?';
 
 /** Why no network namespace can be made here; undefined where it can. */
 export const namespaceProblem = (): string | undefined => (process.getuid?.() === 0 ? undefined : 'this takes root');
 
-/** The argv that runs a program in a network namespace of its own, which goes with its last process. */
+/**
+ * The argv that runs a program in a network namespace of its own. All that it starts ends with it, and with who runs it; the shell is the first process
+ * there, which buries what others leave behind.
+ */
 export const inNamespace = (argv: readonly string[]): readonly [string, ...string[]] => [
-  'unshare',
-  ...['--net', '--mount', '--', 'sh', '-c', OWN_FOLDERS, 'sh', ...argv],
+  ...(['setpriv', '--pdeathsig', 'KILL', 'unshare'] as const),
+  ...[
+    '--net',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    '--',
+    'sh',
+    '-c',
+    OWN_FOLDERS,
+    'sh',
+    ...argv,
+  ],
 ];
 
 /** The same with processes of its own: all that it started ends with it, also when it is killed. */

@@ -13,6 +13,7 @@ const COMMANDS: ReadonlySet<string> = new Set([
   'status',
   'test',
   'agent-join',
+  'doctor',
   'install',
   'restore',
   'help',

@@ -126,9 +126,12 @@ describe('chains, carried out by central', function () {
     assert.match(failure.message, /5:\d+: nodes\.fossil\.after\.0: there is no node venit\. Did you mean venti\?/);
     assert.match(failure.message, /7:\d+: nodes\.cpu2\.hots/);
     assert.match(
-      ((await ask('chain.set', { file: 'chain: x\nnodes: {srv: {kind: export}}' }).catch((error) => error)) as Failure)
-        .message,
-      /exports are not run yet/,
+      (
+        (await ask('chain.set', { file: 'chain: x\nnodes: {srv: {kind: host, power: true}}' }).catch(
+          (error) => error,
+        )) as Failure
+      ).message,
+      /hosts are not switched on and off yet/,
     );
     assert.deepEqual(
       ((await ask('chain.list')) as ChainRecord[]).map(({ chain }) => chain),

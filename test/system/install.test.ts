@@ -118,6 +118,21 @@ describe('skerry install, in a tree', () => {
       assert.deepEqual((await install('host', ['--root', root])).lines, [`change ${more}`]);
     });
 
+    it('gives it both drivers where zones are asked for', async () => {
+      await isRepeatable('host', [...args, '--lxc', '--networks']);
+      const { drivers } = readConfig(join(root, 'etc/skerry/agent.yaml'));
+      assert.deepEqual(
+        drivers.map(({ kind }) => kind),
+        ['libvirt', 'lxc'],
+      );
+      // systemd reads drop-ins by their names, and the last one takes the filter of system calls away.
+      const more = (await readdir(join(root, 'etc/systemd/system/skerry-agent.service.d'))).sort();
+      assert.deepEqual(more, ['networks.conf', 'zones.conf']);
+      const unit = join(root, 'etc/systemd/system/skerry-agent.service');
+      const { exitCode, stderr } = await execa('systemd-analyze', ['verify', unit], { reject: false });
+      assert.deepEqual([exitCode, stderr], [0, '']);
+    });
+
     it('keeps the haproxy of Debian from starting, and leaves one that was there to its users', async () => {
       const unit = join(root, 'etc/systemd/system/haproxy.service');
       await install('host', args);

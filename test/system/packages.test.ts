@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { after, before, describe, it } from 'mocha';
 import { stringify } from 'yaml';
-import { buildPackages } from '#provisioning/debian/build.ts';
+import { buildPackages, debianArchitecture } from '#provisioning/debian/build.ts';
 import { DEBIAN_PACKAGES } from '#provisioning/debian/packages.ts';
 import { releasePapers } from '#provisioning/debian/release.ts';
 import { bootMachine, type DebianMachine } from './support/debian-machine.ts';
@@ -114,7 +114,7 @@ describe('Debian packages', function () {
     // Some 120 packages of Perl for one look: it runs where it is.
     if (!existsSync('/usr/bin/lintian')) this.skip();
     const files = DEBIAN_PACKAGES.map(({ name, architecture }) =>
-      join(folder, 'old', `${name}_0.0.1_${architecture === 'all' ? 'all' : 'amd64'}.deb`),
+      join(folder, 'old', `${name}_0.0.1_${architecture === 'all' ? 'all' : debianArchitecture()}.deb`),
     );
     const unpacked = 'uses-no-compression-for-control-tarball,uses-no-compression-for-data-tarball';
     const { stdout } = await execa('lintian', ['--suppress-tags', unpacked, '--allow-root', ...files]);

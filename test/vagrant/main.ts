@@ -7,6 +7,7 @@ import { buildGuest } from '#provisioning/guest/build.ts';
 import { type Host, startHost } from '#provisioning/rig/host.ts';
 import { kvmVerdict } from '#provisioning/rig/kvm.ts';
 import { buildBox } from '#provisioning/vagrant/box/build.ts';
+import { until } from '#test/system/support/until.ts';
 
 /**
  * The whole Vagrant rig, as a new user would have it, with the local box: three machines, hosts that join, a nested guest, the grid over
@@ -14,6 +15,7 @@ import { buildBox } from '#provisioning/vagrant/box/build.ts';
  * network. `--agents N`: so many hosts.
  */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+const HEARD_MS_MAX = 5 * 60_000;
 const CACHE = join(ROOT, '.cache');
 const began = performance.now();
 const agents = process.argv.includes('--agents') ? Number(process.argv[process.argv.indexOf('--agents') + 1]) : 2;
@@ -75,7 +77,12 @@ async function tryRig({ machine }: Host): Promise<void> {
   const asOperator = 'SKERRY_JID=operator@skerry.test SKERRY_PASSWORD_FILE=/etc/skerry/operator.password';
   await vagrant('up');
   say(`${agents + 1} machines are up, and the hosts have joined`);
-  for (let n = 1; n <= agents; n++) await holds(`skerry host info agent-${n}`, /up/);
+  // An agent that has just been started takes its time to be heard, on an emulated machine half a minute and more.
+  for (let n = 1; n <= agents; n++) {
+    const command = `skerry host info agent-${n}`;
+    await until(command, async () => /State: up/.test(await there(command)) || undefined, HEARD_MS_MAX);
+    say(`agent-${n} is heard`);
+  }
   await holds('make-grid', /grid/);
   await holds(`${asOperator} skerry guest start venti`, /running/);
   await holds('skerry guest poweroff venti --yes', /off/);

@@ -3,11 +3,17 @@ import type { Mac } from '#shared/model/address.ts';
 import type { NicWanted } from '#shared/model/nic.ts';
 import { append, childrenOf, type Document, type Element, el, elementAt, rootOf, type Sketch } from './xml.ts';
 
+/** An interface as XML has it. */
+export interface XmlNic extends NicFacts {
+  /** What kind of switch its bridge is, where that is not the kernel's. */
+  virtualport?: string;
+}
+
 /** Which attribute of `<source>` says what an interface of that type hangs on. */
 const SOURCE_OF: Readonly<Record<string, string>> = { bridge: 'bridge', network: 'network', direct: 'dev' };
 
 /** The interfaces of a domain, in its order. */
-export const nicsIn = (document: Document): NicFacts[] => interfacesOf(document).map(nicOf);
+export const nicsIn = (document: Document): XmlNic[] => interfacesOf(document).map(nicOf);
 
 /** The element of that MAC, to be shown to libvirt again. */
 export const interfaceIn = (document: Document, mac: Mac): Element | undefined =>
@@ -22,12 +28,13 @@ const attributeOf = (element: Element, path: string, attribute: string): string 
   elementAt(element, path)?.getAttribute(attribute) || undefined;
 const macOf = (element: Element): string => (attributeOf(element, 'mac', 'address') ?? '').toLowerCase();
 
-function nicOf(element: Element): NicFacts {
+function nicOf(element: Element): XmlNic {
   const kind = element.getAttribute('type') ?? '';
   const source = attributeOf(element, 'source', SOURCE_OF[kind] ?? 'name');
   const link = attributeOf(element, 'target', 'dev');
   const model = attributeOf(element, 'model', 'type');
   const mtu = attributeOf(element, 'mtu', 'size');
+  const virtualport = attributeOf(element, 'virtualport', 'type');
   return {
     mac: macOf(element),
     kind,
@@ -35,13 +42,23 @@ function nicOf(element: Element): NicFacts {
     ...(link === undefined ? {} : { link }),
     ...(model === undefined ? {} : { model }),
     ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
+    ...(virtualport === undefined ? {} : { virtualport }),
   };
 }
 
 /** Whether an interface is as it shall be; its model is left to whoever made it. */
-export const isAsWanted = (nic: NicFacts, { bridge, link, mtu }: NicWanted): boolean =>
-  isOnBridge(nic, bridge) && nic.link === link && nic.mtu === mtu;
-export const isOnBridge = (nic: NicFacts, bridge: string): boolean => nic.kind === 'bridge' && nic.source === bridge;
+export const isAsWanted = (nic: XmlNic, wanted: NicWanted): boolean =>
+  isOnBridge(nic, wanted) && nic.link === wanted.link && nic.mtu === wanted.mtu;
+export const isOnBridge = (nic: XmlNic, { bridge, datapath }: Pick<NicWanted, 'bridge' | 'datapath'>): boolean =>
+  nic.kind === 'bridge' && nic.source === bridge && (nic.virtualport === OPENVSWITCH) === (datapath !== undefined);
+
+const OPENVSWITCH = 'openvswitch';
+/** A switch in user space takes packets as they are: the guest has to cut them, and to sum them up, itself. */
+const WHOLE = { csum: 'off', gso: 'off', tso4: 'off', tso6: 'off', ecn: 'off', ufo: 'off' };
+const switchSketches = ({ datapath }: Pick<NicWanted, 'datapath'>): Sketch[] => [
+  ...(datapath === undefined ? [] : [el('virtualport', { type: OPENVSWITCH })]),
+  ...(datapath === 'netdev' ? [el('driver', {}, el('host', WHOLE))] : []),
+];
 
 /**
  * An interface on a bridge.
@@ -49,12 +66,13 @@ export const isOnBridge = (nic: NicFacts, bridge: string): boolean => nic.kind =
  * libvirt keeps a target that does not begin with `vnet`, and the MTU holds for the host's end and, by QEMU's host_mtu, for the
  * guest's. A `romfile` is never set: Debian's has another PCI id, and SeaBIOS skips it.
  */
-export const interfaceSketch = ({ mac, bridge, link, mtu }: NicWanted): Sketch =>
+export const interfaceSketch = ({ mac, bridge, link, mtu, datapath }: NicWanted): Sketch =>
   el(
     'interface',
     { type: 'bridge' },
     el('mac', { address: mac }),
     el('source', { bridge }),
+    ...switchSketches({ datapath }),
     el('target', { dev: link }),
     el('model', { type: 'virtio' }),
     el('mtu', { size: String(mtu) }),
@@ -69,18 +87,22 @@ export function setNic(document: Document, wanted: NicWanted): void {
     append(elementAt(root, 'devices') ?? append(root, el('devices')), interfaceSketch(wanted));
     return;
   }
-  putOnBridge(first, wanted.bridge);
+  putOnBridge(first, wanted);
   setAttribute(first, 'target', 'dev', wanted.link);
   setAttribute(first, 'mtu', 'size', String(wanted.mtu));
 }
 
 /** Hang an interface on a bridge, whatever it hung on: what a switch was told of its port goes with that. */
-export function putOnBridge(element: Element, bridge: string): void {
-  if (isOnBridge(nicOf(element), bridge)) return;
+export function putOnBridge(element: Element, wanted: Pick<NicWanted, 'bridge' | 'datapath'>): void {
+  if (isOnBridge(nicOf(element), wanted)) return;
   for (const name of ['source', 'virtualport', 'backend', 'actual'])
     for (const child of childrenOf(element, name)) element.removeChild(child);
   element.setAttribute('type', 'bridge');
-  append(element, el('source', { bridge }));
+  append(element, el('source', { bridge: wanted.bridge }));
+  for (const sketch of switchSketches(wanted)) {
+    for (const child of childrenOf(element, sketch.name)) element.removeChild(child);
+    append(element, sketch);
+  }
 }
 
 function setAttribute(parent: Element, name: string, attribute: string, value: string): void {

@@ -27,7 +27,8 @@ export async function listNics(ground: Ground, id: GuestId, signal: AbortSignal)
   return sideBySide(nicsOf(await readXml(ground, id, signal)), defined);
 }
 
-const nicsOf = (xml: string): NicFacts[] => nicsIn(parseXml(xml, 'domain'));
+const nicsOf = (xml: string): NicFacts[] =>
+  nicsIn(parseXml(xml, 'domain')).map(({ virtualport: _switch, ...nic }) => nic);
 
 /** Give a guest an interface: in the definition, and in the guest that runs where that takes it. */
 export async function attachNic(
@@ -62,8 +63,8 @@ async function attachLive(
   }
   const nic = nicsIn(live).find(({ mac }) => mac === wanted.mac);
   if (!nic || isAsWanted(nic, wanted)) return undefined;
-  if (!isOnBridge(nic, wanted.bridge)) {
-    putOnBridge(element, wanted.bridge);
+  if (!isOnBridge(nic, wanted)) {
+    putOnBridge(element, wanted);
     const problem = await changeLive(ground, guest, 'update-device', xmlText(element), signal);
     if (problem !== undefined) return problem;
   }

@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs
 import { dirname, join, sep } from 'node:path';
 import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
-import { split } from '#shared/model/address.ts';
+import { maskOf, split } from '#shared/model/address.ts';
 import { type Brand, SSH_KEY } from './brands.ts';
 import { attributeOf, resourcesOf, settingOf, type ZoneConfig } from './zone-config.ts';
 
@@ -86,9 +86,6 @@ function sysidcfg(name: string, config: ZoneConfig): string {
     .map((line) => `${line}\n`)
     .join('');
 }
-
-export const maskOf = (length: number): string =>
-  [0, 8, 16, 24].map((bits) => 256 - 2 ** (8 - Math.min(8, Math.max(0, length - bits)))).join('.');
 
 /**
  * Write files into the root of a zone that is off. What is in it may be of somebody else, as after a clone: no way leads out of it.

@@ -1,12 +1,12 @@
 import { KIND, ROUTER } from '#agent/drivers/zones/brands.ts';
 import { planOf, type ZonePlan } from '#agent/drivers/zones/plan.ts';
-import { linkFiles, maskOf, type RootFile } from '#agent/drivers/zones/root-files.ts';
+import { linkFiles, type RootFile } from '#agent/drivers/zones/root-files.ts';
 import type { Places } from '#agent/drivers/zones/short-form.ts';
 import { exclusiveNet, vnicAttribute, type ZoneVnic } from '#agent/drivers/zones/vnics.ts';
 import { attribute, readOnly, type ZoneConfig } from '#agent/drivers/zones/zone-config.ts';
 import { illumosLink, overOf } from '#agent/illumos/link-names.ts';
 import { Failure } from '#shared/errors.ts';
-import { contains, isV6, split, subnetOf } from '#shared/model/address.ts';
+import { contains, isV6, maskOf, split, subnetOf } from '#shared/model/address.ts';
 import { type HostNetwork, type HostRouter, portLinkOf } from '#shared/model/network.ts';
 
 /** The zone of a router. */

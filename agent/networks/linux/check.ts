@@ -1,8 +1,9 @@
 import { Failure } from '#shared/errors.ts';
 import { isV6, split } from '#shared/model/address.ts';
 import type { HostNetwork } from '#shared/model/network.ts';
-import type { Addressed, Link } from './links.ts';
+import type { Link } from './links.ts';
 import { vxlanOf } from './names.ts';
+import { isBridge } from './plan.ts';
 
 /** What a tunnel puts around each frame: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40 bytes. */
 export const tunnelBytes = (local: string): number => 14 + 8 + 8 + (isV6(local) ? 40 : 20);
@@ -10,8 +11,8 @@ export const tunnelBytes = (local: string): number => 14 + 8 + 8 + (isV6(local) 
 export interface Ground {
   /** Name of this host. */
   host: string;
+  /** With their addresses, where a network is to have a tunnel. */
   links: ReadonlyMap<string, Link>;
-  addresses: readonly Addressed[];
 }
 
 /** Why a network cannot be made here; undefined where it can. */
@@ -21,20 +22,19 @@ export function problemOf(network: HostNetwork, ground: Ground): Failure | undef
     if (links.has(network.link)) return undefined;
     return new Failure('network-missing', { link: network.link, host, problem: `${network.name} is to be on it` });
   }
-  for (const [name, kind] of [
-    [network.link, 'bridge'],
-    [vxlanOf(network.name), 'vxlan'],
+  for (const [name, isKind] of [
+    [network.link, isBridge],
+    [vxlanOf(network.name), ({ kind }: Link) => kind === 'vxlan'],
   ] as const) {
     const link = links.get(name);
-    if (link && !(link.isOurs && link.kind === kind))
-      return new Failure('network-clash', { what: 'a link', name, host });
+    if (link && !(link.isOurs && isKind(link))) return new Failure('network-clash', { what: 'a link', name, host });
   }
   return tunnelProblem(network, ground);
 }
 
-function tunnelProblem({ name, mtu, tunnel }: HostNetwork, { host, addresses }: Ground): Failure | undefined {
+function tunnelProblem({ name, mtu, tunnel }: HostNetwork, { host, links }: Ground): Failure | undefined {
   if (!tunnel) return undefined;
-  const under = addresses.find((link) => link.addresses.some((each) => split(each).address === tunnel.local));
+  const under = [...links.values()].find((link) => link.addresses.some((each) => split(each).address === tunnel.local));
   if (!under)
     return new Failure('network-host', {
       host,

@@ -4,11 +4,13 @@ import type { NetworkDriver } from '#agent/networks/driver.ts';
 import { type Failpoint, failpoint as failpointOf } from '#agent/networks/failpoint.ts';
 import { Failure } from '#shared/errors.ts';
 import { readLinks } from './carry-out.ts';
+import { listTraffic } from './commands.ts';
 import { guards } from './guards.ts';
-import { listTraffic, parseLinks } from './links.ts';
 import { looks } from './looks.ts';
 import { lookSpaceOf } from './names.ts';
 import { makeNetworks, removeNetworks } from './networks.ts';
+import { hostSilence } from './openvswitch/host-silence.ts';
+import type { OpenVSwitch } from './openvswitch/switch.ts';
 import { networksIn } from './plan.ts';
 import { portsIn } from './ports.ts';
 import { reachPeer, readUnderlay } from './underlay.ts';
@@ -26,6 +28,8 @@ export type Routers = Pick<
 
 export interface LinuxNetworksOptions {
   run: Run;
+  /** What realises bridges; without it, the kernel's own. */
+  openvswitch?: OpenVSwitch;
   /** Name of this host. */
   host: string;
   /** Where the driver keeps what is its own. */
@@ -40,8 +44,13 @@ export interface LinuxNetworksOptions {
 
 /** Networks of Linux: bridges, VXLAN, nftables and network namespaces, by the tools of iproute2 and nftables. As root. */
 export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
-  const { run, host, routers, underlay } = options;
-  const tools = { run, host, failpoint: options.failpoint ?? failpointOf(undefined) };
+  const { run, host, routers, underlay, openvswitch } = options;
+  const tools = {
+    ...{ run, host, failpoint: options.failpoint ?? failpointOf(undefined) },
+    ...(openvswitch ? { openvswitch } : {}),
+  };
+  const guardPorts = guards(tools);
+  const silence = hostSilence(tools);
   const ownLooks = looks({ ...tools, folder: join(options.folder, 'looks') });
   return {
     kind: 'linux',
@@ -50,10 +59,21 @@ export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
       looks: await ownLooks.list(),
       routers: await routers.readRouters(signal),
     }),
-    makeNetworks: (networks, ports, signal) => makeNetworks(tools, networks, ports, signal),
+    makeNetworks: async (networks, ports, signal) => {
+      const failed = await makeNetworks(tools, networks, ports, signal);
+      await openvswitch?.keepFlows(signal);
+      return failed;
+    },
     removeNetworks: (names, signal) => removeNetworks(tools, names, signal),
-    guardPorts: guards(tools),
-    readPorts: async (signal) => portsIn(parseLinks(await run(listTraffic(), signal))),
+    guardPorts: async (ports, signal) => {
+      await guardPorts(ports, signal);
+      if (!openvswitch) return;
+      await silence(ports, signal);
+      openvswitch.hold(ports);
+      await openvswitch.keepFlows(signal);
+    },
+    readPorts: async (signal) => portsIn([...(await readLinks(tools, signal, listTraffic())).values()]),
+    ...(openvswitch ? { datapathOf: openvswitch.datapathOf } : {}),
     makeLook: ownLooks.make,
     removeLook: ownLooks.remove,
     enterLook: (network, argv) => ['ip', 'netns', 'exec', lookSpaceOf(network), ...argv],
@@ -70,7 +90,7 @@ export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
     },
     reachPeer: (peer, mtu, signal) => reachPeer(run, peer, mtu, signal),
     watch: async (onChange, onBreak, signal) => {
-      const watch = await watchHost(onChange, onBreak, signal);
+      const watch = await watchHost(onChange, onBreak, signal, openvswitch !== undefined);
       const end = routers.watch(onChange);
       return {
         stop: async () => {

@@ -45,7 +45,7 @@ const RULES = {
 } as const;
 
 /** Set aside a table that is not as it was made. */
-export const dropTable = (): string => `add table bridge ${GUARD_TABLE}\ndelete table bridge ${GUARD_TABLE}\n`;
+export const dropTable = (table: string): string => `add table ${table}\ndelete table ${table}\n`;
 
 /**
  * The ruleset for `nft -f -`: one transaction, in place of what was there, so that there is no moment without guards. Counters go on.
@@ -71,15 +71,18 @@ export function guardScript(ports: readonly HostPort[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** All that a guest with addresses may send from: also the link-local one that is made of its MAC. */
+export const sourcesOf = ({ mac, addresses }: HostPort): string[] => [
+  ...new Set([...addresses, eui64('fe80::/64', mac)]),
+];
+
 /** What each set holds, as nft reads it. */
 function elementsOf(ports: readonly HostPort[]): Record<keyof typeof SETS, string[]> {
-  const held = ports.filter(({ addresses }) => addresses.length > 0).map((port) => ({ ...port, link: linkOf(port) }));
+  const held = ports
+    .filter(({ addresses }) => addresses.length > 0)
+    .map((port) => ({ link: linkOf(port), sources: sourcesOf(port) }));
   const each = (pick: (address: string) => boolean, write: (address: string) => string): string[] =>
-    held.flatMap(({ link, mac, addresses }) =>
-      [...new Set([...addresses, eui64('fe80::/64', mac)])]
-        .filter(pick)
-        .map((address) => `${link} . ${write(address)}`),
-    );
+    held.flatMap(({ link, sources }) => sources.filter(pick).map((address) => `${link} . ${write(address)}`));
   return {
     guests: ports.map(linkOf),
     held: held.map(({ link }) => link),

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Command } from '#agent/exec/run.ts';
 import { Failure } from '#shared/errors.ts';
 import { isV6 } from '#shared/model/address.ts';
 import { LEAVING_GROUP, LINK_GROUP } from './names.ts';
@@ -7,6 +6,11 @@ import { LEAVING_GROUP, LINK_GROUP } from './names.ts';
 /** A link as it is, as far as we look at it. */
 export interface Link {
   name: string;
+  index: number;
+  /** Index, on the host, of the link that it is on. */
+  onIndex?: number;
+  /** Empty where it has none. */
+  mac: string;
   /** `bridge`, `vxlan`, `tun`, `veth`, …; undefined for a plain one. */
   kind?: string;
   /** Whether it bears our mark. */
@@ -23,29 +27,19 @@ export interface Link {
   /** That it received and sent. */
   bytesReceived?: number;
   bytesSent?: number;
+  /** Global ones, IPv4 first, as `ADDRESS/LENGTH`; none where they were not asked for. */
+  addresses: string[];
 }
 
-const TIMEOUT_MS = 30_000;
-const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-
-const asked = (file: string, args: readonly string[]): Command => ({
-  ...{ file, args, timeoutMs: TIMEOUT_MS, outputBytesMax: OUTPUT_BYTES_MAX },
-});
-export const listLinks = (): Command => asked('ip', ['-N', '-j', '-d', 'link', 'show']);
-/** The same with what went through them: twice as much to print and to read. */
-export const listTraffic = (): Command => asked('ip', ['-N', '-j', '-d', '-s', 'link', 'show']);
-export const listFloods = (): Command => asked('bridge', ['-j', 'fdb', 'show']);
-export const listAddresses = (): Command => asked('ip', ['-j', 'addr', 'show']);
-
-/** One command a line, for `ip` or `bridge`: it stops at the first that fails. */
-export const batch = (file: 'ip' | 'bridge', lines: readonly string[], space?: string): Command => ({
-  ...{ file, timeoutMs: TIMEOUT_MS, input: `${lines.join('\n')}\n` },
-  args: [...(space === undefined ? [] : ['-n', space]), '-batch', '-'],
-});
-
 const Bytes = z.object({ bytes: z.number() });
+/** Numbers are those of the kernel, as `-N` prints them (rtnetlink(7)). */
+const SCOPE_GLOBAL = '0';
+const RawAddress = z.object({ local: z.string().optional(), prefixlen: z.number().optional(), scope: z.string() });
 const RawLink = z.object({
   ifname: z.string(),
+  ifindex: z.number(),
+  link_index: z.number().optional(),
+  address: z.string().default(''),
   flags: z.array(z.string()),
   mtu: z.number(),
   group: z.string().optional(),
@@ -55,6 +49,7 @@ const RawLink = z.object({
     .object({ info_kind: z.string().optional(), info_data: z.record(z.string(), z.unknown()).optional() })
     .optional(),
   stats64: z.object({ rx: Bytes, tx: Bytes }).optional(),
+  addr_info: z.array(RawAddress).default([]),
 });
 const VxlanData = z.object({
   id: z.number(),
@@ -65,12 +60,15 @@ const VxlanData = z.object({
 });
 const BridgeData = z.object({ forward_delay: z.number(), mcast_snooping: z.number().default(0) });
 
-/** Read what `ip -N -j -d link show` prints, with `-s` or without. @throws Failure host-output */
+/** Read what `ip -N -j -d link show` prints, with `-s` or without, and `ip -N -j -d addr show`. @throws Failure host-output */
 export function parseLinks(stdout: string): Link[] {
-  return parsed(stdout, z.array(RawLink), 'ip link').map((raw) => {
+  // iproute2 prints an empty object for each link that a filter left out.
+  return parsed(stdout, z.array(z.union([RawLink, z.strictObject({})])), 'ip link').flatMap((raw) => {
+    if (!('ifname' in raw)) return [];
     const { info_kind: kind, info_data: data } = raw.linkinfo ?? {};
     return {
-      name: raw.ifname,
+      ...{ name: raw.ifname, index: raw.ifindex, mac: raw.address, addresses: globalIn(raw.addr_info) },
+      ...(raw.link_index === undefined ? {} : { onIndex: raw.link_index }),
       isOurs: raw.group === String(LINK_GROUP) || raw.group === String(LEAVING_GROUP),
       ...(raw.group === String(LEAVING_GROUP) ? { isLeaving: true } : {}),
       isUp: raw.flags.includes('UP'),
@@ -83,6 +81,13 @@ export function parseLinks(stdout: string): Link[] {
       ...(raw.stats64 ? { bytesReceived: raw.stats64.rx.bytes, bytesSent: raw.stats64.tx.bytes } : {}),
     };
   });
+}
+
+function globalIn(all: readonly z.infer<typeof RawAddress>[]): string[] {
+  const global = all.flatMap(({ local, prefixlen, scope }) =>
+    local !== undefined && scope === SCOPE_GLOBAL ? [`${local}/${prefixlen}`] : [],
+  );
+  return [...global.filter((text) => !isV6(text)), ...global.filter(isV6)];
 }
 
 function vxlanIn(data: unknown): NonNullable<Link['vxlan']> {
@@ -114,39 +119,21 @@ export function parseFloods(stdout: string): Map<string, Set<string>> {
   return floods;
 }
 
-const RawAddresses = z.object({
-  ifname: z.string(),
-  mtu: z.number(),
-  addr_info: z.array(
-    z.object({ family: z.string(), local: z.string().optional(), prefixlen: z.number(), scope: z.string() }),
-  ),
-});
+/** `ip -j route show default`: a way out. */
+const Route = z.object({ gateway: z.string().optional(), dev: z.string().optional() });
+export type Route = z.infer<typeof Route>;
+const Space = z.object({ name: z.string() });
 
-/** A link with its global addresses, IPv4 first, as `ADDRESS/LENGTH`. */
-export interface Addressed {
-  name: string;
-  mtu: number;
-  addresses: string[];
-}
-
-/** Read what `ip -j addr show` prints. @throws Failure host-output */
-export function parseAddresses(stdout: string): Addressed[] {
-  // iproute2 prints an empty object for each link that a filter left out.
-  const rows = parsed(stdout, z.array(z.union([RawAddresses, z.strictObject({})])), 'ip addr');
-  return rows.flatMap((row) => {
-    if (!('ifname' in row)) return [];
-    const global = row.addr_info.flatMap(({ local, prefixlen, scope }) =>
-      local !== undefined && scope === 'global' ? [`${local}/${prefixlen}`] : [],
-    );
-    const addresses = [...global.filter((text) => !isV6(text)), ...global.filter(isV6)];
-    return [{ name: row.ifname, mtu: row.mtu, addresses }];
-  });
-}
+/** @throws Failure host-output */
+export const parseRoutes = (stdout: string): Route[] => parsed(stdout, z.array(Route), 'ip route');
+/** Read what `ip -j netns list` prints. @throws Failure host-output */
+export const parseSpaces = (stdout: string): string[] =>
+  parsed(stdout, z.array(Space), 'ip netns').map(({ name }) => name);
 
 function parsed<T>(stdout: string, schema: z.ZodType<T>, what: string): T {
   let data: unknown;
   try {
-    // `bridge` prints nothing at all where there is nothing.
+    // Where there is nothing, some of them print nothing at all.
     data = stdout.trim() === '' ? [] : JSON.parse(stdout);
   } catch (error) {
     throw new Failure('host-output', { problem: `${what} is no JSON: ${stdout.slice(0, 80)}` }, { cause: error });

@@ -1,20 +1,20 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Command } from '#agent/exec/run.ts';
 import { Failure } from '#shared/errors.ts';
 import { type HostLook, type HostNetwork, LinkName, NetworkName, portLinkOf } from '#shared/model/network.ts';
-import type { HostTools } from './carry-out.ts';
-import { batch, type Link, listAddresses, listLinks, parseAddresses, parseLinks } from './links.ts';
+import { type HostTools, readLinks } from './carry-out.ts';
+import { batch, ip, listAddresses, readSpaces } from './commands.ts';
+import { type Link, parseLinks } from './links.ts';
 import { LINK_GROUP, lookSpaceOf } from './names.ts';
+import { SWITCH_KIND } from './openvswitch/changes.ts';
+import { isBridge } from './plan.ts';
 
 /** The leg, as it is called where the look is. */
 const LEG = 'eth0';
 const TIMEOUT_MS = 30_000;
 /** `ip netns exec` shows what is in here as /etc (ip-netns(8)). */
 const ETC = '/etc/netns';
-
-const ip = (...args: string[]): Command => ({ file: 'ip', args, timeoutMs: TIMEOUT_MS });
 
 export interface LookTools extends HostTools {
   /** Name of this host. */
@@ -34,8 +34,6 @@ const Recipe = z.strictObject({ look: z.unknown(), link: LinkName, mtu: z.number
 export function looks(tools: LookTools) {
   const { run, folder } = tools;
   const fileOf = (network: string): string => join(folder, `${network}.json`);
-  const spaces = async (signal: AbortSignal): Promise<Set<string>> =>
-    new Set((await run(ip('netns', 'list'), signal)).split('\n').map((line) => line.split(' ')[0] ?? ''));
 
   const list = (): string[] => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -47,7 +45,7 @@ export function looks(tools: LookTools) {
     const space = lookSpaceOf(network);
     await stepwise(tools, [
       async () => {
-        if (!(await spaces(signal)).has(space)) return;
+        if (!(await readSpaces(run, signal)).has(space)) return;
         // A process that looks from there keeps the namespace, and with it the leg, which would stay on the network.
         await ifThere(run(ip('-n', space, 'link', 'del', LEG), signal));
         await run(ip('netns', 'del', space), signal);
@@ -57,10 +55,10 @@ export function looks(tools: LookTools) {
     ]);
   };
   const make = async (look: HostLook, network: HostNetwork, signal: AbortSignal): Promise<void> => {
-    const links = new Map(parseLinks(await run(listLinks(), signal)).map((link) => [link.name, link]));
+    const links = await readLinks(tools, signal);
     const recipe = JSON.stringify({ look, link: network.link, mtu: network.mtu });
     const isOurs = list().includes(look.network);
-    const isThere = (await spaces(signal)).has(lookSpaceOf(look.network));
+    const isThere = (await readSpaces(run, signal)).has(lookSpaceOf(look.network));
     if (isThere && !isOurs)
       throw new Failure('network-clash', {
         ...{ what: 'a network namespace', name: lookSpaceOf(look.network), host: tools.host },
@@ -126,15 +124,15 @@ async function build(
   const link = portLinkOf(look.mac);
   if (!bed) throw new Failure('network-missing', { link: network.link, host, problem: `a look is to be on it` });
   // What is there already and is no bridge gets no port, but a second address of its own.
-  const leg =
-    bed.kind === 'bridge'
-      ? [
-          `link add name ${link} mtu ${network.mtu} group ${LINK_GROUP} type veth peer name ${LEG} mtu ${network.mtu} address ${look.mac} netns ${space}`,
-          `link set dev ${link} master ${network.link} up`,
-        ]
-      : [
-          `link add link ${network.link} name ${LEG} mtu ${network.mtu} address ${look.mac} netns ${space} type macvlan mode bridge`,
-        ];
+  const isSwitched = bed.kind === SWITCH_KIND;
+  const leg = isBridge(bed)
+    ? [
+        `link add name ${link} mtu ${network.mtu} group ${LINK_GROUP} type veth peer name ${LEG} mtu ${network.mtu} address ${look.mac} netns ${space}`,
+        `link set dev ${link} ${isSwitched ? '' : `master ${network.link} `}up`,
+      ]
+    : [
+        `link add link ${network.link} name ${LEG} mtu ${network.mtu} address ${look.mac} netns ${space} type macvlan mode bridge`,
+      ];
   await stepwise(tools, [
     async () => keep(),
     async () => {
@@ -145,8 +143,18 @@ async function build(
     },
     async () => void (await run(ip('netns', 'add', space), signal)),
     async () => void (await run(batch('ip', leg), signal)),
+    ...(isSwitched ? [async () => switched(tools, { link, space, bridge: network.link }, signal)] : []),
     async () => void (await run(batch('ip', insideLines(look), space), signal)),
   ]);
+}
+
+async function switched(
+  { openvswitch }: LookTools,
+  { link, space, bridge }: { link: string; space: string; bridge: string },
+  signal: AbortSignal,
+): Promise<void> {
+  await openvswitch?.join([{ link, bridge }], signal);
+  if ((await openvswitch?.readDatapath(signal)) === 'netdev') await openvswitch?.plain(LEG, space, signal);
 }
 
 const insideLines = ({ addresses, gateways }: HostLook): string[] => [
@@ -165,10 +173,10 @@ async function isWhole(
   links: ReadonlyMap<string, Link>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (links.get(network.link)?.kind === 'bridge' && !(leg?.isOurs && leg.isUp && leg.master === network.link))
+  if (isBridge(links.get(network.link) ?? {}) && !(leg?.isOurs && leg.isUp && leg.master === network.link))
     return false;
-  const inside = { ...listAddresses(), args: ['-n', lookSpaceOf(look.network), ...listAddresses().args] };
-  const found = parseAddresses(await run(inside, signal)).find(({ name }) => name === LEG);
+  const inside = parseLinks(await run(listAddresses(lookSpaceOf(look.network)), signal));
+  const found = inside.find(({ name }) => name === LEG);
   return found?.mtu === network.mtu && look.addresses.every((address) => found.addresses.includes(address));
 }
 

@@ -21,5 +21,8 @@ export function macOfLink(link: string): Mac | undefined {
   return digits?.match(/../g)?.join(':');
 }
 
+/** The mark of bridges and ports of Open vSwitch that Skerry made: a word of their external_ids, given in the transaction that makes them. */
+export const SWITCH_MARK = 'skerry';
+
 /** The network that a bridge or a tunnel's end of ours is for. */
 export const networkOfLink = (link: string): string | undefined => /^(?:sk|vx)-(.+)$/.exec(link)?.[1];

@@ -2,7 +2,6 @@ import { Failure } from '#shared/errors.ts';
 import type { HostNetwork, HostPort } from '#shared/model/network.ts';
 import { carryOut, type HostTools, readLinks, readRealised } from './carry-out.ts';
 import { problemOf } from './check.ts';
-import { listAddresses, parseAddresses } from './links.ts';
 import { planNetworks, planRemoval, planUndo, type Realised } from './plan.ts';
 
 /** How long taking away again may take, when the time for making has run out or was called off. */
@@ -21,11 +20,8 @@ export async function makeNetworks(
   signal: AbortSignal,
 ): Promise<Map<string, Failure>> {
   const hasTunnels = networks.some(({ tunnel }) => tunnel);
-  const [there, addresses] = await Promise.all([
-    readRealised(tools, hasTunnels, signal),
-    hasTunnels ? readAddresses(tools, signal) : [],
-  ]);
-  const ground = { host: tools.host, links: there.links, addresses };
+  const there = await readRealised(tools, hasTunnels, signal);
+  const ground = { host: tools.host, links: there.links };
   const failed = new Map<string, Failure>();
   for (const network of networks) {
     const problem = problemOf(network, ground);
@@ -61,9 +57,6 @@ async function makeWhole(
     throw error;
   }
 }
-
-const readAddresses = async ({ run }: HostTools, signal: AbortSignal) =>
-  parseAddresses(await run(listAddresses(), signal));
 
 export async function removeNetworks(tools: HostTools, names: readonly string[], signal: AbortSignal): Promise<void> {
   await carryOut(tools, planRemoval(names, { links: await readLinks(tools, signal) }), signal);

@@ -1,11 +1,12 @@
 import type { RealisedPort } from '#agent/networks/driver.ts';
 import type { Link } from './links.ts';
 import { macOfLink, networkOfLink } from './names.ts';
+import { isBridge } from './plan.ts';
 
 /** Ports of the bridges that we made: what the tunnel carries is of no guest here. */
 export function portsIn(links: readonly Link[]): RealisedPort[] {
   const bridges = new Map(
-    links.filter(({ kind, isOurs }) => kind === 'bridge' && isOurs).map(({ name }) => [name, networkOfLink(name)]),
+    links.filter((link) => isBridge(link) && link.isOurs).map(({ name }) => [name, networkOfLink(name)]),
   );
   return links.flatMap((link) => {
     const network = bridges.get(link.master ?? '');

@@ -89,7 +89,7 @@ export async function publicHost(name: string, n: number): Promise<PublicHost> {
 const configOf = ({ name, endpoint, folder }: PublicHost) => ({
   ...{ host: name, state: folder },
   networks: {
-    ...{ driver: 'linux' as const, dns: [] },
+    ...{ driver: 'linux' as const, switch: 'bridge' as const, dns: [] },
     wireguard: { listen: PORT, mtu: 1420, ...(endpoint === undefined ? {} : { endpoint }) },
   },
 });

@@ -24,13 +24,14 @@ while True:
 
 const GIVE_UP_MS = 20_000;
 
-/** A machine: a network namespace whose eth0 is the other end of a port of a bridge. */
-export async function plug(space: string, port: string, mac: string, bridge: string): Promise<void> {
+/** A machine: a network namespace whose eth0 is the other end of a port of a bridge. @param join the line that puts the port on it */
+export async function plug(space: string, port: string, mac: string, join: string): Promise<void> {
   await sh(
     `ip netns add ${space}`,
     `ip netns exec ${space} sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1`,
     `ip link add name ${port} type veth peer name eth0 address ${mac} netns ${space}`,
-    `ip link set ${port} master ${bridge} up`,
+    join,
+    `ip link set ${port} up`,
     `ip -n ${space} link set eth0 up`,
   );
 }

@@ -9,7 +9,6 @@ import type { HostNetwork, HostRouter } from '#shared/model/network.ts';
 import type { Scene } from './scene.ts';
 
 export const never = (): AbortSignal => new AbortController().signal;
-export const GROUP = 5_342;
 
 export const NETWORKS: HostNetwork[] = [
   { name: 'world', kind: 'outside', link: 'br0', mtu: 1500 },
@@ -75,7 +74,6 @@ export const routersOn = (scene: Scene, run: Run = scene.run, upMsMax?: number):
     run,
     folder: join(scene.folder, 'routers'),
     host: 'host1',
-    group: GROUP,
     ...(upMsMax === undefined ? {} : { upMsMax }),
     log: { warn: (...said: unknown[]) => assert.fail(JSON.stringify(said)) },
   });

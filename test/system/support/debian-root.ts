@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -13,7 +13,7 @@ const BUILD_MS = 15 * 60_000;
 const PACKAGES = [
   ...['systemd', 'systemd-sysv', 'dbus', 'polkitd', 'ca-certificates', 'libatomic1', 'openssl', 'ejabberd'],
   ...['libvirt-daemon-system', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils', 'fonts-dejavu-core'],
-  ...['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps'],
+  ...['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps', 'faketime'],
 ];
 const RECIPE = ['--variant=minbase', `--include=${PACKAGES.join(',')}`, '--aptopt=APT::Install-Recommends "false"'];
 
@@ -30,15 +30,20 @@ export async function debianRoot(suite: Suite): Promise<string> {
     .slice(0, 12);
   const root = join(cache, `${suite}-${key}`);
   if (existsSync(root)) return root;
-  await mkdir(cache, { recursive: true });
-  // Of older recipes, or cut off in the middle.
-  for (const old of await readdir(cache))
-    if (old.startsWith(`${suite}-`)) await rm(join(cache, old), { recursive: true, force: true });
-  const list = join(cache, `${suite}.sources`);
+  // Others may make the same one at the same time: whoever is ready first has made it.
+  const own = join(cache, `${process.pid}.new`);
+  await mkdir(own, { recursive: true });
+  const list = join(own, `${suite}.sources`);
   await writeFile(list, sources);
-  // Its umask is the machine's: folders that others cannot enter would keep users of the system out.
-  const argv = [...RECIPE, suite, `${root}.new`, list];
-  await execa('sh', ['-c', 'umask 022; exec mmdebstrap "$@"', 'sh', ...argv], { timeout: BUILD_MS });
-  await rename(`${root}.new`, root);
+  // Mounts of its own go with it when it is killed: whoever takes the folder away then finds no /proc of this machine in it. Its umask
+  // would be this process's, and folders that others cannot enter would keep users of the system out.
+  const argv = [...RECIPE, suite, join(own, 'root'), list];
+  const apart = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const script = 'umask 022; exec mmdebstrap "$@"';
+  await execa('setpriv', [...apart, 'sh', '-c', script, 'sh', ...argv], { timeout: BUILD_MS });
+  await rename(join(own, 'root'), root).catch((error) => {
+    if (!existsSync(root)) throw error;
+  });
+  await rm(own, { recursive: true, force: true });
   return root;
 }

@@ -15,7 +15,8 @@ import { join } from 'node:path';
 import type { Command } from '#agent/exec/run.ts';
 import { keepFile, readIfThere } from '#agent/files/folder.ts';
 import type { HostTools } from '#agent/networks/linux/carry-out.ts';
-import { type Link, listAddresses, listLinks, parseAddresses, parseLinks } from '#agent/networks/linux/links.ts';
+import { listAddresses, listLinks } from '#agent/networks/linux/commands.ts';
+import { type Link, parseLinks } from '#agent/networks/linux/links.ts';
 import { LINK_GROUP } from '#agent/networks/linux/names.ts';
 import { keepSecret, keyIn } from '#agent/networks/wireguard-key.ts';
 import { paused, systemClock } from '#shared/clock.ts';
@@ -130,7 +131,7 @@ export function linuxMesh(deps: MeshDeps) {
   async function isRight(plan: MeshPlan, signal: AbortSignal): Promise<boolean> {
     const { mesh } = plan;
     const link = await readLink(signal);
-    const addressed = parseAddresses(await run(listAddresses(), signal)).find(({ name }) => name === MESH_LINK);
+    const addressed = parseLinks(await run(listAddresses(), signal)).find(({ name }) => name === MESH_LINK);
     const isLinkRight = link?.isOurs === true && link.isUp && link.mtu === mesh.mtu && link.alias === MESH_ALIAS;
     const digest = createHash('sha256').update(confOf(plan)).digest('hex');
     return (

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { contains, isV6, split } from '#shared/model/address.ts';
+import { linesOf } from '#agent/networks/linux/lines.ts';
+import { contains, isV6, maskOf, split } from '#shared/model/address.ts';
 import type { HostRouter } from '#shared/model/network.ts';
-import { linesOf, type PlannedLeg, type RouterPlan, subnetsOf } from './plan.ts';
+import { type PlannedLeg, type RouterPlan, subnetsOf } from './plan.ts';
 
 /** Where a service sees its router's folder. */
 export const SEEN_AT = '/mnt';
@@ -110,9 +111,6 @@ const poolIn = (
   { pools }: HostRouter,
 ): HostRouter['pools'][number] | undefined =>
   pools.find((pool) => pool.network === network && contains(subnet, pool.first) && contains(subnet, pool.last));
-
-const maskOf = (length: number): string =>
-  [0, 8, 16, 24].map((bits) => 256 - 2 ** (8 - Math.min(8, Math.max(0, length - bits)))).join('.');
 
 /** `NAME.DOMAIN` first: that is what an address is said to be called. */
 const namesOf = ({ name, addresses }: Host, leg: PlannedLeg | undefined): string[] =>

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { linesOf } from '#agent/networks/linux/lines.ts';
 import { isV6 } from '#shared/model/address.ts';
 import type { Ingress } from '#shared/model/network.ts';
 import { SEEN_AT } from './dnsmasq.ts';
-import { linesOf, type RouterPlan } from './plan.ts';
+import type { RouterPlan } from './plan.ts';
 
 /**
  * What haproxy of a router is started with. Host names are found in a map, a file for each port.

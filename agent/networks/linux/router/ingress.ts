@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { keepFile, keepFiles, keepFolder } from '#agent/files/folder.ts';
+import { keepFile, keepFiles, keepFolder, readIfThere } from '#agent/files/folder.ts';
 import { tell } from '#agent/services/processes.ts';
 import { boundTo, end, keepUp, readRunning, type Service } from '#agent/services/services.ts';
 import { paused, systemClock } from '#shared/clock.ts';
@@ -23,6 +23,8 @@ export const HAPROXY: Service = {
   isReady: () => true,
 };
 
+/** It is there from before it is started until it has ended. */
+const RUN = 'run-haproxy';
 const LOOK_MS = 25;
 const TAKEN_MS_MAX = 10_000;
 
@@ -36,8 +38,9 @@ const TAKEN_MS_MAX = 10_000;
 export async function keepIngress(place: Place, plan: RouterPlan, signal: AbortSignal): Promise<void> {
   const files = haproxyFiles(plan);
   if (!files) {
+    if ((await readIfThere(join(place.folder, RUN))) === undefined) return;
     await end(place, { name: 'haproxy' }, signal);
-    for (const name of ['haproxy.cfg', 'haproxy.sock', 'maps'])
+    for (const name of ['haproxy.cfg', 'haproxy.sock', 'maps', RUN])
       await rm(join(place.folder, name), { recursive: true, force: true });
     return;
   }

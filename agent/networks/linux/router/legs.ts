@@ -1,7 +1,11 @@
+import type { Link, Route } from '#agent/networks/linux/links.ts';
+import { LINK_GROUP } from '#agent/networks/linux/names.ts';
+import { SWITCH_KIND } from '#agent/networks/linux/openvswitch/changes.ts';
+import type { Joined } from '#agent/networks/linux/openvswitch/switch.ts';
+import { isBridge } from '#agent/networks/linux/plan.ts';
 import { isV6, split } from '#shared/model/address.ts';
 import { portLinkOf } from '#shared/model/network.ts';
-import type { Link, Route } from './ip-output.ts';
-import { linesOf, type PlannedLeg } from './plan.ts';
+import type { PlannedLeg } from './plan.ts';
 
 /** What is there: links in the namespace with their addresses, links on the host by name, default routes in the namespace. */
 export interface LegsNow {
@@ -13,20 +17,20 @@ export interface LegsNow {
 /** Lines for three runs of `ip -batch`, in this order; empty where nothing is to be done. */
 export interface LegChanges {
   /** In the namespace: links that are not wanted, or not whole. */
-  deleting: string;
+  deleting: readonly string[];
   /** On the host: new legs, and ends of legs there. */
-  joining: string;
+  joining: readonly string[];
+  /** Ends of legs that are put on bridges of Open vSwitch, after. */
+  switching: readonly Joined[];
   /** In the namespace: sizes, addresses, routes. */
-  setting: string;
+  setting: readonly string[];
   made: readonly PlannedLeg[];
 }
 
 export interface Marks {
   /** The router's namespace. */
   namespace: string;
-  /** Link group that says that Skerry made a link. */
-  group: number;
-  /** Says the same to people. */
+  /** Says to people whose links they are. */
   alias: string;
 }
 
@@ -34,50 +38,52 @@ export interface Marks {
 export function legChanges(legs: readonly PlannedLeg[], now: LegsNow, marks: Marks): LegChanges {
   const made = legs.filter((leg) => !isWhole(leg, now));
   const kept = new Set(legs.filter((leg) => !made.includes(leg)).map(({ link }) => link));
-  const gone = now.inside.filter(({ ifname }) => ifname !== 'lo' && !kept.has(ifname));
+  const gone = now.inside.filter(({ name }) => name !== 'lo' && !kept.has(name));
   return {
-    deleting: linesOf(gone.map(({ ifname }) => `link delete dev ${ifname}`)),
-    joining: linesOf(
-      legs.flatMap((leg) => (made.includes(leg) ? adding(leg, now, marks) : mendingOnHost(leg, now, marks))),
-    ),
-    setting: linesOf(
-      legs.flatMap((leg) => settingInside(leg, made.includes(leg) ? undefined : insideOf(leg, now), now.routes)),
-    ),
+    deleting: gone.map(({ name }) => `link delete dev ${name}`),
+    joining: legs.flatMap((leg) => (made.includes(leg) ? adding(leg, now, marks) : mendingOnHost(leg, now, marks))),
+    switching: legs
+      .filter(({ on }) => now.host.get(on)?.kind === SWITCH_KIND)
+      .filter((leg) => made.includes(leg) || now.host.get(portLinkOf(leg.mac))?.master !== leg.on)
+      .map(({ mac, on }) => ({ link: portLinkOf(mac), bridge: on })),
+    setting: legs.flatMap((leg) => settingInside(leg, made.includes(leg) ? undefined : insideOf(leg, now), now.routes)),
     made,
   };
 }
 
-const insideOf = ({ link }: PlannedLeg, now: LegsNow): Link | undefined =>
-  now.inside.find(({ ifname }) => ifname === link);
+const insideOf = ({ link }: PlannedLeg, now: LegsNow): Link | undefined => now.inside.find(({ name }) => name === link);
 
 /** On a bridge, a leg is a pair of links; on any other link it is a link of its own there. */
 export const isOnBridge = ({ on }: PlannedLeg, host: ReadonlyMap<string, Link>): boolean =>
-  host.get(on)?.linkinfo.info_kind === 'bridge';
+  isBridge(host.get(on) ?? {});
 
 function isWhole(leg: PlannedLeg, now: LegsNow): boolean {
   const inside = insideOf(leg, now);
-  if (!inside || inside.address !== leg.mac) return false;
+  if (!inside || inside.mac !== leg.mac) return false;
   return isOnBridge(leg, now.host)
-    ? inside.linkinfo.info_kind === 'veth' && now.host.has(portLinkOf(leg.mac))
-    : inside.linkinfo.info_kind === 'macvlan' && inside.link_index === now.host.get(leg.on)?.ifindex;
+    ? inside.kind === 'veth' && now.host.has(portLinkOf(leg.mac))
+    : inside.kind === 'macvlan' && inside.onIndex === now.host.get(leg.on)?.index;
 }
 
+/** The word that puts a link on a bridge of the kernel, as it is made. */
+const masterOf = ({ on }: PlannedLeg, host: ReadonlyMap<string, Link>): string =>
+  host.get(on)?.kind === SWITCH_KIND ? '' : ` master ${on}`;
+
 /** The mark is set by the kernel as it makes the link: there is no moment in which a link of ours has none. */
-function adding(leg: PlannedLeg, { host }: LegsNow, { namespace, group, alias }: Marks): string[] {
+function adding(leg: PlannedLeg, { host }: LegsNow, { namespace, alias }: Marks): string[] {
   const { link, mac, mtu, on } = leg;
   if (!isOnBridge(leg, host))
     return [
-      `link add link ${on} name ${link} netns ${namespace} address ${mac} mtu ${mtu} group ${group} type macvlan mode bridge`,
+      `link add link ${on} name ${link} netns ${namespace} address ${mac} mtu ${mtu} group ${LINK_GROUP} type macvlan mode bridge`,
     ];
   const end = portLinkOf(mac);
   return [
     // What is left of a leg whose other end is not where it should be; whether it is ours was looked at before.
     ...(host.has(end) ? [`link delete dev ${end}`] : []),
-    `link add name ${end} mtu ${mtu} group ${group} master ${on} type veth peer name ${link} netns ${namespace} address ${mac} mtu ${mtu}`,
+    `link add name ${end} mtu ${mtu} group ${LINK_GROUP}${masterOf(leg, host)} type veth peer name ${link} netns ${namespace} address ${mac} mtu ${mtu}`,
     // The host itself has no address on networks of guests.
     `link set dev ${end} addrgenmode none`,
-    `link set dev ${end} alias "${alias}"`,
-    `link set dev ${end} up`,
+    `link set dev ${end} alias "${alias}" up`,
   ];
 }
 
@@ -85,21 +91,20 @@ function mendingOnHost(leg: PlannedLeg, { host }: LegsNow, { alias }: Marks): st
   const end = portLinkOf(leg.mac);
   const link = isOnBridge(leg, host) ? host.get(end) : undefined;
   if (!link) return [];
+  const master = masterOf(leg, host);
   return [
-    ...(link.master === leg.on ? [] : [`link set dev ${end} master ${leg.on}`]),
+    ...(link.master === leg.on || master === '' ? [] : [`link set dev ${end}${master}`]),
     ...(link.mtu === leg.mtu ? [] : [`link set dev ${end} mtu ${leg.mtu}`]),
-    ...(link.ifalias === alias ? [] : [`link set dev ${end} alias "${alias}"`]),
-    ...(link.flags.includes('UP') ? [] : [`link set dev ${end} up`]),
+    ...(link.alias === alias ? [] : [`link set dev ${end} alias "${alias}"`]),
+    ...(link.isUp ? [] : [`link set dev ${end} up`]),
   ];
 }
 
 /** @param link as it is; undefined where it is made by this change */
 function settingInside(planned: PlannedLeg, link: Link | undefined, routes: readonly Route[]): string[] {
   const leg = planned.isGiven ? asGiven(planned, link, routes) : planned;
-  const has = (link?.addr_info ?? [])
-    .filter(({ scope }) => scope === 'global')
-    .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
-  const isUp = link?.flags.includes('UP') ?? false;
+  const has = link?.addresses ?? [];
+  const isUp = link?.isUp ?? false;
   const gone = has.filter((each) => !leg.addresses.includes(each));
   // Routes go with the address that they are used from, and with the link when that is down.
   const hasRoute = (gateway: string): boolean =>
@@ -110,11 +115,12 @@ function settingInside(planned: PlannedLeg, link: Link | undefined, routes: read
       .filter(({ gateway, dev }) => dev === leg.link && gateway !== undefined && !leg.gateways.includes(gateway))
       .map(({ gateway }) => `route del default via ${gateway} dev ${leg.link}`),
     ...gone.map((each) => `addr del ${each} dev ${leg.link}`),
-    ...(isUp ? [] : [`link set dev ${leg.link} up`]),
     // Central sees to it that an address is there once: nobody has to be asked before it is used.
     ...leg.addresses
       .filter((each) => !has.includes(each))
       .map((each) => `addr replace ${each} dev ${leg.link}${isV6(each) ? ' nodad' : broadcastOf(each)}`),
+    // What it has by then is told to others as it comes up.
+    ...(isUp ? [] : [`link set dev ${leg.link} up`]),
     ...leg.gateways
       .filter((gateway) => !hasRoute(gateway))
       .map((gateway) => `route replace default via ${gateway} dev ${leg.link} onlink`),
@@ -129,11 +135,8 @@ const asGiven = (leg: PlannedLeg, link: Link | undefined, routes: readonly Route
 });
 
 /** The addresses of IPv4 of a link, with the length of their prefix. */
-export const givenTo = ({ addr_info }: Link): string[] =>
-  addr_info
-    .filter(({ scope, local }) => scope === 'global' && local !== undefined && !isV6(local))
-    .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
-export const gatewaysOf = ({ ifname }: Link, routes: readonly Route[]): string[] =>
-  routes.flatMap(({ dev, gateway }) => (dev === ifname && gateway !== undefined ? [gateway] : []));
+export const givenTo = ({ addresses }: Link): string[] => addresses.filter((address) => !isV6(address));
+export const gatewaysOf = ({ name }: Link, routes: readonly Route[]): string[] =>
+  routes.flatMap(({ dev, gateway }) => (dev === name && gateway !== undefined ? [gateway] : []));
 
 const broadcastOf = (address: string): string => (split(address).length < 31 ? ' broadcast +' : '');

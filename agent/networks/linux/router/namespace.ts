@@ -1,18 +1,10 @@
-import type { Command, Run } from '#agent/exec/run.ts';
+import type { Run } from '#agent/exec/run.ts';
+import { type HostTools, readLinks } from '#agent/networks/linux/carry-out.ts';
+import { batch, inSpace, ip, listAddresses, readSpaces } from '#agent/networks/linux/commands.ts';
+import { type Link, parseLinks, parseRoutes, type Route } from '#agent/networks/linux/links.ts';
+import { LINK_GROUP } from '#agent/networks/linux/names.ts';
 import { Failure } from '#shared/errors.ts';
-import { type Link, parseLinks, parseNamespaces, parseRoutes } from './ip-output.ts';
-import type { LegsNow } from './legs.ts';
 import { namespaceOf } from './plan.ts';
-
-const TIMEOUT_MS = 30_000;
-
-const ip = (...args: string[]): Command => ({ file: 'ip', args, timeoutMs: TIMEOUT_MS });
-/** All lines in one process, up to the first that fails. */
-export const ipBatch = (lines: string, namespace?: string): Command => ({
-  ...ip(...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-'),
-  input: lines,
-});
-export const inNamespace = (namespace: string, ...argv: string[]): Command => ip('netns', 'exec', namespace, ...argv);
 
 /** What the loopback link of a router's namespace is marked with: a namespace itself can carry no mark. */
 export const aliasOf = (router: string): string => `skerry router ${router}`;
@@ -26,33 +18,31 @@ export async function readNamespace(
   router: string,
   signal: AbortSignal,
 ): Promise<{ standing: Standing; links: readonly Link[] }> {
-  const namespace = namespaceOf(router);
-  if (!(await namespaces(run, signal)).includes(namespace)) return { standing: 'none', links: [] };
-  const links = await linksIn(run, namespace, signal);
-  if (!links) return { standing: 'broken', links: [] };
-  const mark = links.find(({ ifname }) => ifname === 'lo')?.ifalias;
+  const links = await linksIn(run, namespaceOf(router), signal);
+  if (links === 'none' || links === 'broken') return { standing: links, links: [] };
+  const mark = links.find(({ name }) => name === 'lo')?.alias;
   if (mark === aliasOf(router)) return { standing: 'whole', links };
   return { standing: mark === undefined && links.length === 1 ? 'bare' : 'foreign', links };
 }
 
-export const namespaces = async (run: Run, signal: AbortSignal): Promise<string[]> =>
-  parseNamespaces(await run(ip('-j', 'netns', 'list'), signal));
-
-/** Undefined where it cannot be entered. */
-async function linksIn(run: Run, namespace: string, signal: AbortSignal): Promise<Link[] | undefined> {
+/** A word where it cannot be entered. */
+async function linksIn(run: Run, namespace: string, signal: AbortSignal): Promise<Link[] | 'none' | 'broken'> {
   try {
-    return parseLinks(await run(ip('-n', namespace, '-j', '-d', 'addr', 'show'), signal));
+    return parseLinks(await run(listAddresses(namespace), signal));
   } catch (error) {
-    if (error instanceof Failure && /setting the network namespace/.test(error.message)) return undefined;
+    if (!(error instanceof Failure)) throw error;
+    if (/setting the network namespace/.test(error.message)) return 'broken';
+    if (/Cannot open network namespace .*No such file/.test(error.message)) return 'none';
     throw error;
   }
 }
 
 /** Routers that have a namespace. */
 export async function markedNamespaces(run: Run, signal: AbortSignal): Promise<string[]> {
-  const names = (await namespaces(run, signal)).filter((name) => name.startsWith('sk-')).map((name) => name.slice(3));
+  const spaces = [...(await readSpaces(run, signal))].filter((name) => name.startsWith('sk-'));
   const marked: string[] = [];
-  for (const name of names) if ((await readNamespace(run, name, signal)).standing === 'whole') marked.push(name);
+  for (const name of spaces.map((space) => space.slice(3)))
+    if ((await readNamespace(run, name, signal)).standing === 'whole') marked.push(name);
   return marked;
 }
 
@@ -67,6 +57,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
   ...forAll('net.ipv4.conf', { rp_filter: '1', accept_redirects: '0', send_redirects: '0', accept_source_route: '0' }),
   // An address that goes takes no other one with it.
   ...forAll('net.ipv4.conf', { promote_secondaries: '1' }),
+  // Where it was elsewhere before, others learn where it is now.
+  ...forAll('net.ipv4.conf', { arp_notify: '1' }),
+  ...forAll('net.ipv6.conf', { ndisc_notify: '1' }),
   // Each leg answers for its own addresses only.
   ...forAll('net.ipv4.conf', { arp_ignore: '1', arp_announce: '2' }),
   ...forAll('net.ipv6.conf', { accept_redirects: '0', accept_source_route: '0' }),
@@ -81,39 +74,38 @@ function forAll(where: string, settings: Readonly<Record<string, string>>): Reco
   );
 }
 
-/** Have a namespace that forwards, for legs that are made after. */
-export async function keepNamespace(
+/** Have a namespace. */
+export async function addNamespace(
   run: Run,
-  { router, standing, group }: { router: string; standing: Standing; group: number },
+  { router, standing }: { router: string; standing: Standing },
   signal: AbortSignal,
 ): Promise<void> {
   const namespace = namespaceOf(router);
   if (standing === 'broken') await run(ip('netns', 'delete', namespace), signal);
   if (standing === 'none' || standing === 'broken') await run(ip('netns', 'add', namespace), signal);
-  const settings = Object.entries(ALWAYS).map(([name, value]) => `${name}=${value}`);
-  await run(inNamespace(namespace, 'sysctl', '--quiet', '--write', ...settings), signal);
-  if (standing !== 'whole')
-    await run(ipBatch(`link set dev lo group ${group} alias "${aliasOf(router)}" up\n`, namespace), signal);
 }
 
-/** Nothing happens where there is none. */
-export async function deleteNamespace(run: Run, router: string, signal: AbortSignal): Promise<void> {
-  await run(ip('netns', 'delete', namespaceOf(router)), signal);
-}
-
-export async function readLegs(
+/** Have it forward, for legs that are made after, and bear the mark. */
+export async function setNamespace(
   run: Run,
-  namespace: string,
-  inside: readonly Link[],
+  { router, standing }: { router: string; standing: Standing },
   signal: AbortSignal,
-): Promise<LegsNow> {
-  const host = await readHostLinks(run, signal);
-  const routes = [
-    ...parseRoutes(await run(ip('-n', namespace, '-4', '-j', 'route', 'show', 'default'), signal)),
-    ...parseRoutes(await run(ip('-n', namespace, '-6', '-j', 'route', 'show', 'default'), signal)),
-  ];
-  return { inside, host, routes };
+): Promise<void> {
+  const namespace = namespaceOf(router);
+  const settings = Object.entries(ALWAYS).map(([name, value]) => `${name}=${value}`);
+  await run(inSpace(namespace, 'sysctl', '--quiet', '--write', ...settings), signal);
+  if (standing !== 'whole')
+    await run(batch('ip', [`link set dev lo group ${LINK_GROUP} alias "${aliasOf(router)}" up`], namespace), signal);
 }
 
-export const readHostLinks = async (run: Run, signal: AbortSignal): Promise<ReadonlyMap<string, Link>> =>
-  new Map(parseLinks(await run(ip('-j', '-d', 'link', 'show'), signal)).map((link) => [link.ifname, link]));
+/** Default routes of both families. */
+export async function readRoutes(run: Run, namespace: string, signal: AbortSignal): Promise<Route[]> {
+  const read = async (family: '-4' | '-6'): Promise<Route[]> =>
+    parseRoutes(await run(ip('-n', namespace, family, '-j', 'route', 'show', 'default'), signal));
+  return (await Promise.all([read('-4'), read('-6')])).flat();
+}
+
+export const readHostLinks = (
+  tools: Pick<HostTools, 'run' | 'openvswitch'>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Link>> => readLinks(tools, signal);

@@ -1,21 +1,25 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { folderChanges, keepFile, keepFiles, keepFolder, namesIn, readIfThere } from '#agent/files/folder.ts';
+import { linesOf } from '#agent/networks/linux/lines.ts';
 import { tell } from '#agent/services/processes.ts';
 import { boundTo, end, keepUp, readRunning, type Service } from '#agent/services/services.ts';
 import { type DnsmasqFiles, dnsmasqFiles, SEEN_AT } from './dnsmasq.ts';
 import { parseLeases, staleLeases } from './leases.ts';
 import type { Place } from './place.ts';
-import { linesOf, type RouterPlan } from './plan.ts';
+import type { RouterPlan } from './plan.ts';
 
 /** It stands here from before a reservation is taken away until dnsmasq has been told: it does not notice by itself. */
 const UNTOLD = 'dnsmasq-untold';
+
+/** It is there from before dnsmasq is started until it has ended. */
+const RUN = 'run-dnsmasq';
 
 /** What the lease file shall lose before dnsmasq is started; whoever starts it takes this away when that is done. */
 const DROPPED = 'leases-dropped';
 const STARTING = [
   // It reads all hosts as it starts.
-  `rm -f ${SEEN_AT}/${UNTOLD}`,
+  `[ ! -e ${SEEN_AT}/${UNTOLD} ] || rm -f ${SEEN_AT}/${UNTOLD}`,
   `if [ -e ${SEEN_AT}/${DROPPED} ]; then`,
   `  { grep -v -F -f ${SEEN_AT}/${DROPPED} ${SEEN_AT}/leases >${SEEN_AT}/.leases.new || [ $? -eq 1 ]; } &&`,
   `    mv ${SEEN_AT}/.leases.new ${SEEN_AT}/leases && rm ${SEEN_AT}/${DROPPED}`,
@@ -45,7 +49,9 @@ export async function keepNaming(place: Place, plan: RouterPlan, signal: AbortSi
   const files = dnsmasqFiles(plan);
   const { folder } = place;
   if (plan.legs.length === 0) {
+    if ((await readIfThere(join(folder, RUN))) === undefined) return;
     await end(place, { name: 'dnsmasq' }, signal);
+    await rm(join(folder, RUN), { force: true });
     return;
   }
   await keepHosts(folder, files);

@@ -1,16 +1,17 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keepFile, readIfThere } from '#agent/files/folder.ts';
+import { linesOf } from '#agent/networks/linux/lines.ts';
+import type { Link, Route } from '#agent/networks/linux/links.ts';
 import { tell } from '#agent/services/processes.ts';
 import { asNobodyWith, end, examine, keepUp, readRunning, type Service } from '#agent/services/services.ts';
 import { Interface, isV6, overlap, subnetOf } from '#shared/model/address.ts';
 import { SEEN_AT } from './dnsmasq.ts';
 import { keepRules } from './firewall.ts';
-import type { Link, Route } from './ip-output.ts';
 import { gatewaysOf, givenTo } from './legs.ts';
-import { readLegs, readNamespace } from './namespace.ts';
+import { readNamespace, readRoutes } from './namespace.ts';
 import type { Place } from './place.ts';
-import { linesOf, OUTSIDE, type RouterPlan, subnetsOf } from './plan.ts';
+import { OUTSIDE, type RouterPlan, subnetsOf } from './plan.ts';
 
 /** What its client was given, a line each time; the last one counts. */
 export const GIVEN = 'outside';
@@ -65,7 +66,7 @@ function givenIn(line: string): Given | undefined {
 /** A plan with the addresses that its leg outside has, where DHCP gives them. */
 export function withGiven(plan: RouterPlan, links: readonly Link[]): RouterPlan {
   const { outside } = plan;
-  const link = links.find(({ ifname }) => ifname === OUTSIDE);
+  const link = links.find(({ name }) => name === OUTSIDE);
   return outside?.isGiven ? { ...plan, outside: { ...outside, addresses: link ? givenTo(link) : [] } } : plan;
 }
 
@@ -131,9 +132,11 @@ async function readOutside(
   { router }: RouterPlan,
   signal: AbortSignal,
 ): Promise<{ link: Link | undefined; routes: readonly Route[] }> {
-  const { links } = await readNamespace(place.run, router.name, signal);
-  const { routes } = await readLegs(place.run, place.namespace, links, signal);
-  return { link: links.find(({ ifname }) => ifname === OUTSIDE), routes };
+  const [{ links }, routes] = await Promise.all([
+    readNamespace(place.run, router.name, signal),
+    readRoutes(place.run, place.namespace, signal),
+  ]);
+  return { link: links.find(({ name }) => name === OUTSIDE), routes };
 }
 
 const overlapping = ({ legs }: RouterPlan, address: string): string | undefined =>
@@ -145,7 +148,7 @@ export async function examineOutside(
   { links }: { links: readonly Link[] },
   signal: AbortSignal,
 ): Promise<string[]> {
-  const link = links.find(({ ifname }) => ifname === OUTSIDE);
+  const link = links.find(({ name }) => name === OUTSIDE);
   const problems = await examine(place, CLIENT, signal);
   if (link && givenTo(link).length > 0) return problems;
   const { before } = parseGiven((await readIfThere(join(place.folder, GIVEN))) ?? '');

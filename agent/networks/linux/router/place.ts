@@ -1,3 +1,4 @@
+import type { OpenVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
 import { processesIn } from '#agent/services/processes.ts';
 import type { ServicePlace } from '#agent/services/services.ts';
 import { Failure } from '#shared/errors.ts';
@@ -7,6 +8,8 @@ export interface Place extends ServicePlace {
   /** Name of this host, for failures. */
   host: string;
   namespace: string;
+  /** What realises bridges; without it, the kernel's own. */
+  openvswitch?: OpenVSwitch;
 }
 
 /** In a network namespace; `ip netns exec` gives each service a mount namespace too, which has the folder at /mnt. */

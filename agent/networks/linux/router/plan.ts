@@ -113,14 +113,3 @@ export const bareOf = (addresses: readonly string[], version: 4 | 6): string[] =
   ofFamily(addresses, version).map((address) => (address.includes('/') ? split(address).address : address));
 const ofFamily = (addresses: readonly string[], version: 4 | 6): string[] =>
   addresses.filter((address) => isV6(address) === (version === 6));
-
-/**
- * Lines of a file that another program reads: none of them can be two, or hold what is not printed.
- *
- * The schemas refuse such words before; this is the last door.
- */
-export function linesOf(lines: readonly string[]): string {
-  const odd = lines.find((line) => !/^[\x20-\x7e]*$/.test(line));
-  if (odd !== undefined) throw new Failure('host-output', { problem: `${JSON.stringify(odd)} cannot be a line` });
-  return lines.map((line) => `${line}\n`).join('');
-}

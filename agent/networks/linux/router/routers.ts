@@ -3,14 +3,24 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Run } from '#agent/exec/run.ts';
 import { keepFolder, namesIn } from '#agent/files/folder.ts';
-import { end } from '#agent/services/services.ts';
+import type { Link } from '#agent/networks/linux/links.ts';
+import type { OpenVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
+import { endAll } from '#agent/services/services.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type GivenOutside, type HostNetwork, type HostRouter, type Lease, RouterName } from '#shared/model/network.ts';
-import { keepRules } from './firewall.ts';
+import { loadRules } from './firewall.ts';
 import { keepIngress } from './ingress.ts';
-import { deleteEnds, keepLegs } from './joining.ts';
+import { deletePlace, keepLegs } from './joining.ts';
 import { putLeasesAside, takeLeasesBack } from './kept-leases.ts';
-import { deleteNamespace, keepNamespace, markedNamespaces, readNamespace } from './namespace.ts';
+import {
+  addNamespace,
+  markedNamespaces,
+  readHostLinks,
+  readNamespace,
+  readRoutes,
+  type Standing,
+  setNamespace,
+} from './namespace.ts';
 import { keepNaming } from './naming.ts';
 import { endOutside, keepOutside, withGiven } from './outside.ts';
 import { outsideWatches } from './outside-watches.ts';
@@ -20,12 +30,12 @@ import { examineRouter, keepPlan, readGiven, readLeases } from './standing.ts';
 
 export interface LinuxRoutersDeps {
   run: Run;
+  /** What realises bridges; without it, the kernel's own. */
+  openvswitch?: OpenVSwitch;
   /** Where routers keep their files and leases, a folder for each. */
   folder: string;
   /** Name of this host, for failures. */
   host: string;
-  /** Link group that marks links as Skerry's. */
-  group: number;
   log: Pick<Logger, 'warn'>;
   /** How long a service may take to come up. */
   upMsMax?: number;
@@ -46,7 +56,12 @@ export interface LinuxRouters {
   watch(onChange: () => void): () => void;
 }
 
-type Before = Awaited<ReturnType<typeof readNamespace>>;
+interface Before {
+  standing: Standing;
+  /** Those in the namespace. */
+  links: readonly Link[];
+  host: ReadonlyMap<string, Link>;
+}
 
 const UP_MS_MAX = 10_000;
 const UNDO_MS_MAX = 60_000;
@@ -56,8 +71,9 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
   const placeOf = (given: string): Place => {
     // It becomes a path.
     const name = RouterName.parse(given);
-    const { run, host, upMsMax = UP_MS_MAX } = deps;
-    return placeIn(namespaceOf(name), { run, host, upMsMax, folder: join(deps.folder, name) });
+    const { run, host, openvswitch, upMsMax = UP_MS_MAX } = deps;
+    const place = placeIn(namespaceOf(name), { run, host, upMsMax, folder: join(deps.folder, name) });
+    return openvswitch ? { ...place, openvswitch } : place;
   };
 
   const watches = outsideWatches();
@@ -69,11 +85,12 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     const plan = planRouter(given, networks, deps.host);
     const { name } = plan.router;
     const wasThere = (await foldersOf()).includes(name);
-    const { standing, links } = await readNamespace(deps.run, name, signal);
+    const before = await readBefore(name, signal);
+    const { standing } = before;
     if (standing === 'foreign' || (standing !== 'whole' && standing !== 'none' && !wasThere))
       throw new Failure('network-clash', { what: 'a network namespace', name: namespaceOf(name), host: deps.host });
     try {
-      await keep(placeOf(name), { plan, networks, standing, links }, signal);
+      await keep(placeOf(name), { plan, networks, ...before }, signal);
     } catch (error) {
       if (!wasThere && standing === 'none') await undo(name);
       throw error;
@@ -89,45 +106,68 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     }
   }
 
+  async function readBefore(name: string, signal: AbortSignal): Promise<Before> {
+    const [inside, host] = await Promise.all([readNamespace(deps.run, name, signal), readHostLinks(deps, signal)]);
+    return { ...inside, host };
+  }
+
   async function keep(
     place: Place,
-    { plan, networks, standing, links }: Before & { plan: RouterPlan; networks: readonly HostNetwork[] },
+    { plan, networks, ...before }: Before & { plan: RouterPlan; networks: readonly HostNetwork[] },
     signal: AbortSignal,
   ): Promise<void> {
-    const { group } = deps;
     const { name } = plan.router;
     await keepFolder(deps.folder);
     await keepFolder(place.folder);
     await keepPlan(place, plan, networks);
-    await keepNamespace(deps.run, { router: name, standing, group }, signal);
+    const readBack = await keepGround(place, plan, before, signal);
+    await takeLeasesBack(deps.folder, name);
+    // Services share files of their supervisors: one after the other.
+    await together([readBack(), keepNaming(place, plan, signal).then(() => keepIngress(place, plan, signal))]);
+  }
+
+  /** Its namespace, rules and legs. */
+  async function keepGround(
+    place: Place,
+    plan: RouterPlan,
+    { standing, links, host }: Before,
+    signal: AbortSignal,
+  ): Promise<() => Promise<void>> {
+    const { name } = plan.router;
+    const isNew = standing !== 'whole';
+    await addNamespace(deps.run, { router: name, standing }, signal);
     // Rules first: there is no moment in which a leg is up without them.
-    await keepRules(place, withGiven(plan, links), signal);
+    const [readBack, routes] = await together([
+      loadRules(place, withGiven(plan, links), isNew, signal),
+      isNew ? [] : readRoutes(deps.run, place.namespace, signal),
+      setNamespace(deps.run, { router: name, standing }, signal),
+    ]);
     const isGiven = plan.outside?.isGiven === true;
     if (!isGiven) {
       watches.end(name);
       await endOutside(place, signal);
     }
-    await keepLegs(place, plan, { links, group }, signal);
-    if (isGiven) {
-      watches.begin(name, place.folder);
-      await keepOutside(place, plan, { links }, signal);
-    }
-    await takeLeasesBack(deps.folder, name);
-    await keepNaming(place, plan, signal);
-    await keepIngress(place, plan, signal);
+    await keepLegs(place, plan, { inside: links, host, routes }, signal);
+    if (!isGiven) return readBack;
+    await readBack();
+    watches.begin(name, place.folder);
+    await keepOutside(place, plan, { links }, signal);
+    return async () => {};
   }
 
   async function removeRouter(name: string, signal: AbortSignal): Promise<void> {
     const place = placeOf(name);
     watches.end(name);
-    const { standing, links } = await readNamespace(deps.run, name, signal);
+    const { standing, links, host } = await readBefore(name, signal);
     const isOurs = (await foldersOf()).includes(name);
     if (standing === 'whole' || isOurs)
-      for (const service of ['udhcpc', 'dnsmasq', 'haproxy'] as const) await end(place, { name: service }, signal);
-    if (standing === 'whole') await keepLegs(place, undefined, { links, group: deps.group }, signal);
-    if (standing === 'whole' || (isOurs && (standing === 'bare' || standing === 'broken')))
-      await deleteNamespace(deps.run, name, signal);
-    await deleteEnds(deps.run, { router: name, group: deps.group }, signal);
+      await endAll(
+        place,
+        ['udhcpc', 'dnsmasq', 'haproxy'].map((service) => ({ name: service })),
+        signal,
+      );
+    const isDeleted = standing === 'whole' || (isOurs && (standing === 'bare' || standing === 'broken'));
+    await deletePlace(place, name, { inside: isDeleted ? links : undefined, host }, signal);
     if (isOurs) await putLeasesAside(deps.folder, name, Date.now());
     await rm(place.folder, { recursive: true, force: true });
   }
@@ -137,9 +177,15 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     removeRouter,
     readRouters: async (signal) =>
       [...new Set([...(await foldersOf()), ...(await markedNamespaces(deps.run, signal))])].toSorted(),
-    examineRouter: (name, signal) => examineRouter(placeOf(name), deps.group, signal),
+    examineRouter: (name, signal) => examineRouter(placeOf(name), signal),
     readGiven: (name, signal) => readGiven(placeOf(name), name, signal),
     readLeases: (name) => readLeases(placeOf(name)),
     watch: watches.watch,
   };
+}
+
+/** Wait for all, also where one fails: nothing goes on while its failure is answered. */
+async function together<T extends readonly unknown[]>(all: T): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(all);
+  return Promise.all(all);
 }

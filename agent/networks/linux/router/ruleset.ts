@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { linesOf } from '#agent/networks/linux/lines.ts';
 import { isV6 } from '#shared/model/address.ts';
-import { bareOf, linesOf, OUTSIDE, type RouterPlan, subnetsOf } from './plan.ts';
+import { bareOf, OUTSIDE, type RouterPlan, subnetsOf } from './plan.ts';
 
 /**
  * The rules of a router are the same for every router: what makes them differ is in sets and maps. So each change of a router is one

@@ -9,7 +9,7 @@ import { areRulesChanged } from './firewall.ts';
 import { HAPROXY } from './ingress.ts';
 import { type LeaseLine, parseLeases } from './leases.ts';
 import { type LegChanges, legChanges } from './legs.ts';
-import { aliasOf, readLegs, readNamespace } from './namespace.ts';
+import { aliasOf, readHostLinks, readNamespace, readRoutes } from './namespace.ts';
 import { dnsmasqService } from './naming.ts';
 import { examineOutside, withGiven } from './outside.ts';
 import type { Place } from './place.ts';
@@ -35,18 +35,22 @@ async function readPlan(place: Place): Promise<RouterPlan | undefined> {
 }
 
 /** What is wrong with a router, in words. Empty where it is as it was made. */
-export async function examineRouter(place: Place, group: number, signal: AbortSignal): Promise<string[]> {
+export async function examineRouter(place: Place, signal: AbortSignal): Promise<string[]> {
   const plan = await readPlan(place);
   if (!plan) return ['it was never made'];
   const { name } = plan.router;
   const { standing, links } = await readNamespace(place.run, name, signal);
   if (standing !== 'whole') return [`its network namespace ${namespaceOf(name)} is not there`];
-  const legs = allLegs(plan);
-  const marks = { namespace: place.namespace, group, alias: aliasOf(name) };
-  const changes = legChanges(legs, await readLegs(place.run, place.namespace, links, signal), marks);
+  const [host, routes, areOthers] = await Promise.all([
+    readHostLinks(place, signal),
+    readRoutes(place.run, place.namespace, signal),
+    areRulesChanged(place, signal),
+  ]);
+  const marks = { namespace: place.namespace, alias: aliasOf(name) };
+  const changes = legChanges(allLegs(plan), { inside: links, host, routes }, marks);
   return [
     ...(isNothing(changes) ? [] : ['its legs are not as they were made']),
-    ...((await areRulesChanged(place, signal)) ? ['its rules were changed'] : []),
+    ...(areOthers ? ['its rules were changed'] : []),
     ...(plan.legs.length === 0
       ? []
       : await examine(place, dnsmasqService(dnsmasqFiles(plan).configuration.name), signal)),
@@ -54,7 +58,8 @@ export async function examineRouter(place: Place, group: number, signal: AbortSi
   ];
 }
 
-const isNothing = ({ deleting, joining, setting }: LegChanges): boolean => `${deleting}${joining}${setting}` === '';
+const isNothing = ({ deleting, joining, switching, setting }: LegChanges): boolean =>
+  [deleting, joining, switching, setting].every((each) => each.length === 0);
 
 /** What the leg outside has by DHCP; nothing, and no problem, where it does not ask. */
 export async function readGiven(place: Place, router: string, signal: AbortSignal): Promise<GivenOutside> {

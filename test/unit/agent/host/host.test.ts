@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'mocha';
-import { authorityFinding } from '#agent/host/certificates.ts';
-import { clockFinding } from '#agent/host/clock.ts';
 import { healthKeeper, parseCpuTimes, parseMeminfo } from '#agent/host/health.ts';
 import { ensureCertificates } from '#provisioning/pki/certificates.ts';
+import { authorityFinding } from '#shared/doctor/certificates.ts';
+import { clockFinding } from '#shared/doctor/clock.ts';
 import { HostHealth } from '#shared/model/host.ts';
 
 const DAY_MS = 86_400_000;

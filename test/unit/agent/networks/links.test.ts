@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { problemOf } from '#agent/networks/linux/check.ts';
-import { type Link, parseAddresses, parseFloods, parseLinks } from '#agent/networks/linux/links.ts';
+import { type Link, parseFloods, parseLinks, parseRoutes, parseSpaces } from '#agent/networks/linux/links.ts';
 import { portsIn } from '#agent/networks/linux/ports.ts';
 import { readUnderlay } from '#agent/networks/linux/underlay.ts';
 import { Failure } from '#shared/errors.ts';
@@ -12,16 +12,26 @@ import { network } from '#test/contract/network-driver-contract.ts';
 /** As iproute2 6.1 printed it. */
 const recorded = (name: string): string =>
   readFileSync(new URL(`../../../fixtures/ip/${name}.json`, import.meta.url), 'utf8');
-const links = (): Map<string, Link> => new Map(parseLinks(recorded('links')).map((link) => [link.name, link]));
+const linksIn = (name: string): Map<string, Link> =>
+  new Map(parseLinks(recorded(name)).map((link) => [link.name, link]));
+const links = (): Map<string, Link> => linksIn('links');
 const isOutput = (error: unknown): boolean => error instanceof Failure && error.code === 'host-output';
 
 describe('agent/networks/linux: what ip and bridge print', () => {
   it('is read: links with their mark', () => {
-    const { bytesReceived, bytesSent, ...bridge } = links().get('sk-grid')!;
+    const { bytesReceived, bytesSent, index: _index, mac: _mac, ...bridge } = links().get('sk-grid')!;
     assert.equal(typeof bytesReceived, 'number');
     assert.equal(typeof bytesSent, 'number');
     assert.deepEqual(bridge, {
-      ...{ name: 'sk-grid', kind: 'bridge', isOurs: true, isUp: true, mtu: 1450, alias: 'Skerry network grid' },
+      ...{
+        name: 'sk-grid',
+        kind: 'bridge',
+        isOurs: true,
+        isUp: true,
+        mtu: 1450,
+        alias: 'Skerry network grid',
+        addresses: [],
+      },
       bridge: { forwardDelay: 0, isSnooping: false },
     });
     assert.deepEqual(links().get('vx-grid')?.vxlan, { vni: 77, local: '192.0.2.1', port: 4789, learning: true });
@@ -43,16 +53,16 @@ describe('agent/networks/linux: what ip and bridge print', () => {
   });
 
   it('is read: global addresses, IPv4 first', () => {
-    const up = parseAddresses(recorded('addresses')).find(({ name }) => name === 'up0');
-    assert.deepEqual(up, { name: 'up0', mtu: 1500, addresses: ['192.0.2.1/24', '2001:db8::1/64'] });
+    const up = parseLinks(recorded('addresses')).find(({ name }) => name === 'up0');
+    assert.deepEqual(up?.addresses, ['192.0.2.1/24', '2001:db8::1/64']);
   });
 
   it('is refused where it is something else, and never breaks the reader', () => {
     for (const text of ['{', '[1]', '[{"ifname":"a"}]', '{"a":1}'])
-      for (const parse of [parseLinks, parseFloods, parseAddresses]) assert.throws(() => parse(text), isOutput, text);
+      for (const parse of [parseLinks, parseFloods, parseSpaces]) assert.throws(() => parse(text), isOutput, text);
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        for (const parse of [parseLinks, parseFloods, parseAddresses])
+        for (const parse of [parseLinks, parseFloods, parseRoutes, parseSpaces])
           try {
             parse(JSON.stringify(value));
           } catch (error) {
@@ -72,7 +82,7 @@ describe('agent/networks/linux: what ip and bridge print', () => {
 });
 
 describe('agent/networks/linux: what a host cannot make', () => {
-  const ground = () => ({ host: 'here', links: links(), addresses: parseAddresses(recorded('addresses')) });
+  const ground = () => ({ host: 'here', links: new Map([...links(), ...linksIn('addresses')]) });
   const problem = (more: object, name = 'new'): string | undefined => {
     const found = problemOf({ ...network(name), ...more }, ground());
     return found && `${found.code}: ${found.message}`;

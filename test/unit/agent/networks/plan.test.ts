@@ -5,6 +5,8 @@ import type { Link } from '#agent/networks/linux/links.ts';
 import { planNetworks, planRemoval, planUndo, type Realised, type Step } from '#agent/networks/linux/plan.ts';
 import type { HostNetwork } from '#shared/model/network.ts';
 
+/** What is of no account here. */
+const PLAIN = { index: 1, mac: '', addresses: [] };
 const NAMES = ['a', 'b'];
 const PEERS = ['192.0.2.2', '192.0.2.3', '192.0.2.4'];
 const mtu = fc.constantFrom(1400, 1450);
@@ -60,7 +62,7 @@ const realised: fc.Arbitrary<Realised> = fc
   .tuple(partOf('a'), partOf('b'), fc.constantFrom('sk-a', 'other0', undefined))
   .map(([a, b, master]) => {
     const links = new Map<string, Link>([
-      ['other0', { name: 'other0', kind: 'bridge', isOurs: false, isUp: true, mtu: 1500 }],
+      ['other0', { ...PLAIN, name: 'other0', kind: 'bridge', isOurs: false, isUp: true, mtu: 1500 }],
     ]);
     const floods = new Map<string, Set<string>>();
     const speaksV6 = new Set<string>();
@@ -69,6 +71,7 @@ const realised: fc.Arbitrary<Realised> = fc
       if (bridge) {
         const { forwardDelay, isSnooping, ...rest } = bridge;
         links.set(`sk-${name}`, {
+          ...PLAIN,
           ...rest,
           name: `sk-${name}`,
           kind: 'bridge',
@@ -81,6 +84,7 @@ const realised: fc.Arbitrary<Realised> = fc
         const { vni, port, learning, master, floods: known, ...rest } = end;
         links.set(`vx-${name}`, {
           ...{
+            ...PLAIN,
             ...rest,
             name: `vx-${name}`,
             kind: 'vxlan',
@@ -94,7 +98,15 @@ const realised: fc.Arbitrary<Realised> = fc
       }
     }
     const tap = 'sk525400000001';
-    links.set(tap, { name: tap, kind: 'tun', isOurs: false, isUp: true, mtu: 1500, ...(master ? { master } : {}) });
+    links.set(tap, {
+      ...PLAIN,
+      name: tap,
+      kind: 'tun',
+      isOurs: false,
+      isUp: true,
+      mtu: 1500,
+      ...(master ? { master } : {}),
+    });
     return { links, floods, speaksV6 };
   });
 
@@ -116,6 +128,7 @@ function applied(before: Realised, steps: readonly Step[]): Realised {
       speaksV6.delete(step.link);
       continue;
     }
+    if (!('line' in step)) throw new Error(`${step.tool} is of Open vSwitch`);
     const words: string[] = step.line.match(/"[^"]*"|\S+/g) ?? [];
     const after = (word: string): string | undefined => words[words.indexOf(word) + 1];
     const has = (word: string): boolean => words.includes(word);
@@ -128,6 +141,7 @@ function applied(before: Realised, steps: readonly Step[]): Realised {
       const name = after('name')!;
       assert.ok(!links.has(name) && has('group'), step.line);
       const link: Link = {
+        ...PLAIN,
         name,
         kind: after('type')!,
         isOurs: after('group') === '21323',
@@ -229,6 +243,7 @@ describe('agent/networks/linux: the plan', () => {
     const links = new Map<string, Link>();
     for (let at = 0; at < 200; at++)
       links.set(`sk-n${at}`, {
+        ...PLAIN,
         name: `sk-n${at}`,
         kind: 'bridge',
         isOurs: true,

@@ -79,6 +79,8 @@ describe('exports as nodes of chains', () => {
     const other = 'it is exported in another way: nbd://10.0.0.1:10810/data.qcow2, to be read, for 1 at once';
     assert.deepEqual(fact('data'), { state: 'down', why: other });
     assert.deepEqual([fact('root.raw', true), fact('data', true)], [{ state: 'up' }, { state: 'up' }], 'to be ended');
+    stands([{ ...ROOT, unseen: true }]);
+    assert.equal(fact('root.raw')?.state, 'unknown', 'an agent that began anew has lost nothing');
     stands([ROOT, DATA], 'unreachable');
     assert.deepEqual(fact('root.raw'), { state: 'unknown', why: 'host1 is not heard' });
   });

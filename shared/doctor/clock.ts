@@ -1,23 +1,8 @@
-import xml from '@xmpp/xml';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
-import type { Entity } from '#shared/xmpp/entity.ts';
-import { domainpartOf } from '#shared/xmpp/jid.ts';
 
-const TIME_NS = 'urn:xmpp:time';
-const ANSWER_MS_MAX = 5_000;
 /** Beyond this, certificates and the order of records are in doubt. */
 const SKEW_S_MAX = 30;
-
-/** What the server's clock says, in ms since 1970, as of the middle of the question (XEP-0202). */
-export async function serverTimeMs(entity: Pick<Entity, 'request' | 'bareJid'>): Promise<number> {
-  const to = domainpartOf(entity.bareJid);
-  const child = xml('time', { xmlns: TIME_NS });
-  const answer = await entity.request({ to, type: 'get', child, timeoutMs: ANSWER_MS_MAX });
-  const timeMs = Date.parse(answer.getChild('time', TIME_NS)?.getChildText('utc') ?? '');
-  if (Number.isNaN(timeMs)) throw new Error(`${to} answered without a time`);
-  return timeMs;
-}
 
 /** Compare this host's clock with its server's. */
 export async function clockFinding(askServer: () => Promise<number>, now: () => number): Promise<Finding> {

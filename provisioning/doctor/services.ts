@@ -1,0 +1,87 @@
+import { statSync } from 'node:fs';
+import { execa } from 'execa';
+import { ok, warning, wrong } from '#shared/doctor/findings.ts';
+import type { Finding } from '#shared/model/host.ts';
+import {
+  AGENT_CONFIG,
+  AGENT_STATE,
+  CENTRAL_CONFIG,
+  CENTRAL_STATE,
+  COMPONENT,
+  CREDENTIALS,
+  PKI,
+} from '../roles/places.ts';
+import { CLONE } from '../systemd/program.ts';
+import { isEnabled, running } from '../systemd/system-changes.ts';
+import type { Machine } from './machine.ts';
+
+const SERVICES = [
+  { role: 'server', unit: 'ejabberd.service', files: ['/etc/ejabberd/ejabberd.yml', '/etc/ejabberd/skerry.pem'] },
+  { role: 'central', unit: 'skerry-central.service', files: [CENTRAL_CONFIG, '/etc/skerry/central-secret.json'] },
+  { role: 'host', unit: 'skerry-agent.service', files: [AGENT_CONFIG, CREDENTIALS] },
+] as const;
+
+/** Whether services run, by what is written now, and come again after a boot. */
+export async function services({ ground, roles }: Machine): Promise<Finding[]> {
+  const wanted = SERVICES.filter(({ role }) => roles.has(role));
+  const findings = wanted.map(async ({ unit, files }): Promise<Finding[]> => {
+    const comes = (await isEnabled(ground, unit))
+      ? ok(`${unit} at boot`, 'enabled')
+      : wrong(`${unit} at boot`, 'it is not started at boot', `systemctl enable ${unit}`);
+    if (!ground.isLive) return [comes];
+    const state = (await ground.run(['systemctl', 'is-active', unit]).catch(() => '')) === 'active';
+    if (!state) {
+      const mend = `journalctl -u ${unit} says why; then systemctl start ${unit}`;
+      return [comes, wrong(unit, 'it does not run', mend)];
+    }
+    const isStale = (await running(ground, unit, files).missing([])) !== undefined;
+    const found = 'it began before its configuration was changed last';
+    return [comes, isStale ? warning(unit, found, `systemctl restart ${unit}`) : ok(unit, 'it runs')];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+const PROGRAMS = [
+  { role: 'central', main: 'central/main.ts', config: CENTRAL_CONFIG },
+  { role: 'host', main: 'agent/main.ts', config: AGENT_CONFIG },
+] as const;
+
+/** Agent and central say themselves whether they can use what stands in their configuration. */
+export async function configurations({ ground, roles }: Machine): Promise<Finding[]> {
+  const wanted = PROGRAMS.filter(({ role }) => roles.has(role));
+  return await Promise.all(
+    wanted.map(async ({ main, config }) => {
+      const argv = [`${CLONE}/${main}`, '--config', ground.at(config), '--check'];
+      const { exitCode, stderr } = await execa(process.execPath, argv, { reject: false, timeout: 30_000 });
+      return exitCode === 0
+        ? ok(config, 'it is right')
+        : wrong(config, stderr.trim().split('\n').at(-1) ?? '', `put it right; docs/ has every key of it`);
+    }),
+  );
+}
+
+const SECRETS = [
+  { role: 'server', path: PKI, mode: 0o700, owner: 'root' },
+  { role: 'server', path: COMPONENT, mode: 0o600, owner: 'root' },
+  { role: 'server', path: '/etc/ejabberd/ejabberd.yml', mode: 0o600, owner: 'ejabberd' },
+  { role: 'central', path: '/etc/skerry/central-secret.json', mode: 0o600, owner: 'skerry-central' },
+  { role: 'central', path: CENTRAL_STATE, mode: 0o700, owner: 'skerry-central' },
+  { role: 'host', path: CREDENTIALS, mode: 0o600, owner: 'skerry' },
+  { role: 'host', path: AGENT_STATE, mode: 0o700, owner: undefined },
+] as const;
+
+/** Who may read what is nobody else's. */
+export async function secrets({ ground, roles }: Machine): Promise<Finding[]> {
+  const wanted = SECRETS.filter(({ role }) => roles.has(role));
+  const findings = wanted.map(async ({ path, mode, owner, role }): Promise<Finding> => {
+    const check = `mode of ${path}`;
+    const found = statSync(ground.at(path), { throwIfNoEntry: false });
+    if (found === undefined) return wrong(check, 'it is not there', `./skerry install ${role}`);
+    if ((found.mode & 0o777 & ~mode) !== 0)
+      return wrong(check, 'others can read it', `chmod ${mode.toString(8)} ${path}`);
+    const due = owner === undefined ? undefined : await ground.ownerOf(owner);
+    if (due && due.uid !== found.uid) return wrong(check, `it is not ${owner}'s`, `chown ${owner} ${path}`);
+    return ok(check, 'only its owner can read it');
+  });
+  return await Promise.all(findings);
+}

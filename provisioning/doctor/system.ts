@@ -1,0 +1,118 @@
+import { lookup } from 'node:dns/promises';
+import { existsSync } from 'node:fs';
+import { readFile, statfs } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { ok, warning, wrong } from '#shared/doctor/findings.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import type { Finding } from '#shared/model/host.ts';
+import { AGENT_STATE, CENTRAL_STATE } from '../roles/places.ts';
+import { type Machine, saidOr } from './machine.ts';
+
+const DEBIANS = ['12', '13'];
+const NODE_MIN = 26;
+const MEMORY_MIB_MIN = 1_000;
+
+export async function debian({ ground }: Machine): Promise<Finding> {
+  const text = await readFile(ground.at('/etc/os-release'), 'utf8').catch(() => '');
+  const of = (key: string): string => new RegExp(`^${key}="?([^"\n]*)`, 'm').exec(text)?.[1] ?? '';
+  const found = of('PRETTY_NAME') || 'no /etc/os-release';
+  const isKnown = of('ID') === 'debian' && DEBIANS.includes(of('VERSION_ID'));
+  return isKnown
+    ? ok('Debian', found)
+    : warning('Debian', found, `roles are made for Debian ${DEBIANS.join(' and ')}: put one of them on the machine`);
+}
+
+export async function node(): Promise<Finding> {
+  const major = Number(process.versions.node.split('.')[0]);
+  return major >= NODE_MIN
+    ? ok('Node.js', process.version)
+    : wrong('Node.js', process.version, `run ./skerry, which brings Node.js ${NODE_MIN}`);
+}
+
+/** libvirt looks its own name up at each start of a guest, and waits where nobody answers. */
+export async function ownName({ ground }: Machine): Promise<Finding[]> {
+  if (!ground.isThisMachine) return [];
+  const check = 'own name';
+  const name = hostname();
+  try {
+    const { address } = await lookup(name);
+    return [ok(check, `${name} is ${address}`)];
+  } catch (error) {
+    const mend = `put the line "127.0.1.1 ${name}" into /etc/hosts`;
+    return [wrong(check, `${name} leads nowhere: ${messageOf(error)}`, mend)];
+  }
+}
+
+export async function timeService({ ground }: Machine): Promise<Finding[]> {
+  if (!ground.isLive) return [];
+  const check = 'time service';
+  const mend = 'set the time by NTP: apt-get install systemd-timesyncd';
+  const units = ['systemd-timesyncd', 'chrony', 'ntpsec', 'openntpd'];
+  const states = await Promise.all(units.map((unit) => saidOr(ground, ['systemctl', 'is-active', unit])));
+  const active = units.filter((_, at) => states[at] === 'active');
+  return [active.length > 0 ? ok(check, active.join(', ')) : warning(check, 'none runs', mend)];
+}
+
+export async function memory({ ground }: Machine): Promise<Finding[]> {
+  const text = await readFile(ground.at('/proc/meminfo'), 'utf8').catch(() => '');
+  const totalKiB = Number(/^MemTotal:\s+(\d+)/m.exec(text)?.[1]);
+  if (Number.isNaN(totalKiB)) return [];
+  const found = `${Math.round(totalKiB / 1024)} MiB`;
+  const isLow = totalKiB / 1024 < MEMORY_MIB_MIN;
+  return [isLow ? warning('memory', found, `give the machine ${MEMORY_MIB_MIN} MiB or more`) : ok('memory', found)];
+}
+
+/** What each role writes to, and how little of it is too little. */
+const ROOMS = [
+  { role: 'server', path: '/var/lib/ejabberd', mibMin: 512, for: 'accounts and what people write' },
+  { role: 'central', path: CENTRAL_STATE, mibMin: 512, for: 'the journal: without it no change is carried out' },
+  { role: 'host', path: AGENT_STATE, mibMin: 512, for: 'the journal: without it no change is carried out' },
+  { role: 'host', path: '/var/lib/libvirt/images', mibMin: 2_048, for: 'images of guests' },
+] as const;
+
+export async function rooms({ ground, roles }: Machine): Promise<Finding[]> {
+  const wanted = ROOMS.filter(({ role, path }) => roles.has(role) && existsSync(ground.at(path)));
+  return await Promise.all(
+    wanted.map(async ({ path, mibMin, for: what }) => {
+      const { bavail, bsize } = await statfs(ground.at(path));
+      const freeMiB = Math.floor((bavail * bsize) / 1_048_576);
+      const found = `${freeMiB} MiB free`;
+      const mend = `free ${mibMin} MiB there, for ${what}`;
+      return freeMiB < mibMin ? warning(`room in ${path}`, found, mend) : ok(`room in ${path}`, found);
+    }),
+  );
+}
+
+/** What services said before the last boot is asked for after the accident. */
+export async function logs({ ground }: Machine): Promise<Finding> {
+  return existsSync(ground.at('/var/log/journal'))
+    ? ok('log', 'journald keeps it over a boot')
+    : warning('log', 'it is gone after a boot', 'mkdir /var/log/journal && systemctl restart systemd-journald');
+}
+
+const VERSIONS = [
+  { role: 'server', name: 'ejabberd', min: '23.01' },
+  { role: 'host', name: 'libvirt-daemon-system', min: '8.0.0' },
+  { role: 'host', name: process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86', min: '7.0' },
+] as const;
+
+export async function versions({ ground, roles }: Machine): Promise<Finding[]> {
+  const wanted = VERSIONS.filter(({ role }) => roles.has(role));
+  return await Promise.all(
+    wanted.map(async ({ name, min }) => {
+      const check = `package ${name}`;
+      const argv = ['dpkg-query', `--admindir=${ground.at('/var/lib/dpkg')}`, '-W', '-f', '$' + '{Version}'] as const;
+      const version = await saidOr(ground, [...argv, name]);
+      const mend = `apt-get install ${name}, ${min} or later`;
+      if (!version) return wrong(check, 'it is not installed', mend);
+      const isNew = await ground.run(['dpkg', '--compare-versions', version, 'ge', min]).then(
+        () => true,
+        (error) => {
+          if (error instanceof Failure && error.code === 'host-command') return false;
+          throw error;
+        },
+      );
+      return isNew ? ok(check, version) : wrong(check, version, mend);
+    }),
+  );
+}
