@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import xml from '@xmpp/xml';
 import { after, before, describe, it } from 'mocha';
 import { layoutOf } from '#provisioning/rig/layout.ts';
 import type { NodeRecord } from '#shared/verbs/chain.ts';
+import { keepsChain } from './support/kept-chain.ts';
 import { type Person, rigPerson } from './support/person.ts';
 import { type TestRig, testRig, until } from './support/rig.ts';
 
@@ -46,15 +46,7 @@ describe('the grid, brought up by its chain', function () {
     );
 
   /** Whether a host's agent keeps a chain that it starts at boot. */
-  const isHandedOut = async (host: string): Promise<boolean> => {
-    const database = new DatabaseSync(join(layoutOf(rig.dir).host(host), 'agent/agent.sqlite'), { readOnly: true });
-    try {
-      const row = database.prepare("SELECT value FROM settings WHERE key = 'cold-start'").get();
-      return row !== undefined && String(row.value).includes('chain: grid');
-    } finally {
-      database.close();
-    }
-  };
+  const isHandedOut = (host: string): boolean => keepsChain(join(layoutOf(rig.dir).host(host), 'agent'), 'grid');
 
   before(async () => {
     rig = await testRig();
@@ -168,7 +160,7 @@ describe('the grid, brought up by its chain', function () {
     for (const guest of ['venti', 'fossil'] as const)
       assert.equal((await said(guest)).match(/is up at/g)?.length, 1, `${guest} was booted once`);
     await skerry('chain', 'down', 'grid', '--yes');
-    await until('host1 knows that it shall stay down', async () => !(await isHandedOut('host1')));
+    await until('host1 knows that it shall stay down', () => !isHandedOut('host1'));
     await skerry('chain', 'delete', 'grid', '--yes');
   });
 });

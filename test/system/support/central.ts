@@ -25,7 +25,7 @@ export interface TestCentral extends TestProgram {
 
 /** @param options.command what stands before `node`: a program that becomes it in the end */
 export async function testCentral(
-  server: TestServer,
+  server: Pick<TestServer, 'componentPort'>,
   options: { config: object; command?: (folder: string) => readonly string[] },
 ): Promise<TestCentral> {
   const folder = await mkdtemp(join(tmpdir(), 'skerry-central-'));

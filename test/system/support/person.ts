@@ -30,7 +30,7 @@ const bugs = {
 
 /** Log in. */
 export async function person(
-  server: Pick<TestServer, 'account' | 'ca' | 'xmpp'>,
+  server: Pick<TestServer, 'account' | 'ca'> & { xmpp: Service },
   name: string,
   service?: Service,
 ): Promise<Person> {
