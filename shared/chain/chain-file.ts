@@ -85,7 +85,7 @@ const said = ({ path, text, hint }: Problem): string =>
 
 /** A key as it is, and in quotes where it could not be seen. */
 const visible = (key: PropertyKey): string =>
-  /^$|[\s\p{Cc}]/u.test(String(key)) ? JSON.stringify(String(key)) : String(key);
+  /^$|^\s|\s$|\p{Cc}/u.test(String(key)) ? JSON.stringify(String(key)) : String(key);
 
 /** A node whose name is wrong was not looked into by the schema. */
 function behindName(issue: z.core.$ZodIssue, value: unknown): Problem[] {
