@@ -81,7 +81,11 @@ function checked(value: unknown): { chain?: Chain; problems: Problem[] } {
 }
 
 const said = ({ path, text, hint }: Problem): string =>
-  `${path.length > 0 ? `${path.map(String).join('.')}: ` : ''}${text}${hint?.() ?? ''}`.replaceAll(/\s+/g, ' ');
+  `${path.length > 0 ? `${path.map(visible).join('.')}: ` : ''}${text}${hint?.() ?? ''}`.replaceAll(/\s+/g, ' ');
+
+/** A key as it is, and in quotes where it could not be seen. */
+const visible = (key: PropertyKey): string =>
+  /^$|^\s|\s$|\p{Cc}/u.test(String(key)) ? JSON.stringify(String(key)) : String(key);
 
 /** A node whose name is wrong was not looked into by the schema. */
 function behindName(issue: z.core.$ZodIssue, value: unknown): Problem[] {

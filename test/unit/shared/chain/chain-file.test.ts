@@ -362,6 +362,13 @@ describe('a chain file', () => {
     );
   });
 
+  it('shows keys that cannot be seen', () => {
+    assert.deepEqual(
+      problemsIn('chain: x\nnodes: {}\n\v: 1').at(-1),
+      '3:1: "\\u000b": there is no such key. There are chain, title, autostart, nodes.',
+    );
+  });
+
   it('is a chain, or a failure with a place in each line, whatever the text is', () => {
     const broken = fc
       .tuple(someChain(5), fc.nat(), fc.string({ unit: 'binary', maxLength: 8 }), fc.nat(9))
