@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { GuestId } from '#agent/drivers/driver.ts';
 import type { Command } from '#agent/exec/run.ts';
 import { isMissing } from '#agent/files/folder.ts';
 import type { Image } from '#agent/images/folder.ts';
@@ -22,6 +23,37 @@ export const copyTree = (from: string, to: string): Command => ({
   args: ['-a', '--reflink=auto', '--', `${from}/.`, to],
   timeoutMs: COPY_MS_MAX,
 });
+
+/** Fill a root. @throws Failure host-space, host-command, host-timeout */
+export async function fillRoot({ run }: Pick<Ground, 'run'>, command: Command, signal: AbortSignal): Promise<void> {
+  try {
+    await run(command, signal);
+  } catch (error) {
+    const problem = error instanceof Failure && error.code === 'host-command' ? String(error.details.problem) : '';
+    throw /No space left/i.test(problem) ? new Failure('host-space', { problem }, { cause: error }) : error;
+  }
+}
+
+export const copyRoot = (ground: Pick<Ground, 'run'>, from: string, to: string, signal: AbortSignal): Promise<void> =>
+  fillRoot(ground, copyTree(from, to), signal);
+
+/** What copies, moves or removes a zone's root, or what is kept of it, comes one after the other. */
+export async function inRootTurn<T>(
+  ground: Ground,
+  id: GuestId,
+  signal: AbortSignal,
+  change: () => Promise<T>,
+): Promise<T> {
+  const name = await ground.zones.nameOf(id);
+  return ground.inTurn(`${name}/root`, () => {
+    signal.throwIfAborted();
+    return change();
+  });
+}
+
+/** While this holds, Skerry does not start the zone. */
+export const inStartTurn = <T>(ground: Pick<Ground, 'inTurn'>, name: string, change: () => Promise<T>): Promise<T> =>
+  ground.inTurn(`${name}/start`, change);
 
 const UNPACK: Readonly<Partial<Record<Image['kind'], (image: string, to: string) => Command>>> = {
   folder: copyTree,
