@@ -129,6 +129,14 @@ describe('agent/drivers/lxc: the root of a zone', () => {
     }
   });
 
+  it('of a zone that was being made is removed when its agent is no more, and by nobody else', async () => {
+    const [dead, alive] = ['.making-999999999-x', `.making-${process.ppid}-x`];
+    for (const left of [dead, alive]) await mkdir(join(folder, left, 'rootfs'), { recursive: true });
+    const clone = (name: string) => cloneGuest(ground, id, { name, linked: false }, work);
+    await Promise.all([clone('a'), clone('b'), clone('c')]);
+    assert.deepEqual((await readdir(folder)).toSorted(), [alive, 'a', 'b', 'c', 'web']);
+  });
+
   it('that does not fit onto the disk is told so', async () => {
     copy = async () => {
       throw new Failure('host-command', { problem: "cp: error writing 'x': No space left on device" });
