@@ -3,7 +3,7 @@ import type { DriverGuest, GuestId, Work } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import { portLinkOf } from '#shared/model/network.ts';
-import { requireFree } from './creating.ts';
+import { requireFree, unmake } from './creating.ts';
 import { dumpxml, storeDefinition } from './defining.ts';
 import { parseDefinition } from './definition.ts';
 import { type DiskFormat, type NewDisks, newDisks } from './disk-files.ts';
@@ -44,7 +44,7 @@ export async function cloneGuest(
     const clone = parseDefinition(text).edited((document) => makeOther(document, guest.name, name, files));
     await storeDefinition(ground, clone.withUuid(own), signal);
   } catch (error) {
-    await made.undo();
+    await unmake(ground, own, made);
     throw error;
   }
   return readGuest(ground, own, signal);

@@ -47,7 +47,11 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
       return `${'Name:'.padEnd(16)}${name}\nUUID: ${uuidOf(text)}\nCPU(s): 1\nMax memory: 1024 KiB\nAutostart: disable\nPersistent: yes\n`;
     throw new Error(`not asked for: ${word}`);
   }
-  const define = async ([, file = '']: readonly string[]): Promise<string> => {
+  const define = async ([word, file = '']: readonly string[]): Promise<string> => {
+    if (word === 'undefine') {
+      for (const [name, text] of defined) if (uuidOf(text) === file) defined.delete(name);
+      return '';
+    }
     const text = await readFile(file, 'utf8');
     defined.set(/<name>(.*)<\/name>/.exec(text)?.[1] ?? '', text);
     afterDefine();
@@ -55,7 +59,13 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
   };
   const ground = (): Ground =>
     ({
-      ...{ virsh: { read: answer, slow: define }, hypervisor: {}, stateFolder: folder, root: '', host: 'here' },
+      ...{
+        virsh: { read: answer, slow: define },
+        hypervisor: { undefineFlags: [] },
+        stateFolder: folder,
+        root: '',
+        host: 'here',
+      },
       ...{ inTurn: turns(), log: { debug() {}, info() {}, warn() {} } },
     }) as unknown as Ground;
 
@@ -91,6 +101,15 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
     };
     await assert.rejects(clone(), failed('host-timeout'));
     assert.ok((await overlaysIn()).includes(originalFile().slice(folder.length + 1)), originalFile());
+  });
+
+  it('goes on where the clone was called off when it was there already, and of the clone nothing is left', async () => {
+    afterDefine = () => {
+      if (defined.has('copy')) throw new DOMException('called off', 'AbortError');
+    };
+    await assert.rejects(clone(), { name: 'AbortError' });
+    assert.deepEqual([...defined.keys()], ['web']);
+    assert.deepEqual(await overlaysIn(), [originalFile().slice(folder.length + 1)]);
   });
 
   it('may run already, on its own files', async () => {
