@@ -157,6 +157,15 @@ describe('exports of volumes by qemu-nbd', function () {
     assert.deepEqual(await programs('qemu-nbd'), []);
   });
 
+  it('count as up while as many use them as are let in, and answer no look', async () => {
+    const one = { ...READS, clients: 1 };
+    await exports.keep(one, false, signal());
+    const clients = [await held(ROOT), await held(ROOT)];
+    assert.equal(await driver().problemOf(one, signal()), undefined);
+    await exports.keep(one, false, signal());
+    for (const client of clients) await letGo(client);
+  });
+
   it('are served in another way when that is said, and nobody uses them', async () => {
     await exports.keep(READS, false, signal());
     await exports.keep({ ...READS, port: 10_812 }, false, signal());
