@@ -12,10 +12,10 @@ import { lookup } from 'node:dns';
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
-import { isMissing, keepFolder, namesIn } from '#agent/files/folder.ts';
+import { isMissing, keepFolder, namesIn, readIfThere } from '#agent/files/folder.ts';
 import { nbdLook } from '#agent/probes/nbd.ts';
 import { processesHere } from '#agent/services/processes.ts';
-import { end, examine, keepUp, lastWordsOf, type ServicePlace } from '#agent/services/services.ts';
+import { end, examine, keepUp, lastWordsOf, type ServiceName, type ServicePlace } from '#agent/services/services.ts';
 import { nothingOf, type VolumeDriver, type VolumeFile } from '#agent/volumes/driver.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
@@ -42,10 +42,7 @@ const AGAIN_MS = 100;
 const LISTED_MAX = 1_000;
 
 export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }: QemuVolumesDeps): VolumeDriver {
-  const place: ServicePlace = {
-    ...{ run, upMsMax, folder: services, seenAt: services, enter: [], processes: processesHere },
-    failure: (problem) => new Failure('host-command', { problem }),
-  };
+  const place = placeAt({ run, services }, upMsMax);
   const fileOf = (volume: string): string => join(folder, VolumeName.parse(volume));
 
   async function ownerOf(volume: string): Promise<{ uid: number; gid: number }> {
@@ -108,6 +105,10 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
     serve: async (wanted, signal) => {
       const server = await serverOf(wanted);
       await keepFolder(services);
+      // The folder of volumes may have been another one: the server of that file is not known by the name of this one.
+      const had = await readIfThere(join(services, `run-${server.name}`));
+      if (had !== undefined && !had.includes(` ${fileOf(wanted.volume)}`) && !had.includes(`'${fileOf(wanted.volume)}`))
+        await end(place, supervisorOf(services, server.name), signal);
       try {
         await keepUp(place, server, signal);
         await untilListed(wanted, signal);
@@ -118,10 +119,8 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
       }
     },
     end: async (volume, signal) => {
-      const { name } = serverName(volume, fileOf(volume));
       await end(place, serverName(volume, fileOf(volume)), signal);
-      for (const each of [`${name}.log`, `${name}.lock`, `${name}.pid`, `run-${name}`])
-        await rm(join(services, each), { force: true });
+      await forget(services, serverName(volume, fileOf(volume)).name);
     },
     served: async () => (await namesIn(services)).flatMap((name) => volumeOf(name) ?? []),
     problemOf: async (wanted, signal) => {
@@ -130,6 +129,33 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
     },
     clientsOf,
   };
+}
+
+const placeAt = ({ run, services }: Pick<QemuVolumesDeps, 'run' | 'services'>, upMsMax: number): ServicePlace => ({
+  ...{ run, upMsMax, folder: services, seenAt: services, enter: [], processes: processesHere },
+  failure: (problem) => new Failure('host-command', { problem }),
+});
+
+/** Of a server whose file is not known: its supervisor, which ends it too. */
+const supervisorOf = (services: string, name: string): ServiceName => ({ name, mark: join(services, `run-${name}`) });
+
+/** What starts it goes last: as long as that is there, it is known that there may be something. */
+async function forget(services: string, name: string): Promise<void> {
+  for (const each of [`${name}.log`, `${name}.lock`, `${name}.pid`, `run-${name}`])
+    await rm(join(services, each), { force: true });
+}
+
+/** End all servers, where the configuration has no volumes any more. @returns of which volumes */
+export async function endServers(
+  deps: Pick<QemuVolumesDeps, 'run' | 'services'>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const volumes = (await namesIn(deps.services)).flatMap((name) => volumeOf(name) ?? []);
+  for (const { name } of volumes.map((volume) => serverName(volume, ''))) {
+    await end(placeAt(deps, UP_MS_MAX), supervisorOf(deps.services, name), signal);
+    await forget(deps.services, name);
+  }
+  return volumes;
 }
 
 /** Why its server does not list it; undefined where it does. */

@@ -224,6 +224,21 @@ describe('exports of volumes by qemu-nbd', function () {
     assert.ok(!(await readdir(join(folder, 'state', 'exports'))).some((name) => name.includes('stray')));
   });
 
+  it('are of the folder that the configuration names by now', async () => {
+    await exports.keep(READS, false, signal());
+    const elsewhere = join(folder, 'elsewhere');
+    await execa('mkdir', [elsewhere]);
+    await execa('cp', [join(folder, 'root.raw'), join(elsewhere, 'root.raw')]);
+    const services = join(folder, 'state', 'exports');
+    const other = qemuVolumes({ run, host: 'host1', folder: elsewhere, services, upMsMax: 5_000 });
+    await other.serve(READS, signal());
+    assert.deepEqual(
+      (await programs('qemu-nbd')).map(({ argv }) => argv.at(-1)),
+      [join(elsewhere, 'root.raw')],
+    );
+    await other.end(READS.volume, signal());
+  });
+
   it('are told with why while they cannot be, and mended when they can', async () => {
     await exports.keep(READS, false, signal());
     await exports.stop();
