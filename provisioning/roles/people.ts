@@ -10,7 +10,7 @@ import type { Ground } from '../systemd/ground.ts';
 import { OWNED } from './host.ts';
 import { isThere } from './own-unit.ts';
 import { API_SOCKET, CA_FILE, COMMAND_CONFIG, CREDENTIALS } from './places.ts';
-import type { ServerWish } from './server.ts';
+import { nearAddress, type ServerWish } from './server.ts';
 
 /**
  * An account for a person, where there is none, its password in a file of root's: it is on no terminal and in no log.
@@ -55,7 +55,7 @@ export const commandChanges = (ground: Ground, jid: string, wish: ServerWish): C
     stringify({
       jid,
       passwordFile: passwordFile(jid),
-      service: { host: '127.0.0.1', port: 5222 },
+      service: { host: nearAddress(wish), port: 5222 },
       ...(wish.certificate === undefined ? { ca: CA_FILE } : {}),
       central: `central.${wish.domain}`,
     }),

@@ -13,10 +13,11 @@ export const packages = (ground: Ground, names: readonly string[]): Change => {
     if (!ground.isThisMachine) return [];
     const states = await Promise.all(
       names.map((name) =>
-        ground.run(['dpkg-query', '-W', '-f', '$' + '{db:Status-Status}', name]).catch(() => 'not-installed'),
+        // A line for each architecture.
+        ground.run(['dpkg-query', '-W', '-f', '$' + '{db:Status-Status}\\n', name]).catch(() => 'not-installed'),
       ),
     );
-    return names.filter((_, at) => states[at] !== 'installed');
+    return names.filter((_, at) => !states[at]?.split('\n').includes('installed'));
   };
   return {
     async missing() {
@@ -112,6 +113,18 @@ export const running = (
     await ground.run(['systemctl', 'restart', ...others, unit], START_TIMEOUT_MS);
   },
 });
+
+/** A service that goes on with what was put back: one that does not run, and that nothing was put back for, is left alone. */
+export const goingOn = (ground: Ground, unit: string, files: readonly string[], others: readonly string[]): Change => {
+  const change = running(ground, unit, files, others);
+  return {
+    ...change,
+    async missing(before) {
+      const isTouched = before.some((what) => files.some((path) => what.split(' ').includes(path)));
+      return isTouched || (ground.isLive && (await isActive(ground, unit))) ? await change.missing(before) : undefined;
+    },
+  };
+};
 
 /** When it was started last, in ms since 1970. */
 async function beganAtMs(ground: Ground, unit: string): Promise<number> {
