@@ -6,7 +6,7 @@ import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { optionsOf } from './rig-options.ts';
 
 const JOIN_USAGE =
-  './skerry agent-join --token TOKEN --service HOST[:PORT] --out FILE [--central JID] [--ca FILE|sha256:…] [--direct-tls]';
+  './skerry agent-join --token TOKEN|- --service HOST[:PORT] --out FILE [--central JID] [--ca FILE|sha256:…] [--direct-tls]';
 
 const FLAGS = {
   token: { type: 'string' },

@@ -50,7 +50,8 @@ const SERVER_USAGE = `  --domain DOMAIN       the site's XMPP domain; needed the
   --certificate FILE    certificate and key in one file, that the user ejabberd can read, in place of one of the site's own authority
   --admin JID           an administrator: the account is made where it is not there, its password goes to /etc/skerry
 `;
-const HOST_USAGE = `  --token TOKEN         lets this host join, once; host enrol gives it, in the line that is typed here
+const HOST_USAGE = `  --token TOKEN         lets this host join, once; host enrol gives it, in the line that is typed here;
+                        - reads it from standard input, where others see what runs on this machine
   --service HOST[:PORT] the XMPP server; the domain of the token unless given
   --ca FILE or sha256:… the site's certificate authority, or its digest, where Debian does not know it
   --direct-tls          TLS from the first byte (port 5223), in place of STARTTLS
