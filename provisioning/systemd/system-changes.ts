@@ -4,6 +4,12 @@ import type { Change } from './changes.ts';
 import type { Ground } from './ground.ts';
 
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
+/** Nobody is there to answer: what a package asks goes as it proposes, and a configuration that is there stays its owner's. */
+const INSTALL = [
+  ...(['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-y'] as const),
+  ...['-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold'],
+  ...['install', '--no-install-recommends'],
+] as const;
 /** Some wait for their database. */
 const START_TIMEOUT_MS = 5 * 60_000;
 
@@ -25,8 +31,7 @@ export const packages = (ground: Ground, names: readonly string[]): Change => {
       return missing.length === 0 ? undefined : `install the packages ${missing.join(' ')}`;
     },
     async apply() {
-      const argv = ['apt-get', '-q', '-y', 'install', '--no-install-recommends', ...(await missingNames())] as const;
-      await ground.run(argv as unknown as [string, ...string[]], INSTALL_TIMEOUT_MS);
+      await ground.run([...INSTALL, ...(await missingNames())], INSTALL_TIMEOUT_MS);
     },
   };
 };

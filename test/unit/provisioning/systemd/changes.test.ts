@@ -60,6 +60,23 @@ describe('changes of an installation', () => {
     assert.match((await packages(states('config-files\n'), ['libatomic1']).missing([])) ?? '', /libatomic1/);
   });
 
+  it('install packages with nobody asked, and keep a configuration that is there', async () => {
+    const ran: string[] = [];
+    const machine: Ground = {
+      ...ground,
+      isThisMachine: true,
+      run: async (argv) => {
+        ran.push(argv.join(' '));
+        return 'config-files';
+      },
+    };
+    await packages(machine, ['ejabberd']).apply();
+    assert.match(
+      ran.at(-1) ?? '',
+      /^env DEBIAN_FRONTEND=noninteractive apt-get .*--force-confold .*install .*ejabberd$/,
+    );
+  });
+
   it('leave a service alone that does not run, where nothing was put back for it', async () => {
     const stopped: Ground = {
       ...ground,
