@@ -89,12 +89,13 @@ describe('those who mean no good, on a real site', function () {
   });
 
   it('put what they like into a text, and it stays a text', async () => {
+    const guests = await run(admin, 'guest.list', {});
     for (const notes of TRICKS) {
       await run(admin, 'guest.tag', { guest: 'venti', notes });
       const guest = (await run(admin, 'guest.info', { guest: 'venti' })) as SiteGuestRecord;
       assert.equal(guest.notes, notes.replaceAll('\u0000', '\ufffd'), notes);
     }
-    assert.equal(((await run(admin, 'guest.list', {})) as unknown[]).length, 4);
+    assert.equal(((await run(admin, 'guest.list', {})) as unknown[]).length, (guests as unknown[]).length);
     await run(admin, 'guest.tag', { guest: 'venti', notes: 'none' });
   });
 

@@ -14,6 +14,9 @@ import { StanzaError } from '#shared/xmpp/stanza-error.ts';
 import { type Person, rigPerson } from './support/person.ts';
 import { type TestRig, testRig, until } from './support/rig.ts';
 
+/** Of the rig, its zones among them. */
+const GUESTS = 6;
+
 type VerbId = keyof typeof centralVerbs;
 
 /** From here on only what comes after counts. */
@@ -70,9 +73,11 @@ describe('the central agent, on a real site', function () {
     assert.deepEqual(
       guests.map((item) => [item.attrs.jid, item.attrs.subscription, item.getChildText('group')]).sort(),
       [
+        [guestJid('annex'), 'both', 'host2'],
         [guestJid('cpu1'), 'both', 'host2'],
         [guestJid('cpu2'), 'both', 'host2'],
         [guestJid('fossil'), 'both', 'host1'],
+        [guestJid('hall'), 'both', 'host1'],
         [guestJid('venti'), 'both', 'host1'],
       ],
     );
@@ -109,8 +114,8 @@ describe('the central agent, on a real site', function () {
     };
     await run(admin, 'contact.unfollow', {});
     assert.equal(await count(), 0);
-    assert.deepEqual(await run(admin, 'contact.follow', {}), { jid: 'admin@skerry.test', guests: 4 });
-    assert.equal(await count(), 4);
+    assert.deepEqual(await run(admin, 'contact.follow', {}), { jid: 'admin@skerry.test', guests: GUESTS });
+    assert.equal(await count(), GUESTS);
   });
 
   it('shows what a guest is, with a picture, to those who may see it', async () => {
@@ -304,13 +309,13 @@ describe('the central agent, on a real site', function () {
       jobs: [],
     });
     await assert.rejects(operator.set(rig.central, forged), /may not report/);
-    assert.equal(((await run(admin, 'guest.list', {})) as unknown[]).length, 4);
+    assert.equal(((await run(admin, 'guest.list', {})) as unknown[]).length, GUESTS);
   });
 
   it('lets a viewer look, and change nothing, by any way', async () => {
     const viewer = await rigPerson(rig, 'viewer');
     try {
-      assert.equal(((await run(viewer, 'guest.list', {})) as unknown[]).length, 4);
+      assert.equal(((await run(viewer, 'guest.list', {})) as unknown[]).length, GUESTS);
       await assert.rejects(run(viewer, 'guest.start', { guest: 'venti' }), /viewer@skerry.test may not/);
       const row = guestTable(centralVerbs)['guest.start'];
       assert.ok(row);

@@ -158,7 +158,7 @@ describe('the grid, brought up by its chain', function () {
     await until(
       'central knows it',
       async () => {
-        const { stdout } = await rig.skerry(['guest', 'list', '--json']);
+        const { stdout } = await rig.skerry(['guest', 'list', 'driver:libvirt', '--json']);
         const guests = JSON.parse(stdout || '[]') as { name: string; state: string; asOf?: string }[];
         return guests.length === 4 && guests.every(({ state, asOf }) => state === 'running' && asOf === undefined);
       },

@@ -21,9 +21,17 @@ describe('the skerry command, on a real site', function () {
     assert.equal(exitCode, 0);
     const [head = '', ...rows] = stdout.split('\n');
     assert.match(head, /^Name\s+State\s+Host\s/);
-    assert.deepEqual(rows.map((row) => row.split(/\s+/)[0]).sort(), ['cpu1', 'cpu2', 'fossil', 'venti']);
+    assert.deepEqual(rows.map((row) => row.split(/\s+/)[0]).sort(), [
+      'annex',
+      'cpu1',
+      'cpu2',
+      'fossil',
+      'hall',
+      'venti',
+    ]);
     const guests = json((await rig.skerry(['guest', 'list', '--json', '--host', 'host2'])).stdout);
     assert.deepEqual(guests.map(({ name, host }) => [name, host]).sort(), [
+      ['annex', 'host2'],
       ['cpu1', 'host2'],
       ['cpu2', 'host2'],
     ]);
@@ -59,7 +67,7 @@ describe('the skerry command, on a real site', function () {
         /^guest poweroff on 1 guest \(venti\) may lose work or data: say/,
       ],
       [['fleet', 'run', 'guest.poweroff', 'nmae:venti'], 2, /Did you mean name/],
-      [['host', 'forget', 'host2'], 2, /^host forget host2 with its 2 guests may lose work or data: say/],
+      [['host', 'forget', 'host2'], 2, /^host forget host2 with its 3 guests may lose work or data: say/],
       [['guest', 'start', 'fossil', '--as', 'viewer'], 4, /viewer@skerry.test may not guest.start/],
       [['job', 'info', 'zzz'], 1, /no job zzz/],
       [['guest', 'list', '--config', '/nowhere.yaml'], 2, /nowhere.yaml/],
@@ -88,7 +96,7 @@ describe('the skerry command, on a real site', function () {
         json(listed.stdout)
           .map(({ name }) => name)
           .sort(),
-        ['fossil', 'venti'],
+        ['fossil', 'hall', 'venti'],
       );
       assert.deepEqual((JSON.parse(listed.stderr) as { host: string }).host, 'host2');
     } finally {
