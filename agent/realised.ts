@@ -1,7 +1,7 @@
 import type { AgentConfig } from './config.ts';
 import { type Networking, networking } from './networks/networking.ts';
 import type { Exports } from './volumes/exports.ts';
-import { type Volumes, volumesOf } from './volumes/volumes.ts';
+import { endLeft, type Volumes, volumesOf } from './volumes/volumes.ts';
 
 /** What this host realises beside guests: networks, routers, and exports of volumes. */
 export interface Realised extends Omit<Networking, 'reported'> {
@@ -25,7 +25,8 @@ export function realised(config: AgentConfig, deps: Parameters<typeof networking
     reported: { ...nets.reported, ...exported },
     start: async () => {
       await nets.keeper.start();
-      await volumes?.exports.start();
+      if (volumes) await volumes.exports.start();
+      else await endLeft(config, deps);
     },
     stop: async () => {
       await volumes?.exports.stop();

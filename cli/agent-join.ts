@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { authorityAt } from '#provisioning/enrol/authority.ts';
 import { joinSite, tokenIn } from '#provisioning/enrol/join-site.ts';
 import { serviceIn } from '#provisioning/enrol/service.ts';
 import { Failure } from '#shared/errors.ts';
@@ -6,7 +6,7 @@ import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { optionsOf } from './rig-options.ts';
 
 const JOIN_USAGE =
-  './skerry agent-join --token TOKEN --service HOST[:PORT] --out FILE [--central JID] [--ca FILE] [--direct-tls]';
+  './skerry agent-join --token TOKEN|- --service HOST[:PORT] --out FILE [--central JID] [--ca FILE|sha256:…] [--direct-tls]';
 
 const FLAGS = {
   token: { type: 'string' },
@@ -22,9 +22,10 @@ export async function agentJoin(argv: string[]): Promise<number> {
   const options = optionsOf(argv, FLAGS, JOIN_USAGE);
   const { token: text = due('--token'), service = due('--service'), out = due('--out') } = options;
   const token = tokenIn(text);
+  const dialled = serviceIn(service, options['direct-tls']);
   const at = {
-    service: serviceIn(service, options['direct-tls']),
-    ...(options.ca === undefined ? {} : { ca: readFileSync(options.ca, 'utf8') }),
+    service: dialled,
+    ...(options.ca === undefined ? {} : { ca: await authorityAt(options.ca, dialled, domainpartOf(token.jid)) }),
   };
   await joinSite(token, at, options.central ?? `central.${domainpartOf(token.jid)}`, out);
   console.log(`${token.jid} has joined; its account is in ${out}.`);

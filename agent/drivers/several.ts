@@ -170,7 +170,10 @@ async function watchAll(
   };
   const broke = (problem: Error): void => {
     if (isOver) return;
-    void stop().then(() => onBreak(problem));
+    // It is to be watched anew also where an old watch does not end well.
+    void stop()
+      .catch(() => {})
+      .then(() => onBreak(problem));
   };
   try {
     for (const part of all) watches.push(await part.watch(listener, broke, signal));
@@ -178,5 +181,7 @@ async function watchAll(
     await stop();
     throw error;
   }
+  // One broke before the last began.
+  if (isOver) await stop();
   return { stop };
 }

@@ -14,11 +14,13 @@ interface EndingOptions {
   timeoutMs: number;
   withDescendants?: boolean;
   endBy?: EndBy;
+  /** When it was killed: what has left its group may go on, and holds what it was given. */
+  killed?: () => void;
 }
 
 /** Ends a process with all that it started, as one group: at the time limit, when it is called off, and when it has ended. */
 export function descendantsEnd(
-  { timeoutMs, withDescendants, endBy = 'SIGTERM' }: EndingOptions,
+  { timeoutMs, withDescendants, endBy = 'SIGTERM', killed }: EndingOptions,
   signal: AbortSignal,
 ): Ending {
   let isLate = false;
@@ -34,7 +36,10 @@ export function descendantsEnd(
   };
   const end = (): void => {
     tell(endBy);
-    last ??= setTimeout(() => tell('SIGKILL'), TERM_MS);
+    last ??= setTimeout(() => {
+      tell('SIGKILL');
+      killed?.();
+    }, TERM_MS);
   };
   const timer = setTimeout(() => {
     isLate = true;

@@ -26,6 +26,8 @@ export interface EndOptions {
 /**
  * Run a command whose end is no failure of ours, however it ends.
  *
+ * It is over when nobody holds its ways out any more. A service that it has started may hold them for ever: that is waited for until the
+ * limit, and no longer.
  * @throws Failure host-command where there is no such program; the signal's reason when that fires
  */
 export async function runToEnd(
@@ -34,7 +36,11 @@ export async function runToEnd(
   signal: AbortSignal,
 ): Promise<ProcessEnd> {
   signal.throwIfAborted();
-  using ending = descendantsEnd({ timeoutMs, withDescendants: true, endBy }, signal);
+  const letGo = (): void => {
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
+  using ending = descendantsEnd({ timeoutMs, withDescendants: true, endBy, killed: letGo }, signal);
   const child = execa(file, args, {
     ...{ stdin: 'ignore', buffer: false, reject: false, encoding: 'buffer' },
     env: { LC_ALL: 'C' },

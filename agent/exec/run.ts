@@ -34,7 +34,8 @@ export const commandText = ({ file, args }: Pick<Command, 'file' | 'args'>): str
  */
 export const run: Run = async (command, signal) => {
   signal.throwIfAborted();
-  using ending = descendantsEnd(command, signal);
+  let letGo = (): void => {};
+  using ending = descendantsEnd({ ...command, killed: () => letGo() }, signal);
   try {
     const child = execa(command.file, command.args, {
       ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
@@ -47,6 +48,10 @@ export const run: Run = async (command, signal) => {
       ...(command.withDescendants ? { detached: true } : {}),
     });
     ending.of(child.pid);
+    letGo = () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
     const { stdout } = await child;
     // It may have ended well itself, and what it left behind not at all.
     if (ending.isLate) throw timedOut(command);

@@ -6,7 +6,7 @@ export async function keepFile(file: string, text: string, mode = 0o644): Promis
   if ((await readIfThere(file)) === text) return false;
   // dnsmasq, which watches some folders, does not look at names that begin with a dot.
   const beside = join(file, '..', `.${file.split('/').at(-1)}.new`);
-  await writeFile(beside, text);
+  await writeFile(beside, text, { mode: 0o600 });
   // Whatever the umask is.
   await chmod(beside, mode);
   await rename(beside, file);

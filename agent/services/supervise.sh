@@ -22,7 +22,8 @@ cd / || exit 1
 trap 'ending=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT
 
 pause=0.1
-while [ -z "$ending" ]; do
+# Without what is to be run it was ended before it had begun, and nobody knows of it.
+while [ -z "$ending" ] && [ -e "$at/run-$service" ]; do
   # Whole seconds since the host's boot.
   read -r up rest </proc/uptime
   began=${up%.*}

@@ -1,4 +1,4 @@
-import type { VolumeFile } from '#agent/volumes/driver.ts';
+import { nothingOf, type VolumeFile } from '#agent/volumes/driver.ts';
 import type { Exports } from '#agent/volumes/exports.ts';
 import type { Volumes } from '#agent/volumes/volumes.ts';
 import { Failure } from '#shared/errors.ts';
@@ -37,28 +37,36 @@ export function volumeHandlers({ volumes, host }: VolumeDeps): Handlers<typeof v
     'volume.export': async (args, { verb, signal }) => {
       const at = here(verb);
       const file = await at.driver.read(args.volume, signal);
-      await at.exports.keep(exportOf(at, args), args.force, signal);
+      await at.exports.keep(() => exportOf(at, args), args.force, signal);
       return recordOf(at, file);
     },
     'volume.unexport': async ({ volume, force }, { verb, signal }) => {
       const at = here(verb);
+      const wasWanted = at.exports.wanted(volume) !== undefined;
       await at.exports.end(volume, force, signal);
-      return recordOf(at, await at.driver.read(volume, signal));
+      const file = await at.driver.read(volume, signal).catch((error: unknown) => {
+        // It is done, also where there is no such file any more.
+        if (wasWanted && error instanceof Failure) return nothingOf(volume, error.message);
+        throw error;
+      });
+      return recordOf(at, file);
     },
   };
 }
 
-function volumeRecord(exports: Exports, { name, format, sizeBytes, usedBytes, backing }: VolumeFile): Volume {
+function volumeRecord(exports: Exports, file: VolumeFile): Volume {
+  const { name, format, sizeBytes, usedBytes, backing } = file;
   const stands = exports.standing.find(({ volume }) => volume === name);
   const wanted = exports.wanted(name);
   const isUp = stands && stands.problem === undefined && !stands.unseen;
   const state = !wanted ? 'idle' : isUp ? 'up' : 'trouble';
+  const problem = stands?.problem ?? file.problem;
   const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
   return {
     ...{ name, format, state, sizeMiB: mib(sizeBytes), usedMiB: mib(usedBytes) },
     ...(backing === undefined ? {} : { backing }),
     ...(wanted ? { uri: uriOf(wanted), writable: wanted.writable } : {}),
-    ...(stands?.problem === undefined ? {} : { problem: stands.problem }),
+    ...(problem === undefined ? {} : { problem }),
   };
 }
 
@@ -71,8 +79,8 @@ function exportOf(
   const address = asked.address ?? before?.address ?? addresses[0] ?? '';
   if (!addresses.includes(address))
     throw new Failure('bad-argument', { field: 'address', problem: `this host exports at ${addresses.join(', ')}` });
+  const taken = exports.portsAt(address);
   const free = (): number | undefined => {
-    const taken = exports.portsAt(address);
     for (let port = from; port <= to; port++) if (!taken.has(port)) return port;
     return undefined;
   };
@@ -81,6 +89,9 @@ function exportOf(
     throw new Failure('bad-argument', { field: 'port', problem: `${from} to ${to} of ${address} are taken` });
   if (port < from || port > to)
     throw new Failure('bad-argument', { field: 'port', problem: `this host exports at ports ${from} to ${to}` });
+  const other = taken.get(port) ?? volume;
+  if (other !== volume)
+    throw new Failure('bad-argument', { field: 'port', problem: `${other} is exported at ${port} of ${address}` });
   const clients = asked.clients ?? (before?.writable === writable ? before.clients : writable ? 1 : READERS);
   return { volume, address, port, writable, clients };
 }

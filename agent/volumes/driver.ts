@@ -1,4 +1,4 @@
-import type { Export, VolumeFormat } from '#shared/model/volume.ts';
+import { type Export, formatOf, type VolumeFormat } from '#shared/model/volume.ts';
 
 /** A volume as it lies in the folder. */
 export interface VolumeFile {
@@ -10,11 +10,18 @@ export interface VolumeFile {
   usedBytes: number;
   /** The image that it is written on top of. */
   backing?: string;
+  /** Why nothing is known of it but its name. */
+  problem?: string;
 }
+
+/** Of a volume that cannot be read. */
+export const nothingOf = (name: string, problem: string): VolumeFile => ({
+  ...{ name, format: formatOf(name), sizeBytes: 0, usedBytes: 0, problem },
+});
 
 /** What a host must be able to do with volumes. It fails with Failure only. */
 export interface VolumeDriver {
-  /** @throws Failure volume-folder, host-command, host-output, host-timeout */
+  /** One that cannot be read is listed with why. @throws Failure volume-folder */
   list(signal: AbortSignal): Promise<VolumeFile[]>;
   /** @throws Failure volume-not-found, host-command, host-output, host-timeout */
   read(volume: string, signal: AbortSignal): Promise<VolumeFile>;

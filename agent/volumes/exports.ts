@@ -21,12 +21,16 @@ export interface Exports {
   readonly standing: readonly ExportStanding[];
   /** What is wanted of a volume. */
   wanted(volume: string): Export | undefined;
-  /** Ports that are taken at an address. */
-  portsAt(address: string): ReadonlySet<number>;
+  /** Ports that are taken at an address, each with the volume that has it. */
+  portsAt(address: string): ReadonlyMap<number, string>;
   /** Resolves when what was kept is exported, or as far as it can be; those that do not come up are not waited for very long. */
   start(): Promise<void>;
-  /** @param force also where clients of it as it was are cut off. @throws Failure volume-in-use, volume-not-found, volume-export, host-space */
-  keep(wanted: Export, force: boolean, signal: AbortSignal): Promise<void>;
+  /**
+   * @param wanted a function is asked when its turn has come: what it chooses, as a port, nobody else has by then
+   * @param force also where clients of it as it was are cut off
+   * @throws Failure volume-in-use, volume-not-found, volume-export, host-space; whatever `wanted` throws
+   */
+  keep(wanted: Export | (() => Export), force: boolean, signal: AbortSignal): Promise<void>;
   /** @throws Failure volume-in-use, host-space, host-command, host-timeout */
   end(volume: string, force: boolean, signal: AbortSignal): Promise<void>;
   /** The standing has changed. Returns what ends it. */
@@ -107,14 +111,16 @@ export function keptExports({ driver, settings, clock, log, onBug }: ExportsDeps
       return standing;
     },
     wanted: (volume) => wanted.get(volume),
-    portsAt: (address) => new Set(wanted.all().flatMap((each) => (each.address === address ? [each.port] : []))),
+    portsAt: (address) =>
+      new Map(wanted.all().flatMap((each) => (each.address === address ? [[each.port, each.volume]] : []))),
     start: async () => {
       const waited = new AbortController();
       await Promise.race([passes(), paused(clock, START_MS_MAX, waited.signal)]);
       waited.abort(new Error('it is over'));
     },
-    keep: (next, force, signal) =>
+    keep: (asked, force, signal) =>
       inTurn(async () => {
+        const next = typeof asked === 'function' ? asked() : asked;
         const before = wanted.get(next.volume);
         const isSame = JSON.stringify(before) === JSON.stringify(next);
         if (before && !isSame && !force) await refuseUsed({ driver, clock }, before, signal);

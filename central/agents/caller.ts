@@ -11,10 +11,12 @@ import { createHash } from 'node:crypto';
 import type { Site, SiteChange, SiteHost } from '#central/inventory/site.ts';
 import { type Clock, paused } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
+import { shown } from '#shared/verb/arguments.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { Verb } from '#shared/verb/verb.ts';
 import { type Ran, runVerb } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
+import { SUPERSEDES_FIELD } from '#shared/xmpp/verb-form.ts';
 import { isAbsent, isLost } from './silence.ts';
 
 export interface CallerDeps {
@@ -51,6 +53,7 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
     const operation = operationAt(call);
     const began = clock.now();
     let isMaybeDelivered = false;
+    let supersedes = call.supersedes?.map((each) => operationAt({ ...call, operation: each }));
     for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       const attempt = attemptOf(call.signal);
       const off = listed(waiting, host.name, attempt);
@@ -59,9 +62,7 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
           from: entity.bareJid,
           behalfOf: call.requester.bareJid,
           operation,
-          ...(call.supersedes
-            ? { supersedes: call.supersedes.map((each) => operationAt({ ...call, operation: each })) }
-            : {}),
+          ...(supersedes ? { supersedes } : {}),
           // Who asked central has said yes to it.
           confirmed: true,
           timeoutMs: Math.max(ATTEMPT_MS, row.job ? 0 : row.timeoutMs + 2_000),
@@ -71,6 +72,10 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
         const isGone = attempt.signal.aborted && !call.signal.aborted;
         isMaybeDelivered ||= row.risk !== 'read' && (isGone || (error instanceof Failure && isLost(error)));
         if (isGone) continue;
+        if (supersedes && isStranger(error)) {
+          supersedes = undefined;
+          continue;
+        }
         if (!mayAskAgain(error)) throw error;
         if (call.signal.aborted || clock.now() - began + pauseMs > PATIENCE_MS)
           throw isMaybeDelivered
@@ -84,6 +89,10 @@ export function agentCaller({ entity, clock, site }: CallerDeps): AskAgent {
     }
   };
 }
+
+/** An agent from before it could be told that refuses the field as an argument that it does not know, before it does anything. */
+const isStranger = (error: unknown): boolean =>
+  error instanceof Failure && error.code === 'bad-argument' && error.details.field === shown(SUPERSEDES_FIELD);
 
 /** One try at an agent; it ends early where the caller gives up, or the agent forgets whom it owes an answer. */
 interface Attempt {

@@ -24,6 +24,11 @@ export interface ExportNodesDeps {
 }
 
 export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): ManagedNodes {
+  /** The last round of what was asked in several, and is not answered. A central that begins anew asks from the first round on. */
+  const rounds = new Map<string, string>();
+  /** What takes the place of an operation takes that of its last round: the others were answered. */
+  const withRounds = (ids: readonly string[]): string[] =>
+    ids.flatMap((id) => [id, ...(rounds.has(id) ? [rounds.get(id) as string] : [])]);
   const oneTry = async (
     node: GraphNode,
     { operation }: Action,
@@ -40,7 +45,7 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
     const { supersedes } = operation;
     const call: Call = {
       ...{ verb, requester, surface: 'chain', operation: id, signal, progress: () => {} },
-      ...(supersedes ? { supersedes } : {}),
+      ...(supersedes ? { supersedes: withRounds(supersedes) } : {}),
     };
     const beganAt = clock.now();
     const note = (recorded: Parameters<typeof auditRecord>[3]): void =>
@@ -60,17 +65,26 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
   };
   /** While its clients use it, it is asked again, for as long as a stop may take: each time under an id of its own, since that was refused. */
   const carry = async (node: GraphNode, action: Action, by: string, signal: AbortSignal): Promise<Ended> => {
+    const { id, supersedes = [] } = action.operation;
+    const answered = (): void => {
+      for (const each of [id, ...supersedes]) rounds.delete(each);
+    };
     for (let round = 0; ; round++) {
+      const asked = round === 0 ? id : `${id}/${round}`;
+      if (round > 0) rounds.set(id, asked);
       try {
-        await oneTry(node, action, by, signal, `${action.operation.id}${round === 0 ? '' : `/${round}`}`);
+        await oneTry(node, action, by, signal, asked);
+        answered();
         return { ok: true };
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof Failure)) throw error;
         // Another pause and another answer would come too late: who uses it is to be told.
         const isOver = clock.now() + 2 * AGAIN_MS >= action.operation.sentAt + node.spec.stop.timeoutMs;
-        if (error.code !== 'volume-in-use' || action.operation.verb === 'start' || isOver)
+        if (error.code !== 'volume-in-use' || action.operation.verb === 'start' || isOver) {
+          answered();
           return { ok: false, problem: error.message };
+        }
       }
       await paused(clock, AGAIN_MS, signal);
       signal.throwIfAborted();

@@ -70,6 +70,8 @@ export function enrolment({ database, writer, site, api, domain, join, now, audi
       const token = randomPassword();
       const expiresAt = new Date(now() + hours * HOUR_MS).toISOString();
       const row = { hash: digestOf(token), by, expires_at: expiresAt, used_at: null };
+      // May fail, so before anything is written: a token that nobody was given would in time take the account back from a host that runs.
+      const command = joinCommand(`${jid}:${token}`, join);
       // Written first: an account whose token is not known here could never be taken back.
       await writer.write(async (transaction) => {
         await transaction
@@ -78,7 +80,6 @@ export function enrolment({ database, writer, site, api, domain, join, now, audi
           .onConflict((conflict) => conflict.column('host').doUpdateSet(row))
           .execute();
       });
-      const command = joinCommand(`${jid}:${token}`, join);
       await ensureAccount(door, { jid, password: token });
       if (isThere) await door('kick_user', { user: host, host: domain });
       await rosterHosts(door, domain, [host]);

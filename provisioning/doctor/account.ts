@@ -5,17 +5,20 @@ import { dirname, resolve } from 'node:path';
 import { authorityFinding } from '#shared/doctor/certificates.ts';
 import { clockFinding } from '#shared/doctor/clock.ts';
 import { ok, wrong } from '#shared/doctor/findings.ts';
-import { messageOf } from '#shared/errors.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
 import { connect, type Login } from '#shared/xmpp/connect.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { serverFeatures } from '#shared/xmpp/server-features.ts';
 import { serverTimeMs } from '#shared/xmpp/server-time.ts';
-import { AGENT_CONFIG } from '../roles/places.ts';
+import { AGENT_CONFIG, CREDENTIALS } from '../roles/places.ts';
 import { lookAtServer } from '../tls/look.ts';
 import type { Machine } from './machine.ts';
 import { tlsFindings } from './tls.ts';
+
+/** A host that has an account does not join. */
+const JOIN_AGAIN = `then here rm ${CREDENTIALS}, and the line that it answers with`;
 
 /** The way of this host's agent to its server, as the agent goes it. */
 export async function agentsWay({ ground, agent }: Machine): Promise<Finding[]> {
@@ -26,7 +29,7 @@ export async function agentsWay({ ground, agent }: Machine): Promise<Finding[]> 
   const ca = agent.ca === undefined ? undefined : await readFile(at(agent.ca), 'utf8').catch(() => '');
   const authority = agent.ca === undefined ? [] : [authorityFinding(ca ?? '', at(agent.ca), Date.now())];
   const login = { jid: agent.jid, password, service: agent.service, ...(ca === undefined ? {} : { ca }) };
-  return [...authority, ...(await wayOf(login, 'host enrol NAME again=yes, and the line that it answers with'))];
+  return [...authority, ...(await wayOf(login, `host enrol NAME again=yes; ${JOIN_AGAIN}`))];
 }
 
 /**
@@ -63,7 +66,11 @@ async function loggedIn(login: Login, renew: string): Promise<Finding[]> {
   try {
     entity = await connect(login);
   } catch (error) {
-    return [wrong('login', messageOf(error), `get the account anew: ${renew}`)];
+    const isRefused = error instanceof Failure && error.code === 'login-refused';
+    const mend = isRefused
+      ? `get the account anew: ${renew}`
+      : 'see what the server says: journalctl -u ejabberd, there';
+    return [wrong('login', messageOf(error), mend)];
   }
   try {
     const clock = await clockFinding(() => serverTimeMs(entity), Date.now);

@@ -33,6 +33,15 @@ const LOOKS = {
 /** Look at all that the roles of a machine stand on; each finding says how to mend it. Nothing is changed. */
 export async function examineMachine(ground: Ground): Promise<Finding[]> {
   const machine = machineAt(ground);
+  // Of what it may not read, anybody else would be told that it is wrong, and to make it anew.
+  if (ground.isThisMachine && machine.roles.size > 0 && process.getuid?.() !== 0)
+    return [
+      wrong(
+        'machine',
+        `only root can look at the roles of this machine: ${[...machine.roles].join(', ')}`,
+        'run it as root',
+      ),
+    ];
   const looked = Object.entries(LOOKS).map(([check, look]) =>
     look(machine).catch((error: unknown) => [
       wrong(

@@ -59,5 +59,5 @@ async function boot(disk: string): Promise<string | undefined> {
   if (code === EXIT_CODE) return undefined;
   return isLate
     ? `no guest runs with it within ${RUN_MS_MAX / 1_000} s`
-    : (said.trim().split('\n').at(-1) ?? `QEMU ended with ${code}`);
+    : said.trim().split('\n').at(-1) || `QEMU ended with ${code}`;
 }

@@ -5,7 +5,8 @@ import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
-import { API_GROUP, API_SOCKET, COMPONENT } from '../roles/places.ts';
+import { API_GROUP, API_SOCKET, CA_FILE, COMPONENT } from '../roles/places.ts';
+import { nearAddress } from '../roles/server.ts';
 import { lookAtServer } from '../tls/look.ts';
 import { type Machine, saidOr } from './machine.ts';
 import { tlsFindings } from './tls.ts';
@@ -21,8 +22,7 @@ export async function xmppServer(machine: Machine): Promise<Finding[]> {
   const { ground, server } = machine;
   if (server === undefined)
     return [wrong('/etc/skerry/server.yaml', 'it cannot be read', `${INSTALL} --domain DOMAIN`)];
-  const file = server.certificate ?? '/etc/ejabberd/skerry.pem';
-  const certificate = await certificateFinding(ground.at(file), [server.domain, ...server.names]);
+  const certificate = await certificateFinding(machine, server);
   if (!ground.isLive) return [certificate, await secretFinding(machine)];
   return [
     certificate,
@@ -30,22 +30,31 @@ export async function xmppServer(machine: Machine): Promise<Finding[]> {
     await apiFinding(),
     ...(await socketFindings(machine)),
     ...(await erlangFinding(machine)),
-    ...(await listenerFindings(machine, server.domain)),
+    ...(await listenerFindings(machine, server)),
   ];
 }
 
-async function certificateFinding(file: string, names: readonly string[]): Promise<Finding> {
+type Wish = NonNullable<Machine['server']>;
+
+/** One that we made is made anew by us, for all the names that we were told; one of the site's own is its administrator's. */
+async function certificateFinding(
+  { ground }: Machine,
+  { domain, names: more, certificate: own }: Wish,
+): Promise<Finding> {
   const check = 'certificate of the server';
+  const names = [domain, ...more];
+  const file = own ?? '/etc/ejabberd/skerry.pem';
+  const mend = own === undefined ? INSTALL : `put a new one into ${own}, and systemctl reload ejabberd`;
   try {
-    const certificate = new X509Certificate(await readFile(file));
+    const certificate = new X509Certificate(await readFile(ground.at(file)));
     const days = Math.floor((Date.parse(certificate.validTo) - Date.now()) / DAY_MS);
     const foreign = names.find((name) => !(isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
-    if (days < 0) return wrong(check, `it ended on ${certificate.validTo}`, INSTALL);
-    if (foreign !== undefined) return wrong(check, `it is not for ${foreign}`, `${INSTALL} --name ${foreign}`);
-    if (days < DAYS_WARNING) return warning(check, `it ends in ${days} days`, INSTALL);
+    if (days < 0) return wrong(check, `it ended on ${certificate.validTo}`, mend);
+    if (foreign !== undefined) return wrong(check, `it is not for ${foreign}`, mend);
+    if (days < DAYS_WARNING) return warning(check, `it ends in ${days} days`, mend);
     return ok(check, `for ${names.join(', ')}, for ${days} more days`);
   } catch (error) {
-    return wrong(check, messageOf(error), INSTALL);
+    return wrong(check, messageOf(error), mend);
   }
 }
 
@@ -101,10 +110,11 @@ async function erlangFinding({ ground }: Machine): Promise<Finding[]> {
   ];
 }
 
-async function listenerFindings(machine: Machine, domain: string): Promise<Finding[]> {
-  const ca = await readFile(machine.ground.at('/etc/skerry/ca.pem'), 'utf8').catch(() => undefined);
+async function listenerFindings({ ground }: Machine, server: Wish): Promise<Finding[]> {
+  const { domain, certificate } = server;
+  const ca = certificate === undefined ? await readFile(ground.at(CA_FILE), 'utf8').catch(() => undefined) : undefined;
   try {
-    const look = await lookAtServer({ host: '127.0.0.1', port: 5222, directTls: false }, domain, ca);
+    const look = await lookAtServer({ host: nearAddress(server), port: 5222, directTls: false }, domain, ca);
     return tlsFindings(look, domain, INSTALL);
   } catch (error) {
     return [wrong('port 5222', messageOf(error), 'systemctl restart ejabberd')];

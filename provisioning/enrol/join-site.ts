@@ -13,8 +13,9 @@ export interface Token {
   secret: string;
 }
 
-/** @throws Failure bad-argument */
-export function tokenIn(text: string): Token {
+/** @param told `-`: it is read from standard input, so that it stands in no list of processes and in no log of commands. @throws Failure bad-argument */
+export function tokenIn(told: string): Token {
+  const text = told === '-' ? readFileSync(0, 'utf8').trim() : told;
   const at = text.lastIndexOf(':');
   const [jid, secret] = [text.slice(0, at), text.slice(at + 1)];
   if (at < 0 || secret === '' || !isJid(jid) || localpartOf(jid) === '' || bareOf(jid) !== jid)

@@ -15,7 +15,7 @@ export async function defineZones(
   const missing = zones.filter(({ name }) => !existsSync(join(stateFolder, 'lxc', name, 'config')));
   for (const zone of missing) {
     const folder = join(stateFolder, 'lxc', zone.name);
-    await mkdir(folder, { recursive: true, mode: 0o711 });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     await cp(zoneRoot, join(folder, 'rootfs'), { recursive: true, verbatimSymlinks: true, force: true });
     await writeFile(join(folder, 'config'), configOf(zone), { mode: 0o600 });
   }

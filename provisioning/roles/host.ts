@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Credentials } from '#shared/ejabberd/accounts.ts';
 import { Failure } from '#shared/errors.ts';
 import { domainpartOf } from '#shared/xmpp/jid.ts';
-import { authorityAt, textOf } from '../enrol/authority.ts';
+import { authorityAt, holdsPinned, isPin, textOf } from '../enrol/authority.ts';
 import { joinSite, type Token, tokenIn } from '../enrol/join-site.ts';
 import { type Service, serviceIn } from '../enrol/service.ts';
 import { absent, type Change, file, folder, guarded } from '../systemd/changes.ts';
@@ -102,23 +102,34 @@ async function accountChanges(
   token: Token | undefined,
 ): Promise<Change[]> {
   const { ca } = beginning;
-  const isPinned = ca?.startsWith('sha256:') ?? false;
-  const authority = ca === undefined || isPinned ? undefined : await textOf(ca);
+  const authority = ca === undefined || isPin(ca) ? undefined : await textOf(ca);
   return [
     guarded(ground, CREDENTIALS, OWNED),
     ...(authority === undefined ? [] : [file(ground, CA_FILE, authority, { mode: 0o644 })]),
-    ...(isPinned && token ? [file(ground, CA_FILE, pinned(beginning, token), { mode: 0o644 }, 'keep')] : []),
+    ...(ca !== undefined && isPin(ca) ? [await pinned(ground, ca, beginning, account ?? token)] : []),
     ...(account === undefined ? [] : [file(ground, CREDENTIALS, jsonOf(account), OWNED)]),
     ...(token === undefined ? [] : [joining(ground, token, beginning)]),
     ...(beginning.account === undefined ? [] : [beginning.account.change]),
   ];
 }
 
-const pinned = (beginning: HostBeginning, token: Token) => async (): Promise<string> =>
-  await authorityAt(beginning.ca ?? '', dialled(beginning, token), domainpartOf(token.jid));
+/**
+ * The authority of a digest. One that is there, of another site that the host was of, say, is not what was asked for; but with the host's
+ * account it is what the administrator made it. @throws Failure bad-argument
+ */
+async function pinned(ground: Ground, pin: string, beginning: HostBeginning, as?: { jid: string }): Promise<Change> {
+  const known = await readFile(ground.at(CA_FILE), 'utf8').catch(() => '');
+  const isRight = holdsPinned(known, pin) || (known !== '' && (await isThere(ground.at(CREDENTIALS))));
+  const fetched = async (): Promise<string> => {
+    if (as === undefined)
+      throw new Failure('bad-argument', { field: '--ca', problem: 'a digest goes with --token or --credentials' });
+    return await authorityAt(pin, dialled(beginning, as), domainpartOf(as.jid));
+  };
+  return file(ground, CA_FILE, fetched, { mode: 0o644 }, isRight ? 'keep' : undefined);
+}
 
 /** Whoever names no server means what the domain's name leads to. */
-const dialled = ({ service, directTls }: HostBeginning, { jid }: Token): Service =>
+const dialled = ({ service, directTls }: HostBeginning, { jid }: { jid: string }): Service =>
   serviceIn(service ?? domainpartOf(jid), directTls);
 
 /** A host that has its account has joined; for another account, take the file away first. */

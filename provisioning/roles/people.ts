@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { enrolHost, ensureAccount, rosterHosts, writeCredentials } from '#shared/ejabberd/accounts.ts';
+import { enrolHost, ensureAccount, randomPassword, rosterHosts, writeCredentials } from '#shared/ejabberd/accounts.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure } from '#shared/errors.ts';
 import { domainpartOf, isJid, localpartOf } from '#shared/xmpp/jid.ts';
@@ -10,7 +10,7 @@ import type { Ground } from '../systemd/ground.ts';
 import { OWNED } from './host.ts';
 import { isThere } from './own-unit.ts';
 import { API_SOCKET, CA_FILE, COMMAND_CONFIG, CREDENTIALS } from './places.ts';
-import type { ServerWish } from './server.ts';
+import { nearAddress, type ServerWish } from './server.ts';
 
 /**
  * An account for a person, where there is none, its password in a file of root's: it is on no terminal and in no log.
@@ -31,8 +31,11 @@ export function personChanges(ground: Ground, jid: string, { domain }: Pick<Serv
         await answering(api);
         // A server that was not up yet had the account all the same: its password is not to be another one now.
         if (await hasAccount(account)) return;
-        const made = await ensureAccount(api, { jid });
-        await writeFile(ground.at(password), `${made.password}\n`, { mode: 0o600 });
+        // Written first: of an account that is there already the password would never be told.
+        const secret = randomPassword();
+        await rm(ground.at(password), { force: true });
+        await writeFile(ground.at(password), `${secret}\n`, { mode: 0o600, flag: 'wx' });
+        await ensureAccount(api, { jid, password: secret });
       },
     },
   ];
@@ -55,7 +58,7 @@ export const commandChanges = (ground: Ground, jid: string, wish: ServerWish): C
     stringify({
       jid,
       passwordFile: passwordFile(jid),
-      service: { host: '127.0.0.1', port: 5222 },
+      service: { host: nearAddress(wish), port: 5222 },
       ...(wish.certificate === undefined ? { ca: CA_FILE } : {}),
       central: `central.${wish.domain}`,
     }),

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import type { ParseArgsOptionsConfig } from 'node:util';
 import type { Change } from '../systemd/changes.ts';
@@ -5,7 +6,7 @@ import type { Ground } from '../systemd/ground.ts';
 import { centralChanges, centralPurge, centralRemoval } from './central.ts';
 import { type HostBeginning, hostChanges, hostPurge, hostRemoval } from './host.ts';
 import { commandChanges, ownHost, personChanges } from './people.ts';
-import { type ServerWish, serverChanges, serverPurge, serverRemoval, serverWish } from './server.ts';
+import { nearAddress, type ServerWish, serverChanges, serverPurge, serverRemoval, serverWish } from './server.ts';
 
 /** What a role may be told, all roles' options in one. */
 export interface Told {
@@ -49,7 +50,8 @@ const SERVER_USAGE = `  --domain DOMAIN       the site's XMPP domain; needed the
   --certificate FILE    certificate and key in one file, that the user ejabberd can read, in place of one of the site's own authority
   --admin JID           an administrator: the account is made where it is not there, its password goes to /etc/skerry
 `;
-const HOST_USAGE = `  --token TOKEN         lets this host join, once; host enrol gives it, in the line that is typed here
+const HOST_USAGE = `  --token TOKEN         lets this host join, once; host enrol gives it, in the line that is typed here;
+                        - reads it from standard input, where others see what runs on this machine
   --service HOST[:PORT] the XMPP server; the domain of the token unless given
   --ca FILE or sha256:… the site's certificate authority, or its digest, where Debian does not know it
   --direct-tls          TLS from the first byte (port 5223), in place of STARTTLS
@@ -106,6 +108,8 @@ const beginningOf = (told: Told): HostBeginning => ({
   lxc: told.lxc,
 });
 
+const bracketed = (ip: string): string => (isIPv6(ip) ? `[${ip}]` : ip);
+
 /** Server, central and a host on one machine: its agent dials the server beside it. */
 async function allInOne(ground: Ground, told: Told): Promise<Change[]> {
   const { wish, changes } = await server(ground, told);
@@ -113,7 +117,7 @@ async function allInOne(ground: Ground, told: Told): Promise<Change[]> {
   const host = await hostChanges(ground, {
     ...beginningOf(told),
     account: ownHost(ground, name, wish.domain),
-    service: '127.0.0.1',
+    service: bracketed(nearAddress(wish)),
     central: `central.${wish.domain}`,
     hasAuthority: wish.certificate === undefined,
   });

@@ -7,7 +7,7 @@ import { ejabberdConfig } from '../ejabberd/config.ts';
 import { ensureCertificates, staleCertificates } from '../pki/certificates.ts';
 import { absent, backup, block, type Change, file, folder, restored } from '../systemd/changes.ts';
 import type { Ground } from '../systemd/ground.ts';
-import { enabled, group, packages, running, withStopped } from '../systemd/system-changes.ts';
+import { enabled, goingOn, group, packages, running, withStopped } from '../systemd/system-changes.ts';
 import { API_FOLDER, API_GROUP, API_SOCKET, CA_FILE, COMPONENT, PKI, SERVER_WISH, SITE_SERVER } from './places.ts';
 
 const UNIT = 'ejabberd.service';
@@ -46,6 +46,10 @@ export const ServerWish = z.strictObject({
   certificate: z.string().optional(),
 });
 export type ServerWish = z.infer<typeof ServerWish>;
+
+/** Where what is on the server's own machine dials it: not every server listens at 127.0.0.1. */
+export const nearAddress = ({ listen }: Pick<ServerWish, 'listen'>): string =>
+  listen.some((ip) => ['::', '0.0.0.0', '127.0.0.1'].includes(ip)) ? '127.0.0.1' : (listen[0] ?? '127.0.0.1');
 
 /** What it was told last time; what is told now goes before it. @throws Failure config-invalid, bad-argument */
 export async function serverWish(ground: Ground, told: Partial<ServerWish>): Promise<ServerWish> {
@@ -98,7 +102,7 @@ export const serverRemoval = (ground: Ground): Change[] => [
   restored(ground, CONFIG, BEFORE),
   withStopped(ground, UNIT, block(ground, DEFAULTS, '')),
   ...[EPMD, UNIT_MORE, USERS, CERTIFICATE, OWN_CA_FILE].map((path) => absent(ground, path)),
-  running(ground, UNIT, [CONFIG, DEFAULTS], EPMD_UNITS),
+  goingOn(ground, UNIT, [CONFIG, DEFAULTS, EPMD, UNIT_MORE], EPMD_UNITS),
 ];
 
 export const serverPurge = (ground: Ground): Change[] =>

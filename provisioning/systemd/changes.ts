@@ -1,4 +1,5 @@
-import { chmod, chown, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { chmod, chown, lchown, lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Failure } from '#shared/errors.ts';
 import type { Ground } from './ground.ts';
@@ -40,15 +41,25 @@ export async function bringAbout(
 
 export const folder = (ground: Ground, path: string, owned: Owned): Change => ({
   async missing() {
-    const found = await lstat(ground.at(path)).catch(() => undefined);
-    if (!found?.isDirectory()) return `make the folder ${path}`;
-    return await differs(ground, path, owned);
+    const found = await stat(ground.at(path)).catch(() => undefined);
+    if (!found?.isDirectory() || (await isForeignLink(ground, path))) return `make the folder ${path}`;
+    return await differs(ground, path, owned, found);
   },
   async apply() {
+    if (await isForeignLink(ground, path))
+      throw new Failure('setup-needed', {
+        problem: `${path} is a link that is not root's: see where it leads, and take it away`,
+      });
     await mkdir(ground.at(path), { recursive: true });
     await own(ground, path, owned);
   },
 });
+
+/** Root may lead a folder to where there is more room; a service that did would be given what is there. */
+const isForeignLink = async (ground: Ground, path: string): Promise<boolean> => {
+  const found = await lstat(ground.at(path)).catch(() => undefined);
+  return found?.isSymbolicLink() === true && found.uid !== 0;
+};
 
 type Text = string | (() => Promise<string | undefined>);
 
@@ -71,8 +82,14 @@ export const file = (ground: Ground, path: string, text: Text, owned: Owned, kee
     async apply() {
       if (await isRight()) return await own(ground, path, owned);
       await mkdir(dirname(ground.at(path)), { recursive: true });
-      await writeFile(ground.at(`${path}.new`), (await wanted()) ?? '', { mode: 0o600 });
-      await own(ground, `${path}.new`, owned);
+      const text = (await wanted()) ?? '';
+      const owner = await ownerOf(ground, path, owned);
+      await rm(ground.at(`${path}.new`), { force: true });
+      // A new one, held open: some folders are a service's, which could put a link to another's file in its place.
+      await using made = await open(ground.at(`${path}.new`), 'wx', 0o600);
+      await made.writeFile(text);
+      await made.chown(owner.uid, owner.gid);
+      await made.chmod(owned.mode);
       await rename(ground.at(`${path}.new`), ground.at(path));
     },
   };
@@ -134,7 +151,7 @@ export const restored = (ground: Ground, path: string, from: string): Change => 
   async apply() {
     const found = await lstat(ground.at(path)).catch(() => undefined);
     await rename(ground.at(from), ground.at(path));
-    if (found) await chown(ground.at(path), found.uid, found.gid);
+    if (found) await lchown(ground.at(path), found.uid, found.gid);
   },
 });
 
@@ -142,20 +159,27 @@ async function differs(
   ground: Ground,
   path: string,
   { mode, owner = 'root', group }: Owned,
+  known?: Stats,
 ): Promise<string | undefined> {
-  const found = await lstat(ground.at(path));
+  const found = known ?? (await lstat(ground.at(path)));
   if ((found.mode & 0o7777) !== mode) return `set the mode of ${path} to ${mode.toString(8).padStart(4, '0')}`;
   const wanted = await ground.ownerOf(owner, group);
   if (wanted && (found.uid !== wanted.uid || found.gid !== wanted.gid)) return `give ${path} to ${owner}`;
   return undefined;
 }
 
-async function own(ground: Ground, path: string, { mode, owner = 'root', group }: Owned): Promise<void> {
+async function own(ground: Ground, path: string, owned: Owned): Promise<void> {
+  const wanted = await ownerOf(ground, path, owned);
+  await chown(ground.at(path), wanted.uid, wanted.gid);
+  await chmod(ground.at(path), owned.mode);
+}
+
+/** @throws Failure setup-needed */
+async function ownerOf(ground: Ground, path: string, { owner = 'root', group }: Owned) {
   const wanted = await ground.ownerOf(owner, group);
   if (wanted === undefined)
     throw new Failure('setup-needed', {
       problem: `There is no user ${owner} in ${ground.root} to give ${path} to: install the package that brings it there first`,
     });
-  await chown(ground.at(path), wanted.uid, wanted.gid);
-  await chmod(ground.at(path), mode);
+  return wanted;
 }

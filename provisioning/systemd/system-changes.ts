@@ -4,6 +4,12 @@ import type { Change } from './changes.ts';
 import type { Ground } from './ground.ts';
 
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
+/** Nobody is there to answer: what a package asks goes as it proposes, and a configuration that is there stays its owner's. */
+const INSTALL = [
+  ...(['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-y'] as const),
+  ...['-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold'],
+  ...['install', '--no-install-recommends'],
+] as const;
 /** Some wait for their database. */
 const START_TIMEOUT_MS = 5 * 60_000;
 
@@ -13,10 +19,11 @@ export const packages = (ground: Ground, names: readonly string[]): Change => {
     if (!ground.isThisMachine) return [];
     const states = await Promise.all(
       names.map((name) =>
-        ground.run(['dpkg-query', '-W', '-f', '$' + '{db:Status-Status}', name]).catch(() => 'not-installed'),
+        // A line for each architecture.
+        ground.run(['dpkg-query', '-W', '-f', '$' + '{db:Status-Status}\\n', name]).catch(() => 'not-installed'),
       ),
     );
-    return names.filter((_, at) => states[at] !== 'installed');
+    return names.filter((_, at) => !states[at]?.split('\n').includes('installed'));
   };
   return {
     async missing() {
@@ -24,8 +31,7 @@ export const packages = (ground: Ground, names: readonly string[]): Change => {
       return missing.length === 0 ? undefined : `install the packages ${missing.join(' ')}`;
     },
     async apply() {
-      const argv = ['apt-get', '-q', '-y', 'install', '--no-install-recommends', ...(await missingNames())] as const;
-      await ground.run(argv as unknown as [string, ...string[]], INSTALL_TIMEOUT_MS);
+      await ground.run([...INSTALL, ...(await missingNames())], INSTALL_TIMEOUT_MS);
     },
   };
 };
@@ -112,6 +118,18 @@ export const running = (
     await ground.run(['systemctl', 'restart', ...others, unit], START_TIMEOUT_MS);
   },
 });
+
+/** A service that goes on with what was put back: one that does not run, and that nothing was put back for, is left alone. */
+export const goingOn = (ground: Ground, unit: string, files: readonly string[], others: readonly string[]): Change => {
+  const change = running(ground, unit, files, others);
+  return {
+    ...change,
+    async missing(before) {
+      const isTouched = before.some((what) => files.some((path) => what.split(' ').includes(path)));
+      return isTouched || (ground.isLive && (await isActive(ground, unit))) ? await change.missing(before) : undefined;
+    },
+  };
+};
 
 /** When it was started last, in ms since 1970. */
 async function beganAtMs(ground: Ground, unit: string): Promise<number> {

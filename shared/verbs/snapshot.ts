@@ -53,6 +53,7 @@ export const snapshotVerbs = {
       'guest-wrong-state',
       'snapshot-not-found',
       'snapshot-unfit',
+      'host-space',
       'job-cancelled',
       ...hostFailures,
     ],

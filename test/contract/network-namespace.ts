@@ -32,12 +32,6 @@ export const inNamespace = (argv: readonly string[]): readonly [string, ...strin
   ],
 ];
 
-/** The same with processes of its own: all that it started ends with it, also when it is killed. */
-export const withProcesses = (argv: readonly string[]): readonly [string, ...string[]] => {
-  const [unshare, ...rest] = inNamespace(argv);
-  return [unshare, ...['--pid', '--fork', '--kill-child', '--mount-proc'], ...rest];
-};
-
 /** Run a file of tests there. @throws Error with all that it said, where one of them fails or it has none */
 export const runTestsInNamespace = (file: URL): Promise<void> => runTestsIn(inNamespace, file);
 

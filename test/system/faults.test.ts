@@ -3,14 +3,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import xml, { type Element } from '@xmpp/xml';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import type { Guest } from '#shared/model/guest.ts';
-import { boot, DEAF, defineDeaf, GUEST, HOST, namesOf, remove, run, type Scene, stateOf } from './effects/effect.ts';
+import {
+  boot,
+  DEAF,
+  defineDeaf,
+  GUEST,
+  HOST,
+  namesOf,
+  remove,
+  run,
+  type Scene,
+  stateOf,
+  ZONES,
+} from './effects/effect.ts';
 import { isAvailable, type PresenceView, presenceOf } from './support/agent.ts';
 import { NO_OUTCOME, type Operation, operationOf, outcomeOf, settle } from './support/operations.ts';
 import { type Person, rigPerson } from './support/person.ts';
 import { type TestRig, testRig, until } from './support/rig.ts';
 
-/** On the host, beside libvirt's guests: they are off. */
-const ZONES = 1;
 const CUT_MS = 90_000;
 /** Longer than the server may take to give a host up that says nothing. */
 const GONE_MS_MAX = 85_000;

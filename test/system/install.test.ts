@@ -191,6 +191,13 @@ describe('skerry install, in a tree', () => {
       assert.deepEqual((await install('host', ['--root', root, '--remove'])).lines, []);
     });
 
+    it('reads a token from standard input, so that it stands in no list of processes', async () => {
+      const words = [MAIN, 'install', 'host', '--root', root, '--check', '--token', '-'];
+      const { stdout } = await execa(process.execPath, words, { input: 'host7@example.org:Secret\n', reject: false });
+      assert.match(stdout, /would join as host7@example\.org/);
+      assert.doesNotMatch(stdout, /Secret/);
+    });
+
     it('says what it needs', async () => {
       for (const [wrong, message] of [
         [['--root', root], /--token TOKEN is needed, or --credentials FILE, --service HOST\[:PORT\] and --admin JID/],

@@ -8,6 +8,7 @@ import { makingEffects } from './effects/making.ts';
 import { networkEffects } from './effects/network.ts';
 import { nicEffects } from './effects/nic.ts';
 import { otherEffects } from './effects/others.ts';
+import { volumeEffects } from './effects/volume.ts';
 import { type Person, rigPerson } from './support/person.ts';
 import { type TestRig, testRig } from './support/rig.ts';
 import { type Surface, surfacesOf } from './support/surfaces.ts';
@@ -18,6 +19,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   ...makingEffects,
   ...nicEffects,
   ...networkEffects,
+  ...volumeEffects,
   ...otherEffects,
 };
 

@@ -3,13 +3,13 @@ import type { DriverGuest, GuestId, Work } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import { portLinkOf } from '#shared/model/network.ts';
-import { requireFree } from './creating.ts';
+import { requireFree, unmake } from './creating.ts';
 import { dumpxml, storeDefinition } from './defining.ts';
 import { parseDefinition } from './definition.ts';
 import { type DiskFormat, type NewDisks, newDisks } from './disk-files.ts';
 import { disksIn, isWritten, putOnFiles, type XmlDisk } from './disk-xml.ts';
 import type { Ground } from './ground.ts';
-import { readGuest } from './reading.ts';
+import { readGuest, readXml } from './reading.ts';
 import { listSnapshots } from './snapshots.ts';
 import { childrenOf, type Document, elementAt, rootOf } from './xml.ts';
 
@@ -33,24 +33,25 @@ export async function cloneGuest(
   const guest = await readGuest(ground, id, signal);
   if (isActive(guest.state)) throw running(guest);
   await requireFree(ground, name, signal);
-  const text = await dumpxml(ground, id, ['--inactive', '--security-info'], signal);
+  const text = await inactiveXml(ground, id, signal);
   const disks = fileDisks(guest, disksIn(text).filter(isWritten));
   if (linked) await requireNoSnapshots(ground, guest, signal);
   const own = randomUUID();
   const made = newDisks(ground, diskFolder, { name, id: own }, signal);
   try {
     progress(disks.length === 0 ? 'it has no disks' : linked ? 'linking its disks' : 'copying its disks');
-    const files = linked
-      ? await parted(ground, text, guest, disks, made, name, signal)
-      : await copied(ground, disks, made);
+    const files = linked ? await parted(ground, guest, disks, made, name, signal) : await copied(ground, disks, made);
     const clone = parseDefinition(text).edited((document) => makeOther(document, guest.name, name, files));
     await storeDefinition(ground, clone.withUuid(own), signal);
   } catch (error) {
-    await made.undo();
+    await unmake(ground, own, made);
     throw error;
   }
   return readGuest(ground, own, signal);
 }
+
+const inactiveXml = (ground: Ground, id: GuestId, signal: AbortSignal): Promise<string> =>
+  dumpxml(ground, id, ['--inactive', '--security-info'], signal);
 
 /** @throws Failure clone-unfit */
 function fileDisks({ name: guest }: DriverGuest, disks: readonly XmlDisk[]): FileDisk[] {
@@ -80,7 +81,6 @@ async function copied({ root }: Ground, disks: readonly FileDisk[], made: NewDis
 /** @returns the files of the clone; the original has gone over to its own */
 async function parted(
   ground: Ground,
-  text: string,
   guest: DriverGuest,
   disks: readonly FileDisk[],
   made: NewDisks,
@@ -94,32 +94,65 @@ async function parted(
       [clones, name],
     ] as const)
       files.set(device, { file: await made.overlay(base, { device, owner }), format: 'qcow2' });
-  if (disks.length > 0) await ground.inTurn(guest.id, () => goOver(ground, text, guest, originals, signal));
-  made.keep(Array.from(originals.values(), ({ file }) => file));
+  const keep = (): void => made.keep(Array.from(originals.values(), ({ file }) => file));
+  if (disks.length > 0) await ground.inTurn(guest.id, () => goOver(ground, guest, { files: originals, keep }, signal));
   return clones;
 }
 
 /**
- * Have the original go over to its own files. Whoever started it meanwhile started it on the old ones, which are then not to be shared.
+ * Have the original go over to its own files. Whoever started it meanwhile may have started it on the old ones, which are then not to be
+ * shared; on its own ones it may run.
+ *
+ * Where it comes to nothing, the files may be removed again: that is so only when the old definition holds, and nothing runs on them.
  * @throws Failure guest-wrong-state: all is as it was
  */
 async function goOver(
   ground: Ground,
-  text: string,
-  { id }: DriverGuest,
-  files: Files,
+  guest: DriverGuest,
+  made: { files: Files; keep: () => void },
   signal: AbortSignal,
 ): Promise<void> {
-  const definition = parseDefinition(text);
-  await storeDefinition(
-    ground,
-    definition.edited((document) => putOnFiles(document, files)),
-    signal,
-  );
-  const now = await readGuest(ground, id, signal);
-  if (!isActive(now.state)) return;
-  await storeDefinition(ground, definition, signal);
-  throw running(now);
+  const { id } = guest;
+  // It may have been changed since it was looked at.
+  const definition = parseDefinition(await inactiveXml(ground, id, signal));
+  try {
+    const over = definition.edited((document) => putOnFiles(document, made.files));
+    await storeDefinition(ground, over, signal);
+    const now = await readGuest(ground, id, signal);
+    if (!isActive(now.state) || (await runsOn(ground, id, made.files, signal))) return made.keep();
+    throw running(now);
+  } catch (error) {
+    await takeBack(ground, guest, definition, made);
+    throw error;
+  }
+}
+
+const TAKE_BACK_MS_MAX = 30_000;
+
+/** What was asked for may have been called off: this is done all the same. */
+async function takeBack(
+  ground: Ground,
+  { id, name }: DriverGuest,
+  definition: ReturnType<typeof parseDefinition>,
+  { files, keep }: { files: Files; keep: () => void },
+): Promise<void> {
+  const signal = AbortSignal.timeout(TAKE_BACK_MS_MAX);
+  try {
+    if (await runsOn(ground, id, files, signal)) return keep();
+    await storeDefinition(ground, definition, signal);
+    // It may have been started on them until now.
+    if (await runsOn(ground, id, files, signal)) keep();
+  } catch (error) {
+    keep();
+    ground.log.warn({ guest: name, err: error }, 'a guest may use the files that a clone was to leave it; they stay');
+  }
+}
+
+/** Whether the guest runs, and on these files. */
+async function runsOn(ground: Ground, id: GuestId, files: Files, signal: AbortSignal): Promise<boolean> {
+  if (!isActive((await readGuest(ground, id, signal)).state)) return false;
+  const own = new Set(Array.from(files.values(), ({ file }) => file));
+  return disksIn(await readXml(ground, id, signal)).some(({ file }) => file !== undefined && own.has(file));
 }
 
 const running = ({ name, state }: DriverGuest): Failure =>

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { DriverGuest, HypervisorDriver, Work } from '#agent/drivers/driver.ts';
+import type { DriverGuest, GuestId, HypervisorDriver, Work } from '#agent/drivers/driver.ts';
 import { type Image, imageIn } from '#agent/images/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { GuestForm, type GuestRecipe } from '#shared/model/guest.ts';
 import { storeDefinition } from './defining.ts';
 import { parseDefinition } from './definition.ts';
-import { newDisks } from './disk-files.ts';
+import { type NewDisks, newDisks } from './disk-files.ts';
 import type { Ground } from './ground.ts';
 import { listNames, readGuest } from './reading.ts';
 
@@ -38,10 +38,28 @@ export async function createGuest(
     const form = GuestForm.parse({ name, vcpus, memoryMiB, nics, title, disks: [`${file},format=qcow2`] });
     await storeDefinition(ground, parseDefinition(definitionOf(form)).withUuid(id), signal);
   } catch (error) {
-    await disks.undo();
+    await unmake(ground, id, disks);
     throw error;
   }
   return readGuest(ground, id, signal);
+}
+
+const UNMAKE_MS_MAX = 30_000;
+
+/**
+ * What was begun of a guest is removed. Where its definition was called off, libvirt may have taken it all the same: then that goes first, and
+ * disks of which nobody knows whether a guest has them stay.
+ */
+export async function unmake(ground: Ground, id: GuestId, disks: NewDisks): Promise<void> {
+  const signal = AbortSignal.timeout(UNMAKE_MS_MAX);
+  try {
+    const isThere = (await listNames(ground, signal)).some((guest) => guest.id === id);
+    if (isThere) await ground.virsh.slow(['undefine', ...ground.hypervisor.undefineFlags, id], signal);
+  } catch (error) {
+    ground.log.warn({ id, err: error }, 'a guest that came to nothing may be there; its disks stay');
+    return;
+  }
+  await disks.undo();
 }
 
 /** @throws Failure guest-exists */

@@ -32,7 +32,10 @@ export async function openConsole(ground: Ground, id: GuestId, signal: AbortSign
   try {
     // It may have ended before anybody listened.
     if (!isActive(guestState((await readNow(ground, name, signal)).state))) throw closed();
-    const followed = await followLog(log);
+    const followed = await followLog(log, (problem) => {
+      ground.log.warn({ guest: name, err: problem }, 'the log of a console can be read no more');
+      end.resolve();
+    });
     const keys = typing(ground, name);
     let isOver = false;
     const over = end.promise.then(() => {

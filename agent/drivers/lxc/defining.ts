@@ -10,6 +10,7 @@ import { type LimitWritten, memoryLimit, vcpuLimit, withLimit } from './limits.t
 import { errorsIn } from './output.ts';
 import { textFrom, zoneIn } from './power.ts';
 import { readConfig, readGuest, readZone } from './reading.ts';
+import { inRootTurn, inStartTurn } from './roots.ts';
 import { forgetSnapshots } from './snapshots.ts';
 import { guestState } from './states.ts';
 import { definitionText, nameIn, withAutostart, withTitle } from './zone-config.ts';
@@ -54,11 +55,21 @@ async function checkByLxc(ground: Ground, name: string, config: ZoneConfig, sign
 
 /** Whole, or not at all. Only root reads it: a definition may hold passwords. */
 async function storeConfig(ground: Ground, name: string, config: ZoneConfig): Promise<void> {
-  await mkdir(zoneFolder(ground, name), { recursive: true, mode: 0o711 });
+  await mkdir(zoneFolder(ground, name), { recursive: true, mode: folderMode(config) });
   const file = configFile(ground, name);
   await writeFile(`${file}.new`, configText(config), { mode: 0o600 });
   await rename(`${file}.new`, file);
 }
+
+/**
+ * Who may enter the folder of a zone. A root user of a zone whose files belong to the host's root on the disk can make a program there that
+ * anybody of the host who gets at it runs as the host's root: so nobody gets at it. Where the files themselves are shifted, that is
+ * harmless, and the zone's own root has to get there.
+ */
+export const folderMode = (config: ZoneConfig): number =>
+  settingOf(config, 'lxc.idmap') !== undefined && !/\bidmap=/.test(settingOf(config, 'lxc.rootfs.options') ?? '')
+    ? 0o711
+    : 0o700;
 
 /** Change what a configuration says; nothing is written where it says so already. */
 export async function changeConfig(
@@ -80,15 +91,22 @@ export async function readDefinition(ground: Ground, id: GuestId): Promise<strin
 
 /** Remove a zone that is off, with its snapshots and its logs; its root stays, in its folder too. */
 export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
-  const { name } = await zoneIn(ground, id, 'guest.delete', ['shutoff'], signal);
-  await ground.inTurn(name, async () => {
-    await rm(configFile(ground, name), { force: true });
-    for (const log of [startLog(ground, name), consoleLog(ground, name), `${consoleLog(ground, name)}.1`])
-      await rm(log, { force: true });
-    await forgetSnapshots(ground, name);
-    await rmdir(zoneFolder(ground, name)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
-    });
+  const name = await ground.zones.nameOf(id);
+  await inRootTurn(ground, id, signal, () =>
+    inStartTurn(ground, name, async () => {
+      const { config } = await zoneIn(ground, id, 'guest.delete', ['shutoff'], signal);
+      await ground.inTurn(name, () => removeZone(ground, name, config));
+    }),
+  );
+}
+
+async function removeZone(ground: Ground, name: string, config: ZoneConfig): Promise<void> {
+  await rm(configFile(ground, name), { force: true });
+  for (const log of [startLog(ground, name), consoleLog(ground, name), `${consoleLog(ground, name)}.1`])
+    await rm(log, { force: true });
+  await forgetSnapshots(ground, name, config);
+  await rmdir(zoneFolder(ground, name)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
   });
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, type FSWatcher, readdirSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, readdirSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
@@ -21,14 +21,14 @@ export interface FolderListener {
  * @throws Failure host-unreachable where there is no folder
  */
 export function watchZones(folder: string, listener: FolderListener): () => void {
-  const watchers = new Map<string, FSWatcher>();
+  const watchers = new Map<string, { watcher: FSWatcher; which: string }>();
   const zones = new Set<string>();
   let isOver = false;
 
   const end = (): void => {
     isOver = true;
     root?.close();
-    for (const watcher of watchers.values()) watcher.close();
+    for (const { watcher } of watchers.values()) watcher.close();
     watchers.clear();
   };
   const broke = (error: unknown): void => {
@@ -47,18 +47,27 @@ export function watchZones(folder: string, listener: FolderListener): () => void
     else if (isThere && isChange) listener.changed(name);
     else if (!isThere && was) listener.gone(name);
   };
+  const leave = (name: string): void => {
+    watchers.get(name)?.watcher.close();
+    watchers.delete(name);
+  };
   const follow = (name: string, told: boolean): void => {
     if (isOver || !isZoneName(name)) return;
-    if (!existsSync(join(folder, name))) {
-      watchers.get(name)?.close();
-      watchers.delete(name);
-    } else if (!watchers.has(name)) {
+    const there = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false });
+    const which = there && `${there.ino} ${there.birthtimeNs}`;
+    const followed = watchers.get(name);
+    if (followed && followed.which !== which) {
+      leave(name);
+      // Another folder took its place before anybody looked: that is another zone.
+      if (which !== undefined && zones.delete(name) && told) listener.gone(name);
+    }
+    if (which !== undefined && !watchers.has(name)) {
       try {
         const watcher = watch(join(folder, name), (_, file) => {
           if (!isOver && file === 'config') look(name, true, true);
         });
         watcher.on('error', () => {}); // the folder has gone: that of all zones tells it
-        watchers.set(name, watcher);
+        watchers.set(name, { watcher, which });
       } catch (error) {
         if (!isMissing(error)) broke(error);
       }
@@ -69,7 +78,11 @@ export function watchZones(folder: string, listener: FolderListener): () => void
   let root: FSWatcher | undefined;
   try {
     root = watch(folder, (_, name) => {
-      for (const each of name === null ? readdirSync(folder) : [name]) follow(each, true);
+      try {
+        for (const each of name === null ? readdirSync(folder) : [name]) follow(each, true);
+      } catch (error) {
+        broke(error);
+      }
     });
     root.on('error', broke);
     for (const { name } of readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()))

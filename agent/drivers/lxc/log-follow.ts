@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { isMissing } from '#agent/files/folder.ts';
@@ -16,9 +16,11 @@ const CHUNK_BYTES = 65_536;
  * Follow a log that another process writes, and that is moved away and begun anew when it is long.
  *
  * The kernel tells of each change in its folder; a look that is under way is followed by one more, so that nothing is missed.
+ *
+ * @param broke called once, when it can be read no more: nothing comes after that
  * @throws Failure host-command
  */
-export async function followLog(path: string): Promise<Followed> {
+export async function followLog(path: string, broke: (problem: unknown) => void): Promise<Followed> {
   let file = await opened(path);
   let at = (await file?.stat())?.size ?? 0;
   let looking: Promise<void> | undefined;
@@ -44,34 +46,49 @@ export async function followLog(path: string): Promise<Followed> {
         await fresh.close();
         continue;
       }
-      await file?.close();
+      const before = file;
       file = fresh;
       at = 0;
+      await before?.close();
       await drain();
     }
   };
   const stir = (): void => {
     isWanted = true;
-    looking ??= look().finally(() => {
-      looking = undefined;
-      if (isWanted && !isOver) stir();
-    });
+    looking ??= look()
+      .catch(fail)
+      .finally(() => {
+        looking = undefined;
+        if (isWanted && !isOver) stir();
+      });
   };
-  const watcher = watch(dirname(path), (_, name) => {
-    if (name === basename(path)) stir();
-  });
-  watcher.on('error', () => {});
+  let watcher: FSWatcher;
+  try {
+    watcher = watch(dirname(path), (_, name) => {
+      if (name === basename(path)) stir();
+    });
+  } catch (error) {
+    await file?.close();
+    throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
+  }
+  const fail = (problem: unknown): void => {
+    if (isOver) return;
+    isOver = true;
+    watcher.close();
+    broke(problem);
+  };
+  watcher.on('error', fail);
   return {
     onData: (listener) => {
       tell = listener;
       stir();
     },
     close: async () => {
-      if (isOver) return;
       isOver = true;
       watcher.close();
       await looking;
       await file?.close();
+      file = undefined;
     },
   };
 }

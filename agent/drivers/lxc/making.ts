@@ -8,8 +8,8 @@ import { checkedConfig, settingOf, withValue, type ZoneConfig } from './config-t
 import { consoleLog, type Ground } from './ground.ts';
 import { macsIn, withOwnMac, withoutNic } from './nic-config.ts';
 import { zoneIn } from './power.ts';
-import { readGuest } from './reading.ts';
-import { copyTree, makeZone, ROOT_HERE, rootFolderOf, unpacking } from './roots.ts';
+import { readGuest, type Zone } from './reading.ts';
+import { copyRoot, fillRoot, inRootTurn, makeZone, ROOT_HERE, rootFolderOf, unpacking } from './roots.ts';
 import { definitionOfForm } from './short-form.ts';
 import { withName } from './zone-config.ts';
 
@@ -31,7 +31,7 @@ export async function createGuest(
   const config = checkedConfig(definitionOfForm(form, ground));
   const fill = async (root: string): Promise<ZoneConfig> => {
     progress(`copying ${image.name}`);
-    await ground.run(unpacking(image, root), signal);
+    await fillRoot(ground, unpacking(image, root), signal);
     return config;
   };
   await makeZone(ground, name, fill, signal);
@@ -45,7 +45,8 @@ export async function cloneGuest(
   { name, linked }: { name: string; linked: boolean },
   { signal, progress }: Work,
 ): Promise<DriverGuest> {
-  const origin = await zoneIn(ground, id, 'guest.clone', ['shutoff'], signal);
+  const off = (): Promise<Zone> => zoneIn(ground, id, 'guest.clone', ['shutoff'], signal);
+  const origin = await off();
   await requireFree(ground, name);
   const unfit = (problem: string): Failure => new Failure('clone-unfit', { guest: origin.name, problem });
   if (linked)
@@ -54,11 +55,14 @@ export async function cloneGuest(
     );
   const from = rootFolderOf(origin.config);
   if (from === undefined) throw unfit('its root is no folder');
-  const fill = async (root: string): Promise<ZoneConfig> => {
-    progress('copying its root');
-    await ground.run(copyTree(from, root), signal);
-    return configOfClone(ground, origin.config, origin.name, name);
-  };
+  const fill = (root: string): Promise<ZoneConfig> =>
+    inRootTurn(ground, id, signal, async () => {
+      progress('copying its root');
+      await copyRoot(ground, from, root, signal);
+      // Of one that somebody has started meanwhile the copy is not whole.
+      await off();
+      return configOfClone(ground, origin.config, origin.name, name);
+    });
   await makeZone(ground, name, fill, signal);
   return readGuest(ground, (await ground.zones.idOf(name)) ?? '', signal);
 }

@@ -11,6 +11,7 @@ import { consoleLog, type Ground, startLog, tool } from './ground.ts';
 import { haltSignal, type Init, rebootSignal } from './init-signals.ts';
 import { errorsIn } from './output.ts';
 import { readConfig, readNow, readZone, type Zone } from './reading.ts';
+import { inStartTurn } from './roots.ts';
 import { guestState } from './states.ts';
 import { consoleLogIn } from './zone-config.ts';
 
@@ -35,14 +36,23 @@ export async function startGuest(
   const name = await ground.zones.nameOf(id);
   if (options.paused)
     throw new Failure('verb-unsupported', { driver: 'lxc', host: ground.host, verb: 'guest.start with paused' });
+  await inStartTurn(ground, name, () => startDefined(ground, name, options.params, signal));
+}
+
+async function startDefined(
+  ground: Ground,
+  name: string,
+  params: readonly BootParameter[],
+  signal: AbortSignal,
+): Promise<void> {
   const config = await readConfig(ground, name);
   if (settingOf(config, 'lxc.rootfs.path') === undefined && settingOf(config, 'lxc.include') === undefined)
     throw new Failure('host-command', {
       problem: `${name} names no root (lxc.rootfs.path): it would run on the host's own`,
     });
   const own = consoleLogIn(config) === undefined ? ownConsole(consoleLog(ground, name)) : [];
-  const words = environmentOf(options.params).flatMap((word) => ['-s', `lxc.environment=${word}`]);
-  await ground.inTurn(`${name}/start`, () => start(ground, name, [...own, ...words], signal));
+  const words = environmentOf(params).flatMap((word) => ['-s', `lxc.environment=${word}`]);
+  await start(ground, name, [...own, ...words], signal);
 }
 
 async function start(ground: Ground, name: string, args: readonly string[], signal: AbortSignal): Promise<void> {

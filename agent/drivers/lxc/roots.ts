@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { GuestId } from '#agent/drivers/driver.ts';
 import type { Command } from '#agent/exec/run.ts';
-import { isMissing } from '#agent/files/folder.ts';
+import { isMissing, namesIn } from '#agent/files/folder.ts';
 import type { Image } from '#agent/images/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { configText, settingOf, type ZoneConfig } from './config-text.ts';
@@ -22,6 +24,37 @@ export const copyTree = (from: string, to: string): Command => ({
   args: ['-a', '--reflink=auto', '--', `${from}/.`, to],
   timeoutMs: COPY_MS_MAX,
 });
+
+/** Fill a root. @throws Failure host-space, host-command, host-timeout */
+export async function fillRoot({ run }: Pick<Ground, 'run'>, command: Command, signal: AbortSignal): Promise<void> {
+  try {
+    await run(command, signal);
+  } catch (error) {
+    const problem = error instanceof Failure && error.code === 'host-command' ? String(error.details.problem) : '';
+    throw /No space left/i.test(problem) ? new Failure('host-space', { problem }, { cause: error }) : error;
+  }
+}
+
+export const copyRoot = (ground: Pick<Ground, 'run'>, from: string, to: string, signal: AbortSignal): Promise<void> =>
+  fillRoot(ground, copyTree(from, to), signal);
+
+/** What copies, moves or removes a zone's root, or what is kept of it, comes one after the other. */
+export async function inRootTurn<T>(
+  ground: Ground,
+  id: GuestId,
+  signal: AbortSignal,
+  change: () => Promise<T>,
+): Promise<T> {
+  const name = await ground.zones.nameOf(id);
+  return ground.inTurn(`${name}/root`, () => {
+    signal.throwIfAborted();
+    return change();
+  });
+}
+
+/** While this holds, Skerry does not start the zone. */
+export const inStartTurn = <T>(ground: Pick<Ground, 'inTurn'>, name: string, change: () => Promise<T>): Promise<T> =>
+  ground.inTurn(`${name}/start`, change);
 
 const UNPACK: Readonly<Partial<Record<Image['kind'], (image: string, to: string) => Command>>> = {
   folder: copyTree,
@@ -61,8 +94,11 @@ export async function makeZone(
   fill: (root: string) => Promise<ZoneConfig>,
   signal: AbortSignal,
 ): Promise<void> {
-  const work = await mkdtemp(join(ground.folder, '.making-'));
+  await clearCutOff(ground.folder);
+  const work = join(ground.folder, `${MAKING}${process.pid}-${randomBytes(8).toString('hex')}`);
+  underWay.add(work);
   try {
+    await mkdir(work, { mode: 0o700 });
     const root = join(work, 'rootfs');
     await mkdir(root, { mode: 0o755 });
     const config = await fill(root);
@@ -74,6 +110,19 @@ export async function makeZone(
     });
   } finally {
     await rm(work, { recursive: true, force: true });
+    underWay.delete(work);
+  }
+}
+
+const MAKING = '.making-';
+const underWay = new Set<string>();
+
+/** What an agent that was cut off had begun to make. */
+async function clearCutOff(folder: string): Promise<void> {
+  for (const name of (await namesIn(folder)).filter((each) => each.startsWith(MAKING))) {
+    const pid = Number(name.slice(MAKING.length).split('-')[0]);
+    const isUnderWay = pid === process.pid ? underWay.has(join(folder, name)) : existsSync(`/proc/${pid}`);
+    if (!isUnderWay) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

@@ -30,7 +30,8 @@ export async function watchGuests(
   const endFolder = watchZones(ground.folder, {
     appeared: (name) => tellOfFolder(name, { what: 'defined' }),
     changed: (name) => tellOfFolder(name, { what: 'changed' }),
-    gone: (name) => tellOfFolder(name, { what: 'undefined' }),
+    // It is the one that was known: another may have its name already.
+    gone: (name) => tell(name, { what: 'undefined' }),
     broke,
   });
   let endStates = async (): Promise<void> => {};

@@ -66,10 +66,11 @@ export function linuxNetworks(options: LinuxNetworksOptions): NetworkDriver {
     },
     removeNetworks: (names, signal) => removeNetworks(tools, names, signal),
     guardPorts: async (ports, signal) => {
+      // First of all: whatever fails here, flows are set again when networks are made, and they let everything pass by ports that nobody holds.
+      openvswitch?.hold(ports);
       await guardPorts(ports, signal);
       if (!openvswitch) return;
       await silence(ports, signal);
-      openvswitch.hold(ports);
       await openvswitch.keepFlows(signal);
     },
     readPorts: async (signal) => portsIn([...(await readLinks(tools, signal, listTraffic())).values()]),

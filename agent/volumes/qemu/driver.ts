@@ -5,17 +5,18 @@
  * with no powers where the agent is root. A server counts as up when the NBD handshake lists its export.
  *
  * What can go wrong: somebody else has the image open for writing: QEMU's lock refuses the server, which its supervisor starts again, ever
- * more seldom, until it may. The file is replaced under a server that runs: the server goes on with the old one.
+ * more seldom, until it may. The file is replaced under a server that runs: the server goes on with the old one. More clients than it lets in
+ * are there: it answers no look then, and counts as up.
  */
 import { lookup } from 'node:dns';
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
-import { isMissing, keepFolder, namesIn } from '#agent/files/folder.ts';
+import { isMissing, keepFolder, namesIn, readIfThere } from '#agent/files/folder.ts';
 import { nbdLook } from '#agent/probes/nbd.ts';
 import { processesHere } from '#agent/services/processes.ts';
-import { end, examine, keepUp, lastWordsOf, type ServicePlace } from '#agent/services/services.ts';
-import type { VolumeDriver, VolumeFile } from '#agent/volumes/driver.ts';
+import { end, examine, keepUp, lastWordsOf, type ServiceName, type ServicePlace } from '#agent/services/services.ts';
+import { nothingOf, type VolumeDriver, type VolumeFile } from '#agent/volumes/driver.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type Export, uriOf, VolumeName } from '#shared/model/volume.ts';
@@ -41,10 +42,7 @@ const AGAIN_MS = 100;
 const LISTED_MAX = 1_000;
 
 export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }: QemuVolumesDeps): VolumeDriver {
-  const place: ServicePlace = {
-    ...{ run, upMsMax, folder: services, seenAt: services, enter: [], processes: processesHere },
-    failure: (problem) => new Failure('host-command', { problem }),
-  };
+  const place = placeAt({ run, services }, upMsMax);
   const fileOf = (volume: string): string => join(folder, VolumeName.parse(volume));
 
   async function ownerOf(volume: string): Promise<{ uid: number; gid: number }> {
@@ -58,6 +56,34 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
   async function read(volume: string, signal: AbortSignal): Promise<VolumeFile> {
     await ownerOf(volume);
     return parseImage(volume, await run(readImage(fileOf(volume), volume), signal));
+  }
+  /** One that is no image does not hide the others; one that has just gone is none. */
+  async function readOrSay(volume: string, signal: AbortSignal): Promise<VolumeFile[]> {
+    try {
+      return [await read(volume, signal)];
+    } catch (error) {
+      if (signal.aborted || !(error instanceof Failure)) throw error;
+      return error.code === 'volume-not-found' ? [] : [nothingOf(volume, error.message.slice(0, 1_000))];
+    }
+  }
+  const clientsOf = async (wanted: Export, signal: AbortSignal): Promise<string[]> =>
+    parseClients(await run(listClients(wanted), signal));
+  /** Why its server does not list it; undefined where it does, or has all the clients that it lets in. */
+  async function lackOf(wanted: Export, signal: AbortSignal): Promise<string | undefined> {
+    const lack = await unlisted(wanted, signal);
+    if (lack === undefined) return undefined;
+    return (await clientsOf(wanted, signal)).length > wanted.clients ? undefined : lack;
+  }
+  /** @throws Failure host-command */
+  async function untilListed(wanted: Export, signal: AbortSignal): Promise<void> {
+    const lateMs = systemClock.now() + upMsMax;
+    for (;;) {
+      const problem = await lackOf(wanted, signal);
+      if (problem === undefined) return;
+      if (systemClock.now() > lateMs) throw new Failure('host-command', { problem });
+      await paused(systemClock, AGAIN_MS, signal);
+      signal.throwIfAborted();
+    }
   }
   async function serverOf(wanted: Export) {
     const owner = await ownerOf(wanted.volume);
@@ -73,15 +99,19 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
       const names = entries.filter((entry) => entry.isFile() && VolumeName.safeParse(entry.name).success);
       const files: VolumeFile[] = [];
       for (const { name } of names.toSorted((a, b) => (a.name < b.name ? -1 : 1)).slice(0, LISTED_MAX))
-        files.push(await read(name, signal));
+        files.push(...(await readOrSay(name, signal)));
       return files;
     },
     serve: async (wanted, signal) => {
       const server = await serverOf(wanted);
       await keepFolder(services);
+      // The folder of volumes may have been another one: the server of that file is not known by the name of this one.
+      const had = await readIfThere(join(services, `run-${server.name}`));
+      if (had !== undefined && !had.includes(` ${fileOf(wanted.volume)}`) && !had.includes(`'${fileOf(wanted.volume)}`))
+        await end(place, supervisorOf(services, server.name), signal);
       try {
         await keepUp(place, server, signal);
-        await untilListed(wanted, upMsMax, signal);
+        await untilListed(wanted, signal);
       } catch (error) {
         signal.throwIfAborted();
         const said = await lastWordsOf(place, server.name);
@@ -89,22 +119,47 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
       }
     },
     end: async (volume, signal) => {
-      const { name } = serverName(volume, fileOf(volume));
       await end(place, serverName(volume, fileOf(volume)), signal);
-      for (const each of [`${name}.log`, `${name}.lock`, `${name}.pid`, `run-${name}`])
-        await rm(join(services, each), { force: true });
+      await forget(services, serverName(volume, fileOf(volume)).name);
     },
     served: async () => (await namesIn(services)).flatMap((name) => volumeOf(name) ?? []),
     problemOf: async (wanted, signal) => {
       const problems = await examine(place, await serverOf(wanted), signal);
       return problems.length > 0 ? problems.join('; ') : lackOf(wanted, signal);
     },
-    clientsOf: async (wanted, signal) => parseClients(await run(listClients(wanted), signal)),
+    clientsOf,
   };
 }
 
+const placeAt = ({ run, services }: Pick<QemuVolumesDeps, 'run' | 'services'>, upMsMax: number): ServicePlace => ({
+  ...{ run, upMsMax, folder: services, seenAt: services, enter: [], processes: processesHere },
+  failure: (problem) => new Failure('host-command', { problem }),
+});
+
+/** Of a server whose file is not known: its supervisor, which ends it too. */
+const supervisorOf = (services: string, name: string): ServiceName => ({ name, mark: join(services, `run-${name}`) });
+
+/** What starts it goes last: as long as that is there, it is known that there may be something. */
+async function forget(services: string, name: string): Promise<void> {
+  for (const each of [`${name}.log`, `${name}.lock`, `${name}.pid`, `run-${name}`])
+    await rm(join(services, each), { force: true });
+}
+
+/** End all servers, where the configuration has no volumes any more. @returns of which volumes */
+export async function endServers(
+  deps: Pick<QemuVolumesDeps, 'run' | 'services'>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const volumes = (await namesIn(deps.services)).flatMap((name) => volumeOf(name) ?? []);
+  for (const { name } of volumes.map((volume) => serverName(volume, ''))) {
+    await end(placeAt(deps, UP_MS_MAX), supervisorOf(deps.services, name), signal);
+    await forget(deps.services, name);
+  }
+  return volumes;
+}
+
 /** Why its server does not list it; undefined where it does. */
-async function lackOf(wanted: Export, signal: AbortSignal): Promise<string | undefined> {
+async function unlisted(wanted: Export, signal: AbortSignal): Promise<string | undefined> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS_MAX)]);
   try {
     const verdict = await nbdLook(uriOf(wanted), lookup)(limit);
@@ -112,17 +167,5 @@ async function lackOf(wanted: Export, signal: AbortSignal): Promise<string | und
   } catch {
     signal.throwIfAborted();
     return `its NBD server did not answer within ${LOOK_MS_MAX / 1_000} s`;
-  }
-}
-
-/** @throws Failure host-command */
-async function untilListed(wanted: Export, msMax: number, signal: AbortSignal): Promise<void> {
-  const lateMs = systemClock.now() + msMax;
-  for (;;) {
-    const problem = await lackOf(wanted, signal);
-    if (problem === undefined) return;
-    if (systemClock.now() > lateMs) throw new Failure('host-command', { problem });
-    await paused(systemClock, AGAIN_MS, signal);
-    signal.throwIfAborted();
   }
 }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { HOSTS } from '#provisioning/rig/plan.ts';
 import type { Guest } from '#shared/model/guest.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import { type RunOptions, runVerb } from '#shared/xmpp/commands-client.ts';
@@ -10,6 +11,8 @@ import type { Surface } from '../support/surfaces.ts';
 /** On which the verbs are tried, both on HOST. */
 export const HOST = 'host1';
 export const GUEST = 'fossil';
+/** How many zones HOST has beside what virsh knows; they are off. */
+export const ZONES = HOSTS.find(({ name }) => name === HOST)?.zones.length ?? 0;
 /** A guest with nothing to boot: it runs, and hears no question. */
 export const DEAF = 'deaf';
 

@@ -157,6 +157,15 @@ describe('exports of volumes by qemu-nbd', function () {
     assert.deepEqual(await programs('qemu-nbd'), []);
   });
 
+  it('count as up while as many use them as are let in, and answer no look', async () => {
+    const one = { ...READS, clients: 1 };
+    await exports.keep(one, false, signal());
+    const clients = [await held(ROOT), await held(ROOT)];
+    assert.equal(await driver().problemOf(one, signal()), undefined);
+    await exports.keep(one, false, signal());
+    for (const client of clients) await letGo(client);
+  });
+
   it('are served in another way when that is said, and nobody uses them', async () => {
     await exports.keep(READS, false, signal());
     await exports.keep({ ...READS, port: 10_812 }, false, signal());
@@ -213,6 +222,21 @@ describe('exports of volumes by qemu-nbd', function () {
     await begunAnew();
     assert.equal((await programs('qemu-nbd')).length, 2);
     assert.ok(!(await readdir(join(folder, 'state', 'exports'))).some((name) => name.includes('stray')));
+  });
+
+  it('are of the folder that the configuration names by now', async () => {
+    await exports.keep(READS, false, signal());
+    const elsewhere = join(folder, 'elsewhere');
+    await execa('mkdir', [elsewhere]);
+    await execa('cp', [join(folder, 'root.raw'), join(elsewhere, 'root.raw')]);
+    const services = join(folder, 'state', 'exports');
+    const other = qemuVolumes({ run, host: 'host1', folder: elsewhere, services, upMsMax: 5_000 });
+    await other.serve(READS, signal());
+    assert.deepEqual(
+      (await programs('qemu-nbd')).map(({ argv }) => argv.at(-1)),
+      [join(elsewhere, 'root.raw')],
+    );
+    await other.end(READS.volume, signal());
   });
 
   it('are told with why while they cannot be, and mended when they can', async () => {

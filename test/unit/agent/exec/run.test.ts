@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { type Command, run } from '#agent/exec/run.ts';
+import { runToEnd } from '#agent/exec/run-to-end.ts';
 import { lines, startSession } from '#agent/exec/session.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 
@@ -49,6 +50,17 @@ describe('agent/exec: commands', () => {
       run({ file: 'no-such-program', args: [], timeoutMs: 20_000 }, never()),
       failed('host-command', /no program no-such-program/),
     );
+  });
+
+  it('waits no longer than the limit for a service that a program has started, and that holds its ways out', async function () {
+    this.timeout(20_000);
+    const service = sh("setsid sleep 60 & printf '%s\\n' $!; exit 3", { timeoutMs: 200 });
+    const ended = await runToEnd(service, { bytesMax: 100 }, never());
+    process.kill(Number(Buffer.from(ended.stdout).toString()));
+    assert.deepEqual([ended.exitCode, ended.isLate], [3, true]);
+    const held = sh('setsid sleep 8 & exit 0', { timeoutMs: 200 });
+    await assert.rejects(run(held, never()), failed('host-timeout', /0\.2 s/));
+    await assert.rejects(run({ ...held, timeoutMs: 20_000 }, AbortSignal.timeout(200)), { name: 'TimeoutError' });
   });
 
   it('stops a program that takes too long, says too much, or is called off', async () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
-import { run } from '#agent/exec/run.ts';
+import { type Command, run } from '#agent/exec/run.ts';
+import { linuxNetworks } from '#agent/networks/linux/driver.ts';
 import type { Link } from '#agent/networks/linux/links.ts';
 import { withSwitches } from '#agent/networks/linux/openvswitch/changes.ts';
 import {
@@ -13,7 +14,9 @@ import {
   type SwitchPort,
 } from '#agent/networks/linux/openvswitch/database.ts';
 import { flowsOf } from '#agent/networks/linux/openvswitch/flows.ts';
+import { type OpenVSwitch, openVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
 import { planNetworks, planRemoval, type Realised, type Step } from '#agent/networks/linux/plan.ts';
+import { linuxRouters } from '#agent/networks/linux/router/routers.ts';
 import { Failure } from '#shared/errors.ts';
 import { type HostNetwork, type HostPort, portLinkOf } from '#shared/model/network.ts';
 import { network, port } from '#test/contract/network-driver-contract.ts';
@@ -231,5 +234,24 @@ describe('agent/networks/linux/openvswitch: flows', () => {
       }),
       { numRuns: 30 },
     );
+  });
+});
+
+describe('agent/networks/linux/openvswitch: guards', () => {
+  it('are known to the flows also where nftables fails: what is set next holds the guests', async () => {
+    const done: unknown[] = [];
+    const openvswitch: OpenVSwitch = {
+      ...openVSwitch(async () => ''),
+      hold: (guests) => void done.push(guests),
+      keepFlows: async () => void done.push('flows'),
+    };
+    const broken = async ({ file }: Command): Promise<string> => {
+      throw new Failure('host-command', { problem: `${file} does not go` });
+    };
+    const routers = linuxRouters({ run: broken, host: 'here', folder: '/nowhere', log: { warn: () => {} } });
+    const driver = linuxNetworks({ run: broken, host: 'here', folder: '/nowhere', routers, openvswitch });
+    const ports = [port('a', 4)];
+    await assert.rejects(driver.guardPorts(ports, AbortSignal.timeout(10_000)), /nft does not go/);
+    assert.deepEqual(done, [ports]);
   });
 });

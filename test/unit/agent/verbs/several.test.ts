@@ -135,6 +135,26 @@ describe('a host with several drivers', () => {
     await stop();
   });
 
+  it('ends all watches when one breaks, also one that begins only then, and one that does not end well', async () => {
+    const stopped: string[] = [];
+    const driver = (name: string, watch: HypervisorDriver['watch']) =>
+      [name, { ...fakeDriver({ world: fakeWorld({}) }), watch }] as const;
+    const several = severalDrivers(
+      new Map([
+        driver('libvirt', async (_, onBreak) => {
+          onBreak(new Error('it broke'));
+          return { stop: async () => void stopped.push('libvirt') };
+        }),
+        driver('lxc', async () => ({ stop: async () => void stopped.push('lxc') })),
+      ]),
+      'here',
+    );
+    const broken = Promise.withResolvers<Error>();
+    await several.watch(() => {}, broken.resolve, AbortSignal.timeout(5_000));
+    assert.equal((await broken.promise).message, 'it broke');
+    assert.deepEqual(stopped, ['libvirt', 'lxc']);
+  });
+
   it('tells nothing before all were read', async () => {
     const vms = fakeWorld({ guests: [{ name: 'vm' }] });
     vms.goAway();

@@ -73,11 +73,37 @@ describe('asking an agent', () => {
     assert.equal(asked[0], asked[1]);
     assert.equal(told.size, 1, 'one listens for all');
   });
+
+  it('tells an agent from before nothing of what an operation takes the place of, once that has refused the field', async () => {
+    const asked: string[] = [];
+    const request = ({ child }: IqRequest): Promise<Element> => {
+      asked.push(String(child));
+      const field = { field: '“supersedes”', problem: 'there is no such argument; there are guest' };
+      const refused = new StanzaError('modify', 'bad-request', 'no', 'bad-argument', field);
+      return Promise.reject(
+        asked.length === 1 ? refused : new StanzaError('cancel', 'item-not-found', 'no', 'guest-not-found'),
+      );
+    };
+    const entity = { bareJid: 'central.skerry.test', request };
+    const ask = agentCaller({ entity, clock: stopped, site: { onChange: () => () => {} } });
+    const requester = { bareJid: 'a@b.c', fullJid: 'a@b.c/1' };
+    const call = { requester, operation: 'op2', supersedes: ['op1'], signal: never() };
+    await assert.rejects(
+      ask(HOST, 'guest.start', agentVerbs['guest.start'], { guest: 'venti' }, call),
+      (error) => error instanceof Failure && error.code === 'guest-not-found',
+    );
+    assert.deepEqual(
+      asked.map((each) => each.includes('supersedes')),
+      [true, false],
+    );
+    assert.equal(operationIn(asked[0]), operationIn(asked[1]));
+  });
 });
 
 const stopped = { now: () => 0, after: () => () => {} };
 const never = (): AbortSignal => new AbortController().signal;
-const operationIn = (child: Element): string => /operation.*?<value>(.*?)<\/value>/su.exec(String(child))?.[1] ?? '';
+const operationIn = (child: Element | string | undefined): string =>
+  /operation.*?<value>(.*?)<\/value>/su.exec(String(child))?.[1] ?? '';
 const anew = (name: string): SiteChange =>
   ({
     what: 'host',

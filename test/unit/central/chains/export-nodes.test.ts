@@ -28,7 +28,9 @@ function stage({ may = true, answers = [] as (Failure | undefined)[] } = {}) {
   const asked: string[] = [];
   const notes: string[] = [];
   const clock: ManualClock = manualClock();
-  const ask: AskAgent = async (_, verb, __, args, { operation }) => {
+  const superseded: unknown[] = [];
+  const ask: AskAgent = async (_, verb, __, args, { operation, supersedes }) => {
+    superseded.push(supersedes);
     asked.push(`${operation} ${verb} ${JSON.stringify(args)}`);
     const failure = answers.shift();
     if (failure) throw failure;
@@ -45,12 +47,20 @@ function stage({ may = true, answers = [] as (Failure | undefined)[] } = {}) {
     missing: (name: string) => nodes.missing(nodeOf(name)),
     stands: (exports: ExportStanding[] | undefined, reach = 'heard') =>
       Object.assign(host, { reach, known: { facts: { exports } } }),
-    carry: (name: string, verb: 'start' | 'stop', force = false) =>
+    superseded,
+    supersede: (name: string, supersedes: readonly string[]) =>
+      nodes.carry(
+        nodeOf(name),
+        { node: name, operation: { id: 'next', verb: 'start', force: false, sentAt: clock.now(), supersedes } },
+        'ann@skerry.test',
+        new AbortController().signal,
+      ),
+    carry: (name: string, verb: 'start' | 'stop', force = false, signal = new AbortController().signal) =>
       nodes.carry(
         nodeOf(name),
         { node: name, operation: { id: 'op', verb, force, sentAt: clock.now() } },
         'ann@skerry.test',
-        new AbortController().signal,
+        signal,
       ),
   };
 }
@@ -113,6 +123,21 @@ describe('exports as nodes of chains', () => {
       asked.map((each) => each.split(' ')[0]),
       ['op', 'op', 'op/1', 'op/2'],
     );
+  });
+
+  it('take the place also of the last round of what is not answered yet', async () => {
+    const away = new Failure('no-answer', { peer: 'host1', timeoutS: 1 });
+    const { carry, supersede, superseded, asked, clock } = stage({ answers: [inUse(), inUse(), away] });
+    const giveUp = new AbortController();
+    const given = carry('root.raw', 'stop', false, giveUp.signal);
+    for (const _ of [1, 2]) await overPause(clock);
+    for (let turn = 0; turn < 100 && asked.length < 3; turn++) await Promise.resolve();
+    giveUp.abort(new Error('next takes its place'));
+    await assert.rejects(given ?? assert.fail(), /next takes its place/);
+    assert.deepEqual(await supersede('root.raw', ['op']), { ok: true });
+    assert.deepEqual(superseded.at(-1), ['op', 'op/2']);
+    assert.deepEqual(await supersede('root.raw', ['op']), { ok: true });
+    assert.deepEqual(superseded.at(-1), ['op'], 'what was answered is not kept');
   });
 
   it('tell who uses them when their time is over', async () => {

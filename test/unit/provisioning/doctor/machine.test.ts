@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'mocha';
+import { stringify } from 'yaml';
+import { examineMachine } from '#provisioning/doctor/examine.ts';
+import { machineAt } from '#provisioning/doctor/machine.ts';
+import { xmppServer } from '#provisioning/doctor/server.ts';
+import { secrets } from '#provisioning/doctor/services.ts';
+import { ensureCertificates } from '#provisioning/pki/certificates.ts';
+import { groundAt } from '#provisioning/systemd/ground.ts';
+import type { Finding } from '#shared/model/host.ts';
+
+describe('the doctor on the machine of a server', () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'skerry-doctor-'));
+    for (const folder of ['etc/skerry', 'etc/ejabberd', 'etc/ssl']) mkdirSync(join(root, folder), { recursive: true });
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const told = (wish: object): void => writeFileSync(join(root, 'etc/skerry/server.yaml'), stringify(wish));
+  const certificate = async (to: string): Promise<void> =>
+    await rename((await ensureCertificates(join(root, 'made'), 'example.org')).server, join(root, to));
+  const found = (findings: readonly Finding[], check: string): Finding | undefined =>
+    findings.find((finding) => finding.check === check);
+
+  it('does not have all names but one dropped for a certificate that is not for that', async () => {
+    told({ domain: 'example.org', names: ['xmpp.example.org', 'jabber.example.net'] });
+    await certificate('etc/ejabberd/skerry.pem');
+    const finding = found(await xmppServer(machineAt(groundAt(root))), 'certificate of the server');
+    assert.match(finding?.found ?? '', /not for jabber\.example\.net/);
+    assert.equal(finding?.mend, './skerry install server');
+  });
+
+  it('leaves a certificate of the site’s own to its administrator, and asks for no authority beside it', async () => {
+    told({ domain: 'example.net', certificate: '/etc/ssl/site.pem' });
+    await certificate('etc/ssl/site.pem');
+    const machine = machineAt(groundAt(root));
+    const finding = found(await xmppServer(machine), 'certificate of the server');
+    assert.equal(finding?.verdict, 'wrong');
+    assert.match(finding?.mend ?? '', /^put a new one into \/etc\/ssl\/site\.pem/);
+    const checks = (await secrets(machine)).map(({ check }) => check);
+    assert.ok(!checks.includes('mode of /etc/skerry/pki'), checks.join(', '));
+    told({ domain: 'example.net' });
+    assert.ok(found(await secrets(machineAt(groundAt(root))), 'mode of /etc/skerry/pki'));
+  });
+
+  it('tells who is not root no more than that', async () => {
+    told({ domain: 'example.org' });
+    const { getuid } = process;
+    process.getuid = () => 1_000;
+    try {
+      const findings = await examineMachine({ ...groundAt(root), isThisMachine: true });
+      assert.deepEqual(
+        findings.map(({ check, verdict, mend }) => [check, verdict, mend]),
+        [['machine', 'wrong', 'run it as root']],
+      );
+    } finally {
+      process.getuid = getuid as () => number;
+    }
+  });
+});
