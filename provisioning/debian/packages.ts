@@ -130,6 +130,9 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     without: ['provisioning/debian', 'provisioning/vagrant'],
     modules: false,
     links: { '/usr/bin/skerry': `${LIB}/skerry` },
-    overrides: [{ tag: 'no-manual-page', why: '`skerry help` has it all, made from the one table of verbs' }],
+    overrides: [
+      { tag: 'no-manual-page', why: '`skerry help` has it all, made from the one table of verbs' },
+      { tag: 'unusual-interpreter', why: "OpenRC's own: these scripts are for Alpine, and nothing runs them here" },
+    ],
   },
 ];

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
+import type { Work } from '#agent/drivers/driver.ts';
 import { configOf } from '#agent/drivers/lxc/config-text.ts';
 import { deleteGuest, folderMode } from '#agent/drivers/lxc/defining.ts';
 import type { Ground } from '#agent/drivers/lxc/ground.ts';
@@ -15,9 +16,10 @@ import { type Command, type Run, run } from '#agent/exec/run.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 
 const failed = (code: FailureCode) => (error: unknown) => error instanceof Failure && error.code === code;
-const work = { signal: AbortSignal.timeout(60_000), progress: () => {} };
 
 describe('agent/drivers/lxc: the root of a zone', () => {
+  /** Its time begins with each test. */
+  let work: Work;
   let folder: string;
   let id: string;
   let state: string;
@@ -29,6 +31,7 @@ describe('agent/drivers/lxc: the root of a zone', () => {
   const read = () => readFile(join(root(), 'file'), 'utf8');
 
   beforeEach(async () => {
+    work = { signal: AbortSignal.timeout(60_000), progress: () => {} };
     folder = await mkdtemp(join(tmpdir(), 'skerry-lxc-unit-'));
     state = 'STOPPED';
     copy = run;
