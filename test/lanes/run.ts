@@ -11,6 +11,8 @@ export interface LaneCounts {
   pending: number;
   /** The time of each file of tests, in ms. */
   files: Record<string, number>;
+  /** What failed, each with the first line of why. */
+  failed: { file: string; title: string; message: string }[];
 }
 
 export interface LaneEnd {

@@ -25,7 +25,7 @@ export function inTurn(names: readonly string[], print: (text: string) => void) 
 
 const LONGEST = 12;
 
-/** Where the time went, and as the last line `N passed, N failed, N skipped` of all lanes. */
+/** Where the time went, what failed, and as the last line `N passed, N failed, N skipped` of all lanes. */
 export function summary(ends: readonly LaneEnd[], tookMs: number): string {
   const counts = ends.flatMap((end) => end.counts ?? []);
   const sum = (key: 'passes' | 'failures' | 'pending'): number => counts.reduce((total, each) => total + each[key], 0);
@@ -34,6 +34,7 @@ export function summary(ends: readonly LaneEnd[], tookMs: number): string {
   return [
     `All took ${seconds(tookMs)}. The longest:`,
     ...files.slice(0, LONGEST).map(([file, ms]) => `  ${seconds(ms).padStart(6)}  ${file}`),
+    ...counts.flatMap(({ failed }) => failed).map((each) => `Failed: ${each.file}: ${each.title}: ${each.message}`),
     ...died.map(({ lane, exitCode }) => `The lane "${lane.name}" died (${exitCode}) before its end.`),
     `${sum('passes')} passed, ${sum('failures') + died.length} failed, ${sum('pending')} skipped`,
   ].join('\n');

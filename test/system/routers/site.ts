@@ -84,8 +84,9 @@ export async function processesOf(scene: Scene, name: string, router = 'edge'): 
   return all.filter(({ argv }) => (name === 'sh' ? argv[1]?.endsWith('/supervise') : argv[0] === name));
 }
 
+/** The pids of a router's processes of this name, those that were started first in front. */
 export const pidsOf = async (scene: Scene, name: string): Promise<number[]> =>
-  (await processesOf(scene, name)).map(({ pid }) => pid).toSorted();
+  (await processesOf(scene, name)).map(({ pid }) => pid).toSorted((a, b) => a - b);
 
 /** A line of /proc/PID/status. */
 export async function statusOf(pid: number, word: string): Promise<string> {

@@ -43,15 +43,17 @@ describe('lanes of tests', () => {
     assert.equal(printed, 'a1 a2 b1 b2 ');
   });
 
-  it('counts all lanes in the last line, and a lane that died as a failure', () => {
+  it('counts all lanes in the last line, names what failed, and has a lane that died as a failure', () => {
     const lane = { name: 'rig', files: [] } as const;
-    const counts = { passes: 3, failures: 1, pending: 2, files: { 'a.test.ts': 1_400 } };
+    const failed = [{ file: 'a.test.ts', title: 'a is b', message: 'a is c' }];
+    const counts = { passes: 3, failures: 1, pending: 2, files: { 'a.test.ts': 1_400 }, failed };
     const ends = [
       { lane: { ...lane, files: [] }, exitCode: 1, counts },
       { lane: { ...lane, name: 'other' as const, files: [] }, exitCode: 137, counts: undefined },
     ];
     const lines = summary(ends, 61_000).split('\n');
     assert.equal(lines.at(-1), '3 passed, 2 failed, 2 skipped');
+    assert.equal(lines.at(-3), 'Failed: a.test.ts: a is b: a is c');
     assert.match(lines.at(-2) ?? '', /"other" died \(137\)/);
     assert.match(lines[1] ?? '', /1 s {2}a\.test\.ts/);
   });
