@@ -27,7 +27,10 @@ module.exports = class CountingReporter extends reporters.Spec {
       close();
       const { passes, failures, pending } = runner.stats;
       const times = Object.fromEntries(Object.entries(files).map(([path, ms]) => [relative(process.cwd(), path), ms]));
-      writeFileSync(options.reporterOptions.report, JSON.stringify({ passes, failures, pending, files: times, failed }));
+      writeFileSync(
+        options.reporterOptions.report,
+        JSON.stringify({ passes, failures, pending, files: times, failed }),
+      );
     });
   }
 };
