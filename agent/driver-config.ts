@@ -42,12 +42,13 @@ const LibvirtConfig = z.strictObject({
   uri: z
     .string()
     .default('qemu:///system')
-    .meta({ description: 'Connection URI: `qemu:///system`, `xen:///system`, `lxc:///system`.' }),
+    .meta({ description: 'Connection URI: `qemu:///system`, `lxc:///system`, `xen:///system`.' }),
   consoleFolder: Path.optional().meta({
     description: 'Where console logs of guests that Skerry defines go; libvirt must be able to write there.',
   }),
-  diskFolder: Path.default('/var/lib/libvirt/images').meta({
-    description: 'Where disks of guests that Skerry creates and clones go; libvirt must be able to read there.',
+  diskFolder: Path.optional().meta({
+    description:
+      'Where disks of guests that Skerry creates and clones go, and roots of containers that are given none; libvirt must be able to read there. Without it, `/var/lib/libvirt/images`, of containers `/var/lib/libvirt/filesystems`.',
   }),
 });
 

@@ -46,5 +46,6 @@ async function oneDriver(driver: DriverConfig, { state, host }: AgentConfig, log
     return zonesDriver({ ...shared, log, stateFolder, zonesFolder, packageCache, ...(terminal ? { terminal } : {}) });
   }
   const { uri, consoleFolder, diskFolder } = driver;
-  return libvirtDriver({ ...shared, uri, log, stateFolder, diskFolder, ...(consoleFolder ? { consoleFolder } : {}) });
+  const folders = { ...(consoleFolder ? { consoleFolder } : {}), ...(diskFolder ? { diskFolder } : {}) };
+  return libvirtDriver({ ...shared, ...folders, uri, log, stateFolder });
 }

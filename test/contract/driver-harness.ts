@@ -43,8 +43,8 @@ export interface DriverHarness {
 
   /** Two bridges that interfaces of a running guest can be put on. Left out where there are none. */
   bridges?: readonly [string, string];
-  /** What interfaces of its guests are; `virtio` where it is left out. */
-  nicModel?: string;
+  /** What interfaces of its guests are; `virtio` where it is left out, and null where they have no model. */
+  nicModel?: string | null;
   /** A running guest's interface takes another MTU at once. */
   changesMtu?: boolean;
   /** Whether a guest of `definition` can be given boot parameters. */

@@ -75,7 +75,7 @@ export async function startLibvirtDaemon(): Promise<LibvirtDaemon> {
     },
   };
   try {
-    await until(() => answers(socket));
+    await untilAnswers(socket);
   } catch (error) {
     await daemon.close();
     throw error;
@@ -113,6 +113,9 @@ const answers = (path: string): Promise<boolean> =>
     });
     socket.once('error', () => resolve(false));
   });
+
+/** Until a libvirtd takes connections there. */
+export const untilAnswers = (path: string): Promise<void> => until(() => answers(path));
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + START_MS_MAX;

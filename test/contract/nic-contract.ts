@@ -15,10 +15,10 @@ const withoutProblem = ({ problem: _, ...nic }: DriverNic): DriverNic => nic;
 export function nicContract(stage: Scene): void {
   const call = () => ({ driver: stage.driver, signal: stage.signal() });
   /** As a driver tells it. */
-  const told = ({ mac, bridge, link, mtu }: NicWanted, holds: DriverNic['holds']): DriverNic => ({
-    ...{ mac, kind: 'bridge', source: bridge, link, model: stage.harness.nicModel ?? 'virtio', mtu },
-    holds,
-  });
+  const told = ({ mac, bridge, link, mtu }: NicWanted, holds: DriverNic['holds']): DriverNic => {
+    const { nicModel: model = 'virtio' } = stage.harness;
+    return { ...{ mac, kind: 'bridge', source: bridge, link, mtu, holds }, ...(model === null ? {} : { model }) };
+  };
 
   it('gives a guest that is off an interface, and takes it away, and touches no other', async () => {
     const { driver, signal } = call();

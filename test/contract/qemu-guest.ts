@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rootPorts } from '#agent/drivers/libvirt/short-form.ts';
+import { rootPorts } from '#agent/drivers/libvirt/hypervisors/qemu.ts';
 import { documentOf, el, xmlText } from '#agent/drivers/libvirt/xml.ts';
 import { buildGuest, GUEST_MARKER } from '#provisioning/guest/build.ts';
 import { parameterOf } from '#shared/model/boot-parameter.ts';

@@ -2,6 +2,7 @@ import type { Zone } from './state.ts';
 import {
   ALIASES,
   PROPERTIES,
+  RESOURCE_TYPES,
   type Resource,
   type ResourceType,
   rctlLimit,
@@ -28,18 +29,8 @@ const GLOBALS: [word: string, of: (zone: Pick<Zone, 'name' | 'config'>) => strin
   ['fs-allowed', ({ config }) => config.fsAllowed],
 ];
 
-const ORDER: readonly ResourceType[] = [
-  'fs',
-  'net',
-  'device',
-  'dedicated-cpu',
-  'capped-cpu',
-  'capped-memory',
-  'attr',
-  'dataset',
-  'admin',
-  'rctl',
-];
+/** What `info` goes through. */
+const ORDER = RESOURCE_TYPES.filter((type) => type !== 'security-flags');
 
 /** The lines of `zonecfg info`, or of `info WHAT` for a property or a kind of resource, those that match `where`. */
 export function infoLines(

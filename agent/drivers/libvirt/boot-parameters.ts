@@ -1,5 +1,6 @@
 /**
- * Responsibilities: boot parameters in a definition: words at the end of the kernel's command line, and files of fw_cfg.
+ * Responsibilities: boot parameters in a definition: words at the end of the kernel's command line, files of fw_cfg, and variables in
+ * the environment of a container's init.
  *
  * Theory of operation: what was put in is noted in the definition's metadata, in a namespace of ours. By that note the next start takes
  * it out again, and leaves all that the person wrote.
@@ -9,8 +10,21 @@
  * stays whole.
  * Source: https://libvirt.org/formatdomain.html (SMBIOS System Information, General metadata), QEMU docs/specs/fw_cfg
  */
+import { environmentOf } from '#agent/drivers/boot-environment.ts';
 import { type BootParameter, kernelWord } from '#shared/model/boot-parameter.ts';
-import { childrenOf, type Document, type Element, elementAt, parseXml, rootOf, sayable, xmlText } from './xml.ts';
+import type { Hypervisor } from './hypervisor.ts';
+import {
+  append,
+  childrenOf,
+  type Document,
+  type Element,
+  el,
+  elementAt,
+  parseXml,
+  rootOf,
+  sayable,
+  xmlText,
+} from './xml.ts';
 
 const NAMESPACE = 'urn:skerry:boot:1';
 const FILE_PREFIX = 'opt/org.skerry/';
@@ -35,7 +49,7 @@ export function parametersIn(text: string): BootParameter[] {
 export function withParameters(
   text: string,
   params: readonly BootParameter[],
-  { hasFwCfg }: { hasFwCfg: boolean },
+  { fwCfg = false, environment = false }: Hypervisor['parameters'],
 ): { text: string } | { problem: string } | undefined {
   const document = parseXml(text, 'domain');
   const root = rootOf(document);
@@ -43,9 +57,9 @@ export function withParameters(
   if (JSON.stringify(noted) === JSON.stringify(params)) return undefined;
   takeOut(root, noted);
   const hasKernel = elementAt(root, 'os', 'kernel') !== undefined;
-  if (params.length > 0 && !hasKernel && !hasFwCfg)
+  if (params.length > 0 && !hasKernel && !fwCfg && !environment)
     return { problem: 'the host boots no kernel for it, and its hypervisor has no fw_cfg' };
-  const [odd] = hasKernel ? [] : params.filter(({ value }) => NOT_IN_FILES.test(value));
+  const [odd] = hasKernel || environment ? [] : params.filter(({ value }) => NOT_IN_FILES.test(value));
   if (odd) return { problem: `the value of ${odd.name} has one of , < > & ', which fw_cfg does not take` };
   if (params.length > 0) note(document, root, params);
   if (params.length > 0 && hasKernel) {
@@ -54,7 +68,8 @@ export function withParameters(
       return { problem: `its command line would have ${line.length} characters; ${COMMAND_LINE_MAX} are the most` };
     setCommandLine(document, root, line);
   }
-  const files = hasFwCfg ? params.filter(({ value }) => !NOT_IN_FILES.test(value)) : [];
+  if (params.length > 0 && environment) addVariables(root, params);
+  const files = fwCfg ? params.filter(({ value }) => !NOT_IN_FILES.test(value)) : [];
   if (files.length > 0) addFiles(document, root, files);
   return { text: xmlText(document) };
 }
@@ -98,6 +113,7 @@ function takeOut(root: Element, noted: readonly BootParameter[]): void {
       if (entry.getAttribute('name')?.startsWith(FILE_PREFIX)) remove(entry);
     if (elementsOf(sysinfo).length === 0) remove(sysinfo);
   }
+  dropVariables(root, noted);
   const words = noted.map(kernelWord).join(' ');
   const line = commandLine(root);
   if (words === '' || (line !== words && !line.endsWith(` ${words}`))) return;
@@ -131,3 +147,26 @@ function addFiles(document: Document, root: Element, params: readonly BootParame
     entry.textContent = sayable(value);
   }
 }
+
+/** What a person's own definition has of the same name comes before, and the last one holds. */
+function addVariables(root: Element, params: readonly BootParameter[]): void {
+  const os = elementAt(root, 'os');
+  if (!os) return;
+  for (const [name, value] of variablesOf(params)) append(os, el('initenv', { name }, value));
+}
+
+/** The last of each name, where it is still what an earlier start put in. */
+function dropVariables(root: Element, noted: readonly BootParameter[]): void {
+  const os = elementAt(root, 'os');
+  if (!os || noted.length === 0) return;
+  for (const [name, value] of variablesOf(noted)) {
+    const last = childrenOf(os, 'initenv').findLast((each) => each.getAttribute('name') === name);
+    if (last?.textContent === value) remove(last);
+  }
+}
+
+const variablesOf = (params: readonly BootParameter[]): (readonly [name: string, value: string])[] =>
+  environmentOf(params).map((word) => {
+    const equals = word.indexOf('=');
+    return [word.slice(0, equals), word.slice(equals + 1)];
+  });

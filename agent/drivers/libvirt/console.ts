@@ -41,8 +41,7 @@ export async function openConsole(ground: Ground, id: GuestId, signal: AbortSign
         throw new Failure('host-timeout', { command: `typing to ${guest.name}`, timeoutS: 10 }, { cause: error });
       }
     },
-    history: (bytesMax) =>
-      place.log === undefined ? Promise.resolve(new Uint8Array()) : tailOf(ground.root + place.log, bytesMax),
+    ...(ground.hypervisor.console === 'kept' ? { history: (bytesMax) => logTail(ground, place.log, bytesMax) } : {}),
   };
 }
 
@@ -53,9 +52,11 @@ export async function readConsoleLog(
   bytesMax: number,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const log = consoleLogOf(await readXml(ground, id, signal));
-  return log === undefined ? new Uint8Array() : tailOf(ground.root + log, bytesMax);
+  return logTail(ground, consoleLogOf(await readXml(ground, id, signal)), bytesMax);
 }
+
+const logTail = async ({ root }: Ground, log: string | undefined, bytesMax: number): Promise<Uint8Array> =>
+  log === undefined ? new Uint8Array() : tailOf(root + log, bytesMax);
 
 /** A serial console that QEMU serves on a UNIX socket, to one client at a time. */
 async function openSocket(path: string, signal: AbortSignal): Promise<Pty> {

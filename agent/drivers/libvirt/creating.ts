@@ -32,7 +32,7 @@ export async function createGuest(
   const disks = newDisks(ground, diskFolder, { name: recipe.name, id }, signal);
   try {
     progress(`copying ${image.name}`);
-    const file = await disks.copy({ file: image.path, format }, { device: 'vda', format: 'qcow2' });
+    const file = await disks.copy({ file: image.path, format }, { device: firstDevice(ground), format: 'qcow2' });
     if (sizeMiB !== undefined) await disks.resize(file, sizeMiB);
     const { name, vcpus, memoryMiB, nics, title } = recipe;
     const form = GuestForm.parse({ name, vcpus, memoryMiB, nics, title, disks: [`${file},format=qcow2`] });
@@ -43,6 +43,8 @@ export async function createGuest(
   }
   return readGuest(ground, id, signal);
 }
+
+const firstDevice = ({ hypervisor }: Ground): string => `${Object.values(hypervisor.shortForm.disks)[0]}a`;
 
 const UNMAKE_MS_MAX = 30_000;
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { DriverGuest, GuestChange, GuestChanged, GuestId } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
+import { limitTo } from './cpu-quota.ts';
 import { type Definition, parseDefinition } from './definition.ts';
 import { checkedId, failedWith, type Ground } from './ground.ts';
 import { act } from './power.ts';
 import { listNames, missing, readGuest } from './reading.ts';
-import { sayable } from './xml.ts';
 
 /** Define a guest, or change the definition of one, which stays the same guest. */
 export async function defineGuest(
@@ -138,7 +138,7 @@ export async function setGuest(
   const guest = await readGuest(ground, id, signal);
   const settings = (['vcpus', 'memoryMiB', 'title'] as const).filter((key) => change[key] !== undefined);
   if (settings.length === 0) return [];
-  await changeDefinition(ground, guest, (definition) => definition.with(change), signal);
+  await changeDefinition(ground, guest, (definition) => changedBy(change, definition, ground), signal);
   const changed: GuestChanged[] = [];
   for (const setting of settings) {
     const live = !isActive(guest.state) || (await setLive(ground, guest, setting, change, signal));
@@ -147,11 +147,13 @@ export async function setGuest(
   return changed;
 }
 
-const LIVE_WORDS = {
-  vcpus: (id, change) => ['setvcpus', id, '--live', '--count', String(change.vcpus)],
-  memoryMiB: (id, change) => ['setmem', id, '--live', '--size', `${change.memoryMiB}MiB`],
-  title: (id, change) => ['desc', id, '--live', '--title', '--new-desc', sayable(change.title ?? '')],
-} as const satisfies Record<keyof GuestChange, (id: GuestId, change: GuestChange) => readonly string[]>;
+function changedBy(change: GuestChange, definition: Definition, { hypervisor }: Ground): Definition {
+  const { vcpus } = change;
+  const changed = definition.with(change);
+  return hypervisor.limitsByQuota && vcpus !== undefined
+    ? changed.edited((document) => limitTo(document, vcpus))
+    : changed;
+}
 
 /** Whether the guest that runs took it. */
 async function setLive(
@@ -161,8 +163,11 @@ async function setLive(
   change: GuestChange,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const words = ground.hypervisor.live[setting];
+  if (!words && guest.persistent) return false;
+  if (!words) throw new Failure('host-command', { problem: `${setting} of a guest that runs cannot be changed here` });
   try {
-    await ground.virsh.slow(LIVE_WORDS[setting](guest.id, change), signal);
+    await ground.virsh.slow(words(guest.id, change), signal);
     return true;
   } catch (error) {
     if (!guest.persistent || !failedWith(error, 'host-command', 'guest-definition', 'guest-wrong-state')) throw error;

@@ -1,5 +1,6 @@
 import type { GuestChange } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
+import { kibToMib } from './guest-facts.ts';
 import { childrenOf, type Document, elementAt, parseXml, rootOf, setChild, xmlText } from './xml.ts';
 
 /** A guest's definition: all of it is kept, whether we know what it means or not. */
@@ -96,6 +97,14 @@ function setMemory(document: Document, memoryMiB: number): void {
   ] as const) {
     setChild(root, name, String(value))?.setAttribute('unit', 'KiB');
   }
+}
+
+/** The memory that a guest has, as libvirt writes it. Units: KiB. @throws Failure host-output */
+export function memoryIn(xml: string): number {
+  const root = rootOf(parseXml(xml, 'domain'));
+  const kib = Number((elementAt(root, 'currentMemory') ?? elementAt(root, 'memory'))?.textContent ?? Number.NaN);
+  if (Number.isNaN(kib)) throw new Failure('host-output', { problem: 'virsh dumpxml printed no memory' });
+  return kibToMib(kib);
 }
 
 /** The guest's agent channel: none, or whether the agent in the guest is there. */

@@ -34,11 +34,11 @@ export interface LibvirtOptions {
   host?: string;
   /** Where the hypervisor's files are seen from here, if it has a mount namespace of its own: `/proc/PID/root`. */
   root?: string;
-  /** Where QEMU writes the consoles of guests from the short form. */
+  /** Where the hypervisor writes the consoles of guests from the short form. */
   consoleFolder?: string;
   /** Folder of images that guests can be created from; without it none can. */
   images?: string;
-  /** Where disks of new guests go. */
+  /** Where disks, or roots, of new guests go; without it, the hypervisor's usual place. */
   diskFolder?: string;
 }
 
@@ -73,15 +73,16 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
   await known.ask(AbortSignal.timeout(CAPABILITIES_MS_MAX)).catch((error: unknown) => {
     log.warn({ uri, err: error }, 'libvirt does not answer yet');
   });
-  const consoleFolder = options.consoleFolder ?? '/var/log/libvirt/qemu';
+  const { images, diskFolder = hypervisor.diskFolder } = options;
+  const consoleFolder = options.consoleFolder ?? hypervisor.consoleFolder ?? '';
   const definitionOf = (form: GuestForm): string =>
-    definitionOfForm(form, { hypervisor, consoleFolder, domainTypes: known.now()?.domainTypes });
-  const { images, diskFolder = '/var/lib/libvirt/images' } = options;
+    definitionOfForm(form, { hypervisor, consoleFolder, diskFolder, domainTypes: known.now()?.domainTypes });
   return {
     ...driverOn(ground, definitionOf),
     ...(hypervisor.hasDiskFiles ? making(ground, { images, diskFolder, definitionOf }) : {}),
     ...(hypervisor.snapshots ? snapshots(ground) : {}),
-    ...(hypervisor.hasAgent ? inside(ground) : {}),
+    ...inside(ground),
+    ...consoles(ground),
   };
 }
 
@@ -91,7 +92,7 @@ const making = (
   { images, diskFolder, definitionOf }: Omit<MakingPlace, 'imageFolder'> & { images: string | undefined },
 ): Pick<HypervisorDriver, 'createGuest' | 'cloneGuest'> => ({
   cloneGuest: (id, as, work) => cloneGuest(ground, diskFolder, id, as, work),
-  ...(images !== undefined && ground.hypervisor.shortForm?.devices
+  ...(images !== undefined && ground.hypervisor.shortForm.takesImages
     ? {
         createGuest: (recipe, work) =>
           createGuest(ground, { imageFolder: images, diskFolder, definitionOf }, recipe, work),
@@ -108,11 +109,24 @@ const snapshots = (
   deleteSnapshot: (id, name, work) => deleteSnapshot(ground, id, name, work),
 });
 
-/** What QEMU's agent does inside a guest. */
-const inside = (ground: Ground): Pick<HypervisorDriver, 'pingGuestAgent' | 'runProgram'> => ({
-  pingGuestAgent: (id, signal) => pingGuestAgent(ground, id, signal),
-  runProgram: (id, program, signal) => runProgram(ground, id, program, signal),
+/** What is done and asked inside a guest. */
+const inside = (ground: Ground): Pick<HypervisorDriver, 'pingGuestAgent' | 'runProgram' | 'readAddresses'> => ({
+  ...(ground.hypervisor.hasAgent ? { pingGuestAgent: (id, signal) => pingGuestAgent(ground, id, signal) } : {}),
+  ...(ground.hypervisor.addressSources ? { readAddresses: (id, signal) => readAddresses(ground, id, signal) } : {}),
+  ...(ground.hypervisor.runsPrograms
+    ? { runProgram: (id, program, signal) => runProgram(ground, id, program, signal) }
+    : {}),
 });
+
+const consoles = (ground: Ground): Pick<HypervisorDriver, 'openConsole' | 'readConsoleLog'> => {
+  const { console: kind } = ground.hypervisor;
+  return {
+    ...(kind === 'none' ? {} : { openConsole: (id, signal) => openConsole(ground, id, signal) }),
+    ...(kind === 'kept'
+      ? { readConsoleLog: (id, bytesMax, signal) => readConsoleLog(ground, id, bytesMax, signal) }
+      : {}),
+  };
+};
 
 /** The parts as one driver. */
 function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']): HypervisorDriver {
@@ -143,10 +157,7 @@ function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']
     attachNic: (id, nic, signal) => attachNic(ground, id, nic, signal),
     detachNic: (id, mac, signal) => detachNic(ground, id, mac, signal),
     readStats: (id, signal) => readStats(ground, id, signal),
-    readAddresses: (id, signal) => readAddresses(ground, id, signal),
     watch: watches.watch,
-    openConsole: (id, signal) => openConsole(ground, id, signal),
-    readConsoleLog: (id, bytesMax, signal) => readConsoleLog(ground, id, bytesMax, signal),
     examine: (signal) => examine(ground, signal),
     close: async () => {
       await watches.stop();

@@ -25,7 +25,7 @@ export async function examine(ground: Ground, signal: AbortSignal): Promise<Find
     ];
   }
   const findings = [libvirtFinding(version)];
-  if (ground.hypervisor.shortForm?.typeBest === 'kvm') findings.push(await kvmFinding(ground, signal));
+  if (ground.hypervisor.shortForm.types.includes('kvm')) findings.push(await kvmFinding(ground, signal));
   return findings;
 }
 

@@ -4,7 +4,7 @@ import type { Turns } from '#agent/drivers/turns.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Capabilities } from './capabilities.ts';
 import { UUID } from './definition.ts';
-import type { Hypervisor } from './uri.ts';
+import type { Hypervisor } from './hypervisor.ts';
 import type { Virsh } from './virsh.ts';
 
 /** What every part of the driver stands on. */
@@ -25,9 +25,10 @@ export interface Ground {
   inTurn: Turns;
 }
 
-/** The id, if it can be one: no other word gets onto a line for virsh. @throws Failure guest-not-found */
+/** The id, if it can be one of a guest: no other word gets onto a line for virsh. @throws Failure guest-not-found */
 export function checkedId(ground: Ground, id: GuestId): GuestId {
-  if (!UUID.test(id)) throw new Failure('guest-not-found', { guest: id, host: ground.host });
+  if (!UUID.test(id) || id === ground.hypervisor.hostId)
+    throw new Failure('guest-not-found', { guest: id, host: ground.host });
   return id;
 }
 

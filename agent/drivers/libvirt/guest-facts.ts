@@ -68,3 +68,9 @@ export const cpuTimeIn = (dominfo: string): number | undefined => {
   const seconds = /^CPU time:\s+([\d.]+)s$/m.exec(dominfo)?.[1];
   return seconds === undefined ? undefined : Number(seconds);
 };
+
+/** What a guest uses at the moment, where the hypervisor tells that as its memory. Shape: `Used memory: 1234 KiB`. */
+export const usedMemoryIn = (dominfo: string): number | undefined => {
+  const kib = /^Used memory:\s+(\d+) KiB$/m.exec(dominfo)?.[1];
+  return kib === undefined ? undefined : kibToMib(Number(kib));
+};

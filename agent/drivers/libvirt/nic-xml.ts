@@ -66,7 +66,7 @@ const switchSketches = ({ datapath }: Pick<NicWanted, 'datapath'>): Sketch[] => 
  * libvirt keeps a target that does not begin with `vnet`, and the MTU holds for the host's end and, by QEMU's host_mtu, for the
  * guest's. A `romfile` is never set: Debian's has another PCI id, and SeaBIOS skips it.
  */
-export const interfaceSketch = ({ mac, bridge, link, mtu, datapath }: NicWanted): Sketch =>
+export const interfaceSketch = ({ mac, bridge, link, mtu, datapath }: NicWanted, model: string | undefined): Sketch =>
   el(
     'interface',
     { type: 'bridge' },
@@ -74,17 +74,17 @@ export const interfaceSketch = ({ mac, bridge, link, mtu, datapath }: NicWanted)
     el('source', { bridge }),
     ...switchSketches({ datapath }),
     el('target', { dev: link }),
-    el('model', { type: 'virtio' }),
+    ...(model === undefined ? [] : [el('model', { type: model })]),
     el('mtu', { size: String(mtu) }),
   );
 
 /** Give a domain this interface: one of the same MAC is changed where it is, further ones of it go. */
-export function setNic(document: Document, wanted: NicWanted): void {
+export function setNic(document: Document, wanted: NicWanted, model: string | undefined): void {
   const [first, ...more] = interfacesOf(document).filter((element) => macOf(element) === wanted.mac);
   for (const element of more) element.parentNode?.removeChild(element);
   if (!first) {
     const root = rootOf(document);
-    append(elementAt(root, 'devices') ?? append(root, el('devices')), interfaceSketch(wanted));
+    append(elementAt(root, 'devices') ?? append(root, el('devices')), interfaceSketch(wanted, model));
     return;
   }
   putOnBridge(first, wanted);
@@ -112,4 +112,11 @@ function setAttribute(parent: Element, name: string, attribute: string, value: s
 
 export function dropNic(document: Document, mac: Mac): void {
   for (const element of interfacesOf(document)) if (macOf(element) === mac) element.parentNode?.removeChild(element);
+}
+
+/** Have a container keep to a network of its own, whatever interfaces it has left. */
+export function keepApart(document: Document): void {
+  const root = rootOf(document);
+  const features = elementAt(root, 'features') ?? append(root, el('features'));
+  if (!elementAt(features, 'privnet')) append(features, el('privnet'));
 }

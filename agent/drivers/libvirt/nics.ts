@@ -13,12 +13,13 @@ import {
   interfaceSketch,
   isAsWanted,
   isOnBridge,
+  keepApart,
   nicsIn,
   putOnBridge,
   setNic,
 } from './nic-xml.ts';
 import { readGuest, readXml } from './reading.ts';
-import { documentOf, parseXml, xmlText } from './xml.ts';
+import { type Document, documentOf, parseXml, xmlText } from './xml.ts';
 
 export async function listNics(ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverNic[]> {
   const guest = await readGuest(ground, id, signal);
@@ -38,14 +39,22 @@ export async function attachNic(
   signal: AbortSignal,
 ): Promise<DriverNic[]> {
   const guest = await readGuest(ground, id, signal);
+  const { model } = ground.hypervisor.nics;
   await changeDefinition(
     ground,
     guest,
-    (definition) => definition.edited((document) => setNic(document, wanted)),
+    (definition) => definition.edited((document) => edit(ground, document, () => setNic(document, wanted, model))),
     signal,
   );
   const problem = isActive(guest.state) ? await attachLive(ground, guest, wanted, signal) : undefined;
   return left(ground, id, wanted.mac, problem, signal);
+}
+
+/** Without its last interface a container must not come to have those of the host. */
+function edit({ hypervisor }: Ground, document: Document, change: () => void): void {
+  const before = nicsIn(document).length;
+  change();
+  if (hypervisor.sharesNet && nicsIn(document).length !== before) keepApart(document);
 }
 
 /** Returns why the running guest did not take all of it. */
@@ -58,11 +67,14 @@ async function attachLive(
   const live = parseXml(await readXml(ground, guest.id, signal), 'domain');
   const element = interfaceIn(live, wanted.mac);
   if (!element) {
-    const xml = xmlText(documentOf(interfaceSketch(wanted)));
-    return changeLive(ground, guest, 'attach-device', xml, signal);
+    return addLive(ground, guest, wanted, signal);
   }
   const nic = nicsIn(live).find(({ mac }) => mac === wanted.mac);
   if (!nic || isAsWanted(nic, wanted)) return undefined;
+  if (ground.hypervisor.nics.moves === 'anew') {
+    const problem = await changeLive(ground, guest, 'detach-device', xmlText(element), signal);
+    return problem ?? (await addLive(ground, guest, wanted, signal));
+  }
   if (!isOnBridge(nic, wanted)) {
     putOnBridge(element, wanted);
     const problem = await changeLive(ground, guest, 'update-device', xmlText(element), signal);
@@ -72,13 +84,23 @@ async function attachLive(
   return isWhole ? undefined : 'link and MTU of an interface are made with it, when the guest starts';
 }
 
+const addLive = (
+  ground: Ground,
+  guest: DriverGuest,
+  wanted: NicWanted,
+  signal: AbortSignal,
+): Promise<string | undefined> => {
+  const sketch = interfaceSketch(wanted, ground.hypervisor.nics.model);
+  return changeLive(ground, guest, 'attach-device', xmlText(documentOf(sketch)), signal);
+};
+
 /** Take an interface away; a guest that runs is waited for until it has let go of it. */
 export async function detachNic(ground: Ground, id: GuestId, mac: Mac, signal: AbortSignal): Promise<DriverNic[]> {
   const guest = await readGuest(ground, id, signal);
   await changeDefinition(
     ground,
     guest,
-    (definition) => definition.edited((document) => dropNic(document, mac)),
+    (definition) => definition.edited((document) => edit(ground, document, () => dropNic(document, mac))),
     signal,
   );
   const problem = isActive(guest.state) ? await detachLive(ground, guest, mac, signal) : undefined;

@@ -1,7 +1,8 @@
 import type { GuestId } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
-import { agentState } from './definition.ts';
+import { waysToAsk } from './asking.ts';
 import { checkedId, failedWith, type Ground } from './ground.ts';
+import type { Request } from './hypervisor.ts';
 import { missing, readGuest } from './reading.ts';
 
 /** For messages: the verb, and the state that it needs a guest to be in. */
@@ -50,7 +51,7 @@ export async function rebootGuest(ground: Ground, id: GuestId, signal: AbortSign
 }
 
 /**
- * Ask the guest itself: by its agent where that is there, else by the power button; each further time by the other way.
+ * Ask the guest itself, by its hypervisor's first way; each further time by the next.
  *
  * An agent that does not answer is no reason to fail: the next way is tried at once.
  */
@@ -58,35 +59,20 @@ async function askGuest(
   ground: Ground,
   id: GuestId,
   need: Need,
-  command: 'shutdown' | 'reboot',
+  request: Request,
   again: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const modes = await askModes(ground, id, signal);
-  if (modes.length === 0) {
-    await act(ground, id, need, [command, id], signal);
-    return;
-  }
-  const first = (again - 1) % modes.length;
-  const order = [...modes.slice(first), ...modes.slice(0, first)];
-  for (const [index, mode] of order.entries()) {
+  const ways = await waysToAsk(ground, id, request, signal);
+  const first = (again - 1) % ways.length;
+  const order = [...ways.slice(first), ...ways.slice(0, first)];
+  for (const [index, way] of order.entries()) {
     try {
-      await act(ground, id, need, [command, id, '--mode', mode], signal);
+      await act(ground, id, need, way, signal);
       return;
     } catch (error) {
       if (index === order.length - 1 || !failedWith(error, 'host-command', 'host-timeout')) throw error;
-      ground.log.info({ guest: id, mode, err: error }, 'guest could not be asked in that way');
+      ground.log.info({ guest: id, way, err: error }, 'guest could not be asked in that way');
     }
-  }
-}
-
-async function askModes(ground: Ground, id: GuestId, signal: AbortSignal): Promise<readonly string[]> {
-  const { agent, plain } = ground.hypervisor.askModes;
-  if (agent.length === 0) return plain;
-  checkedId(ground, id);
-  try {
-    return agentState(await ground.virsh.read(['dumpxml', id], signal)) === 'connected' ? agent : plain;
-  } catch (error) {
-    throw failedWith(error, 'guest-not-found') ? missing(ground, id) : error;
   }
 }

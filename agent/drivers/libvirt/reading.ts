@@ -2,32 +2,47 @@ import type { DriverGuest, DriverHost, GuestId } from '#agent/drivers/driver.ts'
 import { Failure } from '#shared/errors.ts';
 import { type GuestStats, isActive } from '#shared/model/guest.ts';
 import { parseAddresses } from './addresses.ts';
-import { agentState } from './definition.ts';
+import { agentState, memoryIn } from './definition.ts';
 import { parseDomstats, statsOf } from './domstats.ts';
 import { checkedId, failedWith, type Ground } from './ground.ts';
-import { cpuTimeIn, guestOf, parseDominfo } from './guest-facts.ts';
+import { cpuTimeIn, type GuestFacts, guestOf, parseDominfo, usedMemoryIn } from './guest-facts.ts';
 import { parseHost } from './host-facts.ts';
 import { type ListedGuest, parseListing, parseNames } from './listing.ts';
 import { parseState } from './states.ts';
 
 /** Names and ids of all guests. */
-export const listNames = async ({ virsh }: Ground, signal: AbortSignal): Promise<{ id: GuestId; name: string }[]> =>
-  parseNames(await virsh.read(['list', '--all', '--uuid', '--name'], signal));
+export const listNames = async (
+  { virsh, hypervisor }: Pick<Ground, 'virsh' | 'hypervisor'>,
+  signal: AbortSignal,
+): Promise<{ id: GuestId; name: string }[]> =>
+  parseNames(await virsh.read(['list', '--all', '--uuid', '--name'], signal)).filter(
+    ({ id }) => id !== hypervisor.hostId,
+  );
 
 /** One guest. @throws Failure guest-not-found */
 export async function readGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverGuest> {
   checkedId(ground, id);
   const ask = (...words: string[]) => ground.virsh.read([...words, id], signal);
   try {
-    const [info, state, title] = await Promise.all([
-      ask('dominfo'),
+    const [facts, state, title] = await Promise.all([
+      readFacts(ground, id, signal),
       ask('domstate', '--reason'),
       ask('desc', '--title'),
     ]);
-    return guestOf(parseDominfo(info), parseState(state), title);
+    return guestOf(facts, parseState(state), title);
   } catch (error) {
     throw failedWith(error, 'guest-not-found') ? missing(ground, id) : error;
   }
+}
+
+async function readFacts(
+  { virsh, hypervisor }: Pick<Ground, 'virsh' | 'hypervisor'>,
+  id: GuestId,
+  signal: AbortSignal,
+): Promise<GuestFacts> {
+  const facts = parseDominfo(await virsh.read(['dominfo', id], signal));
+  if (hypervisor.memoryIn === 'dominfo') return facts;
+  return { ...facts, memoryMiB: memoryIn(await virsh.read(['dumpxml', id], signal)) };
 }
 
 export const missing = (ground: Ground, id: GuestId): Failure =>
@@ -59,7 +74,8 @@ export async function listGuests(ground: Ground, signal: AbortSignal): Promise<D
     ifThere(ask('domstats', '--list-inactive', '--state', '--balloon', '--vcpu')),
   ]);
   const listed = parseListing({ names, titles, autostart, persistent, active: active ?? '', inactive: inactive ?? '' });
-  const guests = await Promise.all(listed.map((partial) => completeOrLeaveOut(ground, partial, signal)));
+  const own = listed.filter(({ id }) => id !== ground.hypervisor.hostId);
+  const guests = await Promise.all(own.map((partial) => completeOrLeaveOut(ground, partial, signal)));
   return guests.filter((guest) => guest !== undefined);
 }
 
@@ -79,7 +95,7 @@ async function completeOrLeaveOut(
   try {
     if (guest) return guest;
     if (!known) return await readGuest(ground, id, signal);
-    return guestOf(parseDominfo(await ground.virsh.read(['dominfo', id], signal)), known, known.title);
+    return guestOf(await readFacts(ground, id, signal), known, known.title);
   } catch (error) {
     if (failedWith(error, 'host-output', 'host-command')) {
       ground.log.warn({ guest: id, err: error }, 'guest cannot be read and is left out');
@@ -115,17 +131,23 @@ export async function readStats(ground: Ground, id: GuestId, signal: AbortSignal
     if (!failedWith(error, 'host-command', 'host-timeout')) throw error;
     ground.log.info({ guest: guest.name, err: error }, 'not all figures of the guest can be had');
   }
-  const cpuTimeS = cpuTimeIn(await ground.virsh.read(['dominfo', id], signal));
-  return { name: guest.name, state: guest.state, ...(cpuTimeS === undefined ? {} : { cpuTimeS }) };
+  const info = await ground.virsh.read(['dominfo', id], signal);
+  const cpuTimeS = cpuTimeIn(info);
+  const usedMiB = ground.hypervisor.memoryIn === 'definition' && isActive(guest.state) ? usedMemoryIn(info) : undefined;
+  return {
+    ...{ name: guest.name, state: guest.state },
+    ...(cpuTimeS === undefined ? {} : { cpuTimeS }),
+    ...(usedMiB === undefined ? {} : { memoryRssMiB: usedMiB }),
+  };
 }
 
 /** Addresses as the guest agent tells them, or else a lease of libvirt's own DHCP server. */
 export async function readAddresses(ground: Ground, id: GuestId, signal: AbortSignal): Promise<string[]> {
   const guest = await readGuest(ground, id, signal);
   if (!isActive(guest.state)) return [];
-  const xml = await ground.virsh.read(['dumpxml', id], signal);
-  const sources = agentState(xml) === 'connected' ? ['agent', 'lease'] : ['lease'];
-  for (const source of sources) {
+  const hasAgent = agentState(await ground.virsh.read(['dumpxml', id], signal)) === 'connected';
+  const sources = ground.hypervisor.addressSources ?? [];
+  for (const source of sources.filter((each) => each !== 'agent' || hasAgent)) {
     try {
       const words = ['domifaddr', '--source', source, id];
       const addresses = parseAddresses(await ground.virsh.slow(words, signal, ASK_GUEST_MS_MAX));

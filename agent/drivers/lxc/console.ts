@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { isStartedBySkerry } from '#agent/drivers/boot-environment.ts';
 import type { GuestId, SerialPort } from '#agent/drivers/driver.ts';
 import { tailOf } from '#agent/drivers/log-tail.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
-import { isStartedBySkerry } from './boot-parameters.ts';
 import { consoleLog, type Ground } from './ground.ts';
 import { followLog } from './log-follow.ts';
 import { readConfig, readNow, readZone } from './reading.ts';

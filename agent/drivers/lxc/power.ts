@@ -1,14 +1,14 @@
-import { open, readFile, readlink, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
+import { environmentOf, parametersIn } from '#agent/drivers/boot-environment.ts';
 import type { GuestId } from '#agent/drivers/driver.ts';
+import { haltSignal, initAt, rebootSignal } from '#agent/drivers/init-signals.ts';
 import type { Command } from '#agent/exec/run.ts';
 import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { BootParameter } from '#shared/model/boot-parameter.ts';
 import { type GuestState, isActive } from '#shared/model/guest.ts';
-import { environmentOf, parametersIn } from './boot-parameters.ts';
 import { settingOf } from './config-text.ts';
 import { consoleLog, type Ground, startLog, tool } from './ground.ts';
-import { haltSignal, type Init, rebootSignal } from './init-signals.ts';
 import { errorsIn } from './output.ts';
 import { readConfig, readNow, readZone, type Zone } from './reading.ts';
 import { inStartTurn } from './roots.ts';
@@ -150,7 +150,8 @@ async function act(
 /** Ask: a zone that needs longer, or never obeys, is not killed. */
 export async function shutdownGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
   const command = async (zone: Zone): Promise<Command> => {
-    const own = settingOf(zone.config, 'lxc.signal.halt') === undefined ? haltSignal(await initOf(zone)) : undefined;
+    const own =
+      settingOf(zone.config, 'lxc.signal.halt') === undefined ? haltSignal(await initAt(zone.now.pid)) : undefined;
     return asking(ground, zone, own, ['--nokill', '--nowait']);
   };
   await act(ground, id, 'guest.shutdown', RUNNING, command, signal);
@@ -159,19 +160,10 @@ export async function shutdownGuest(ground: Ground, id: GuestId, signal: AbortSi
 export async function rebootGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
   const command = async (zone: Zone): Promise<Command> => {
     const own =
-      settingOf(zone.config, 'lxc.signal.reboot') === undefined ? rebootSignal(await initOf(zone)) : undefined;
+      settingOf(zone.config, 'lxc.signal.reboot') === undefined ? rebootSignal(await initAt(zone.now.pid)) : undefined;
     return asking(ground, zone, own, ['-r', '--nowait']);
   };
   await act(ground, id, 'guest.reboot', RUNNING, command, signal);
-}
-
-/** Of one that has ended meanwhile nothing is known: LXC then says so itself. */
-async function initOf({ now }: Zone): Promise<Init> {
-  const [exe, status] = await Promise.all([
-    readlink(`/proc/${now.pid}/exe`).catch(() => ''),
-    readFile(`/proc/${now.pid}/status`, 'utf8').catch(() => ''),
-  ]);
-  return { exe, status };
 }
 
 /** By LXC's own way, unless the zone's init is known to hear another signal only. */

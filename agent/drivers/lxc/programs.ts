@@ -1,4 +1,5 @@
 import type { GuestId, Program, ProgramEnd } from '#agent/drivers/driver.ts';
+import { requireWords, runInGuest } from '#agent/exec/run-in-guest.ts';
 import { Failure } from '#shared/errors.ts';
 import { type Ground, tool } from './ground.ts';
 import { zoneIn } from './power.ts';
@@ -26,7 +27,8 @@ export async function runProgram(
   const { name } = await zoneIn(ground, id, 'guest.exec', ['running'], signal);
   const [program = ''] = command;
   const failed = (problem: string): Failure => new Failure('program-failed', { guest: name, program, problem });
-  if (command.some((word) => word.includes('\0'))) throw failed('a word has a zero byte in it');
+  const asked = { guest: name, command, limitMs };
+  requireWords(asked);
   const attach = tool(
     ground,
     'lxc-attach',
@@ -39,9 +41,7 @@ export async function runProgram(
     '--',
     ...command,
   );
-  const ended = await ground.runToEnd({ ...attach, timeoutMs: limitMs }, { bytesMax }, signal);
-  if (ended.isLate)
-    throw new Failure('program-late', { guest: name, program, timeoutS: limitMs / 1_000, problem: 'it was ended' });
+  const ended = await runInGuest(ground.runToEnd, attach, asked, { bytesMax, late: 'it was ended' }, signal);
   const said = Buffer.from(ended.stderr).toString('utf8');
   const notRun = NOT_RUN.exec(said)?.[1];
   if (notRun !== undefined && [126, 127].includes(ended.exitCode ?? 0)) throw failed(notRun);

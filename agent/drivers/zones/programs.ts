@@ -1,4 +1,5 @@
 import type { GuestId, Program, ProgramEnd } from '#agent/drivers/driver.ts';
+import { requireWords, runInGuest } from '#agent/exec/run-in-guest.ts';
 import { Failure } from '#shared/errors.ts';
 import { type Need, wrongState, zoneIn } from './acting.ts';
 import { brandIn } from './brands.ts';
@@ -34,22 +35,15 @@ export async function runProgram(
   const { name } = await zoneIn(ground, id, EXEC, signal);
   const [program = ''] = command;
   const failed = (problem: string): Failure => new Failure('program-failed', { guest: name, program, problem });
-  if (command.some((word) => word.includes('\0'))) throw failed('a word has a zero byte in it');
+  const asked = { guest: name, command, limitMs };
+  requireWords(asked);
   const { config } = await ground.configs.read(name, signal);
   if (!brandIn(config).runsPrograms) throw failed('it is a machine of its own, which zlogin does not get into');
-  const args = zloginArgs(name, command);
-  const ended = await ground.runToEnd(
-    { file: 'zlogin', args, timeoutMs: limitMs },
-    { bytesMax, endBy: 'SIGINT' },
-    signal,
-  );
+  const zlogin = { file: 'zlogin', args: zloginArgs(name, command) };
+  const ending = { bytesMax, endBy: 'SIGINT', late: 'it was sent SIGINT, which zlogin passes on' } as const;
+  const ended = await runInGuest(ground.runToEnd, zlogin, asked, ending, signal);
   const { exitCode, stdout, stderr, cut } = ended;
   const said = Buffer.from(stderr).toString('utf8');
-  if (ended.isLate)
-    throw new Failure('program-late', {
-      ...{ guest: name, program, timeoutS: limitMs / 1_000 },
-      problem: 'it was sent SIGINT, which zlogin passes on',
-    });
   if (NOT_RUN.has(exitCode)) throw failed(said.trim() || `exit code ${exitCode}`);
   if (exitCode === undefined || (exitCode === 1 && said.startsWith('zlogin: '))) {
     const zone = await zoneOf(ground, id, signal);

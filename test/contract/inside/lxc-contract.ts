@@ -6,10 +6,10 @@ import { readVersions } from '#agent/drivers/lxc/cgroups.ts';
 import { lxcDriver } from '#agent/drivers/lxc/driver.ts';
 import { memoryLimit, vcpuLimit } from '#agent/drivers/lxc/limits.ts';
 import { run } from '#agent/exec/run.ts';
-import { buildZoneRoot, ZONE_MARKER } from '#provisioning/zones/root.ts';
-import { parameterOf } from '#shared/model/boot-parameter.ts';
+import { buildZoneRoot } from '#provisioning/zones/root.ts';
 import { driverContract } from '../driver-contract.ts';
 import type { DriverHarness, GuestWanted } from '../driver-harness.ts';
+import { ZONE_CONSOLE, ZONE_PARAMETERS } from './zone-inside.ts';
 
 const FIRST = 100_000;
 
@@ -63,20 +63,13 @@ driverContract('LXC', async (): Promise<DriverHarness> => {
     },
     startsPaused: false,
     bootMsMax: 20_000,
-    console: { up: ZONE_MARKER, type: '\recho $((40 + 2))-answered\r', shows: '42-answered' },
+    console: ZONE_CONSOLE,
     hasGuestAgent: false,
     bridges: ['sk-a', 'sk-b'],
     nicModel: 'veth',
     changesMtu: true,
     takesParameters: true,
-    parametersInside: {
-      type: '\rfor p in $(tr "\\0" "\\n" </proc/1/environ | sed -n "s/^SKERRY_PARAMS=//p"); do echo "<$(tr "\\0" "\\n" </proc/1/environ | grep "^$p=" | base64 -w0)>"; done; echo end-$((40 + 2))\r',
-      end: 'end-42',
-      read: (shown) =>
-        [...shown.replace(/[\r\n]/g, '').matchAll(/<([\w+/=]+)>/g)].map(([, text = '']) =>
-          parameterOf(Buffer.from(text, 'base64').toString().trim()),
-        ),
-    },
+    parametersInside: ZONE_PARAMETERS,
     runsPrograms: true,
     clones: 'full',
     snapshots: 'off',

@@ -36,9 +36,7 @@ describe("the agent's configuration", () => {
     const config = readConfig(EXAMPLE);
     assert.equal(config.host, 'host1');
     assert.equal(config.service.directTls, true);
-    assert.deepEqual(config.drivers, [
-      { kind: 'libvirt', uri: 'qemu:///system', diskFolder: '/var/lib/libvirt/images' },
-    ]);
+    assert.deepEqual(config.drivers, [{ kind: 'libvirt', uri: 'qemu:///system' }]);
     assert.equal(config.policy.grants.length, 3);
     assert.match(config.credentials, /\/agent\/host1\.json$/);
   });

@@ -48,7 +48,7 @@ const definition = ({ line, file, isNoted }: Own, hasKernel = true, id?: string)
   );
 
 const changed = (text: string, params: readonly BootParameter[], hasFwCfg = true): string => {
-  const made = withParameters(text, params, { hasFwCfg });
+  const made = withParameters(text, params, { fwCfg: hasFwCfg });
   if (made === undefined) return text;
   assert.ok('text' in made, JSON.stringify(made));
   return made.text;
@@ -94,10 +94,10 @@ describe('agent/drivers/libvirt: boot parameters in a definition', () => {
   it('are refused where there is no way, or no room', () => {
     const params = [{ name: 'a', value: 'b' }];
     const own = { line: '', isNoted: false };
-    const none = withParameters(definition(own, false), params, { hasFwCfg: false });
+    const none = withParameters(definition(own, false), params, { fwCfg: false });
     assert.match(JSON.stringify(none), /the host boots no kernel for it/);
     const long = { name: 'b', value: 'x'.repeat(1_024) };
-    const two = withParameters(definition(own), [long, { ...long, name: 'c' }], { hasFwCfg: true });
+    const two = withParameters(definition(own), [long, { ...long, name: 'c' }], { fwCfg: true });
     assert.match(JSON.stringify(two), /its command line would have 2053 characters/);
   });
 
@@ -110,7 +110,7 @@ describe('agent/drivers/libvirt: boot parameters in a definition', () => {
     const text = changed(definition(own), params);
     assert.equal(lineOf(text), 'a=x,file=/etc/shadow b=plain');
     assert.deepEqual(text.match(/<entry [^>]*>/g), ['<entry name="opt/org.skerry/b">']);
-    const none = withParameters(definition(own, false), params, { hasFwCfg: true });
+    const none = withParameters(definition(own, false), params, { fwCfg: true });
     assert.match(JSON.stringify(none), /the value of a has one of/);
   });
 

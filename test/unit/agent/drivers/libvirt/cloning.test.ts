@@ -6,10 +6,12 @@ import { afterEach, beforeEach, describe, it } from 'mocha';
 import { cloneGuest } from '#agent/drivers/libvirt/cloning.ts';
 import { disksIn } from '#agent/drivers/libvirt/disk-xml.ts';
 import type { Ground } from '#agent/drivers/libvirt/ground.ts';
+import { qemu } from '#agent/drivers/libvirt/hypervisors/qemu.ts';
 import { turns } from '#agent/drivers/turns.ts';
 import { run } from '#agent/exec/run.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 
+const { snapshots: _none, ...withoutSnapshots } = qemu;
 const ID = '0a000000-0000-4000-8000-000000000001';
 const failed = (code: FailureCode) => (error: unknown) => error instanceof Failure && error.code === code;
 
@@ -61,7 +63,7 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
     ({
       ...{
         virsh: { read: answer, slow: define },
-        hypervisor: { undefineFlags: [] },
+        hypervisor: { ...withoutSnapshots, undefineFlags: [] },
         stateFolder: folder,
         root: '',
         host: 'here',

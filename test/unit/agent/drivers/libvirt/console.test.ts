@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { openConsole } from '#agent/drivers/libvirt/console.ts';
 import type { Ground } from '#agent/drivers/libvirt/ground.ts';
+import { qemu } from '#agent/drivers/libvirt/hypervisors/qemu.ts';
 import { Failure } from '#shared/errors.ts';
 import { recorded } from './fixtures.ts';
 
@@ -15,7 +16,12 @@ const groundWith = (xml: string): Ground => {
     desc: '',
     dumpxml: xml,
   };
-  return { virsh: { read: async ([word = '']: string[]) => said[word] }, root: '', host: 'host1' } as unknown as Ground;
+  return {
+    virsh: { read: async ([word = '']: string[]) => said[word] },
+    hypervisor: qemu,
+    root: '',
+    host: 'host1',
+  } as unknown as Ground;
 };
 const openedWith = (xml: string) => openConsole(groundWith(xml), UUID, AbortSignal.timeout(5_000));
 const failsWith = (code: string) => (error: unknown) => error instanceof Failure && error.code === code;

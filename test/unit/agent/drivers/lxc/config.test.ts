@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
-import { environmentOf, isStartedBySkerry, parametersIn } from '#agent/drivers/lxc/boot-parameters.ts';
+import { environmentOf, isStartedBySkerry, parametersIn } from '#agent/drivers/boot-environment.ts';
+import { haltSignal, rebootSignal } from '#agent/drivers/init-signals.ts';
 import { checkedConfig, configOf, configText, settingOf, withValue } from '#agent/drivers/lxc/config-text.ts';
-import { haltSignal, rebootSignal } from '#agent/drivers/lxc/init-signals.ts';
 import { cpusInList, limitsOf, memoryLimit, sizeOf, vcpuLimit, withLimit } from '#agent/drivers/lxc/limits.ts';
 import { messageOfState } from '#agent/drivers/lxc/monitor.ts';
 import { freeName, nicsIn, withNic, withoutNic } from '#agent/drivers/lxc/nic-config.ts';
