@@ -10,6 +10,8 @@ export interface ProcessEnd {
   signal?: string;
   stdout: Uint8Array;
   stderr: Uint8Array;
+  /** The last of what it wrote there, also of what was not kept. */
+  stderrEnd: string;
   /** It wrote more than was kept. */
   cut: boolean;
   /** It took longer than its limit, and was ended. */
@@ -60,18 +62,27 @@ export async function runToEnd(
     ...(ended.signal === undefined ? {} : { signal: ended.signal }),
     stdout: out.bytes(),
     stderr: error.bytes(),
+    stderrEnd: error.end(),
     cut: out.isCut() || error.isCut(),
     isLate: ending.isLate,
   };
 }
 
-/** Reads all that comes, and keeps the beginning. */
-function beginningOf(stream: NodeJS.ReadableStream, bytesMax: number): { bytes(): Uint8Array; isCut(): boolean } {
+/** A line or two: what a tool says of its own. */
+const END_BYTES = 512;
+
+/** Reads all that comes, and keeps the beginning, and a little of the end. */
+function beginningOf(
+  stream: NodeJS.ReadableStream,
+  bytesMax: number,
+): { bytes(): Uint8Array; end(): string; isCut(): boolean } {
   const kept: Uint8Array[] = [];
+  let last = Buffer.alloc(0);
   let size = 0;
   stream.on('data', (chunk: Uint8Array) => {
     if (size < bytesMax) kept.push(chunk.subarray(0, bytesMax - size));
+    last = Buffer.concat([last, chunk.subarray(-END_BYTES)]).subarray(-END_BYTES);
     size += chunk.length;
   });
-  return { bytes: () => Buffer.concat(kept), isCut: () => size > bytesMax };
+  return { bytes: () => Buffer.concat(kept), end: () => last.toString('latin1'), isCut: () => size > bytesMax };
 }

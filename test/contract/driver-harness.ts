@@ -50,6 +50,9 @@ export interface DriverHarness {
   /** Whether a guest of `definition` can be given boot parameters. */
   takesParameters: boolean;
 
+  /** What the values of boot parameters cannot hold; anything, where it is left out. */
+  notInParameters?: RegExp;
+
   /** Typed on the console of a guest that has come up, it shows what came to it of them, up to `end`. */
   parametersInside?: { type: string; end: string; read(shown: string): BootParameter[] };
 

@@ -70,7 +70,8 @@ export const zloginToShell =
     signal.throwIfAborted();
     const entered = await type('zlogin', zone, 'true');
     const said = { stdout: Buffer.from(entered.stdout), stderr: Buffer.from(entered.stderr) };
-    if (entered.code !== 0) return { ...said, exitCode: entered.code, cut: false, isLate: false };
+    const end = { stderrEnd: entered.stderr, cut: false, isLate: false };
+    if (entered.code !== 0) return { ...said, ...end, exitCode: entered.code };
     return runToEnd({ ...command, file: 'sh', args: ['-c', line] }, options, signal);
   };
 

@@ -33,6 +33,9 @@ const COMMAND_LINE_MAX = 2_047;
 /** What does not arrive in a file as it was written. */
 const NOT_IN_FILES = /[,<>&'"]/;
 
+/** libvirt (as of 9.0) writes these into `<initenv>` as they are, and then has no definition any more. */
+const NOT_IN_VARIABLES = /[<&]/;
+
 /** Whether a definition is of what runs now. */
 export const isRunning = (text: string): boolean => rootOf(parseXml(text, 'domain')).hasAttribute('id');
 
@@ -61,6 +64,9 @@ export function withParameters(
     return { problem: 'the host boots no kernel for it, and its hypervisor has no fw_cfg' };
   const [odd] = hasKernel || environment ? [] : params.filter(({ value }) => NOT_IN_FILES.test(value));
   if (odd) return { problem: `the value of ${odd.name} has one of , < > & ', which fw_cfg does not take` };
+  const [unsafe] = environment ? params.filter(({ value }) => NOT_IN_VARIABLES.test(value)) : [];
+  if (unsafe)
+    return { problem: `the value of ${unsafe.name} has < or &, which libvirt does not hand on to a container` };
   if (params.length > 0) note(document, root, params);
   if (params.length > 0 && hasKernel) {
     const line = [commandLine(root), ...params.map(kernelWord)].filter((part) => part !== '').join(' ');

@@ -1,7 +1,7 @@
 import type { GuestChange } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
-import { kibToMib } from './guest-facts.ts';
-import { childrenOf, type Document, elementAt, parseXml, rootOf, setChild, xmlText } from './xml.ts';
+import { type GuestFacts, kibToMib } from './guest-facts.ts';
+import { childrenOf, type Document, type Element, elementAt, parseXml, rootOf, setChild, xmlText } from './xml.ts';
 
 /** A guest's definition: all of it is kept, whether we know what it means or not. */
 export interface Definition {
@@ -99,12 +99,25 @@ function setMemory(document: Document, memoryMiB: number): void {
   }
 }
 
-/** The memory that a guest has, as libvirt writes it. Units: KiB. @throws Failure host-output */
-export function memoryIn(xml: string): number {
-  const root = rootOf(parseXml(xml, 'domain'));
-  const kib = Number((elementAt(root, 'currentMemory') ?? elementAt(root, 'memory'))?.textContent ?? Number.NaN);
-  if (Number.isNaN(kib)) throw new Failure('host-output', { problem: 'virsh dumpxml printed no memory' });
-  return kibToMib(kib);
+/**
+ * What a guest is at the moment, as libvirt writes it. Units: KiB, of memory.
+ *
+ * @throws Failure host-output, also where libvirt writes no XML (9.0 escapes nothing in `<initenv>`)
+ */
+export function factsIn(xml: string): Pick<GuestFacts, 'name' | 'vcpus' | 'memoryMiB'> {
+  const failed = (problem: string, cause?: unknown) => new Failure('host-output', { problem }, { cause });
+  let root: Element;
+  try {
+    root = rootOf(parseXml(xml, 'domain'));
+  } catch (error) {
+    throw failed('virsh dumpxml printed no XML', error);
+  }
+  const text = (name: string): string | undefined => elementAt(root, name)?.textContent ?? undefined;
+  const vcpu = elementAt(root, 'vcpu');
+  const [vcpus, kib] = [vcpu?.getAttribute('current') || vcpu?.textContent, text('currentMemory') ?? text('memory')];
+  const name = text('name');
+  if (name === undefined || !vcpus || kib === undefined) throw failed('virsh dumpxml printed no name, vCPUs or memory');
+  return { name, vcpus: Number(vcpus), memoryMiB: kibToMib(Number(kib)) };
 }
 
 /** The guest's agent channel: none, or whether the agent in the guest is there. */

@@ -3,19 +3,23 @@ import { join } from 'node:path';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { turns } from '#agent/drivers/turns.ts';
 import { keptWatches } from '#agent/drivers/watches.ts';
+import { run } from '#agent/exec/run.ts';
+import { runToEnd } from '#agent/exec/run-to-end.ts';
 import type { GuestForm } from '#shared/model/guest.ts';
+import { runByAgent } from './agent-programs.ts';
 import { parametersIn } from './boot-parameters.ts';
 import { parseCapabilities } from './capabilities.ts';
 import { cloneGuest } from './cloning.ts';
 import { openConsole, readConsoleLog } from './console.ts';
+import { watchAndFinish } from './container-links.ts';
 import { createGuest, type MakingPlace } from './creating.ts';
 import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
 import { examine } from './examine.ts';
 import type { Ground } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
+import { runInNamespaces } from './namespace-programs.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, suspendGuest } from './power.ts';
-import { runProgram } from './programs.ts';
 import { listGuests, readAddresses, readGuest, readHost, readStats, readXml } from './reading.ts';
 import { definitionOfForm } from './short-form.ts';
 import { deleteSnapshot, listSnapshots, revertSnapshot, takeSnapshot } from './snapshots.ts';
@@ -68,6 +72,7 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
     root: options.root ?? '',
     host,
     capabilities: known.ask,
+    ...{ run, runToEnd },
     inTurn: turns(),
   };
   await known.ask(AbortSignal.timeout(CAPABILITIES_MS_MAX)).catch((error: unknown) => {
@@ -113,10 +118,14 @@ const snapshots = (
 const inside = (ground: Ground): Pick<HypervisorDriver, 'pingGuestAgent' | 'runProgram' | 'readAddresses'> => ({
   ...(ground.hypervisor.hasAgent ? { pingGuestAgent: (id, signal) => pingGuestAgent(ground, id, signal) } : {}),
   ...(ground.hypervisor.addressSources ? { readAddresses: (id, signal) => readAddresses(ground, id, signal) } : {}),
-  ...(ground.hypervisor.runsPrograms
-    ? { runProgram: (id, program, signal) => runProgram(ground, id, program, signal) }
-    : {}),
+  ...runningPrograms(ground),
 });
+
+const RUN = { agent: runByAgent, namespaces: runInNamespaces };
+function runningPrograms(ground: Ground): Pick<HypervisorDriver, 'runProgram'> {
+  const by = ground.hypervisor.runsPrograms;
+  return by ? { runProgram: (id, program, signal) => RUN[by](ground, id, program, signal) } : {};
+}
 
 const consoles = (ground: Ground): Pick<HypervisorDriver, 'openConsole' | 'readConsoleLog'> => {
   const { console: kind } = ground.hypervisor;
@@ -130,7 +139,8 @@ const consoles = (ground: Ground): Pick<HypervisorDriver, 'openConsole' | 'readC
 
 /** The parts as one driver. */
 function driverOn(ground: Ground, definitionOf: HypervisorDriver['definitionOf']): HypervisorDriver {
-  const watches = keptWatches((listener, onBreak, signal) => watchEvents(ground, listener, onBreak, signal));
+  const begin = ground.hypervisor.isContainer ? watchAndFinish : watchEvents;
+  const watches = keptWatches((listener, onBreak, signal) => begin(ground, listener, onBreak, signal));
   return {
     kind: 'libvirt',
     uri: ground.uri,

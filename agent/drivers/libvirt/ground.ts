@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { GuestId } from '#agent/drivers/driver.ts';
 import type { Turns } from '#agent/drivers/turns.ts';
+import type { Run } from '#agent/exec/run.ts';
+import type { runToEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Capabilities } from './capabilities.ts';
 import { UUID } from './definition.ts';
@@ -21,6 +23,8 @@ export interface Ground {
   host: string;
   /** What the host can do; asked once, and again as long as it did not answer. */
   capabilities(signal: AbortSignal): Promise<Capabilities>;
+  run: Run;
+  runToEnd: typeof runToEnd;
   /** One change of a guest's definition after the other. */
   inTurn: Turns;
 }

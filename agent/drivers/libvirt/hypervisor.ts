@@ -17,15 +17,16 @@ export interface Hypervisor {
   undefineFlags: readonly string[];
   /** Whether a guest can be started with its vCPUs stopped. */
   startsPaused: boolean;
-  /** A guest without a file system for `/` would run on the host's own, and is not started. */
-  needsRoot?: boolean;
-  /** A guest without interfaces has those of the host, unless its definition says otherwise; and so it is made to. */
-  sharesNet?: boolean;
+  /**
+   * Whether guests are processes of the host's kernel: libvirt tells of their first one, sets no MTU of their links, has one without a
+   * file system for `/` run on the host's own, and one without interfaces share the host's.
+   */
+  isContainer?: boolean;
   /** The id of the host itself, which libvirt lists as a guest. */
   hostId?: GuestId;
 
-  /** How a guest is asked. `init`: by the signal that its first process hears, on the host's own kernel. */
-  ask: 'init' | Readonly<Record<Request, Ways>>;
+  /** How a guest is asked; a container first by the signal that its first process hears. */
+  ask: Readonly<Record<Request, Ways>>;
   /** Whether guests can have the agent of QEMU. */
   hasAgent?: boolean;
   /** By what programs are run inside. */
@@ -39,8 +40,8 @@ export interface Hypervisor {
   live: Partial<Readonly<Record<keyof GuestChange, LiveWords>>>;
   /** vCPUs are a number that limits nothing, unless the definition has a quota of time too. */
   limitsByQuota?: boolean;
-  /** Where the memory that a guest has stands: `dominfo` may tell what it uses in its place. */
-  memoryIn: 'dominfo' | 'definition';
+  /** Where vCPUs and memory of a guest stand: `dominfo` may tell the memory that it uses in place of what it has, or not answer. */
+  factsIn: 'dominfo' | 'definition';
   nics: {
     /** What interfaces are, in definitions; without it they have no model. */
     model?: string;

@@ -66,7 +66,7 @@ export const parseNames = (stdout: string): { id: string; name: string }[] =>
 const UUID_LENGTH = 36;
 
 /** Shape: a UUID a line. */
-const uuidsIn = (stdout: string): string[] => stdout.split('\n').map((line) => line.trim());
+export const uuidsIn = (stdout: string): string[] => stdout.split('\n').map((line) => line.trim());
 
 /** Shape: ` ID   NAME   STATE   TITLE`, in columns as wide as the widest. `undefined` where it does not read so. */
 function titleIn(row: string, name: string): string | undefined {

@@ -5,6 +5,7 @@ import { messageOf } from '#shared/errors.ts';
 import type { Mac } from '#shared/model/address.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { NicWanted } from '#shared/model/nic.ts';
+import { finishLinks } from './container-links.ts';
 import { changeDefinition, readDefinition, withFile } from './defining.ts';
 import { failedWith, type Ground } from './ground.ts';
 import {
@@ -54,7 +55,7 @@ export async function attachNic(
 function edit({ hypervisor }: Ground, document: Document, change: () => void): void {
   const before = nicsIn(document).length;
   change();
-  if (hypervisor.sharesNet && nicsIn(document).length !== before) keepApart(document);
+  if (hypervisor.isContainer && nicsIn(document).length !== before) keepApart(document);
 }
 
 /** Returns why the running guest did not take all of it. */
@@ -84,15 +85,17 @@ async function attachLive(
   return isWhole ? undefined : 'link and MTU of an interface are made with it, when the guest starts';
 }
 
-const addLive = (
+async function addLive(
   ground: Ground,
   guest: DriverGuest,
   wanted: NicWanted,
   signal: AbortSignal,
-): Promise<string | undefined> => {
+): Promise<string | undefined> {
   const sketch = interfaceSketch(wanted, ground.hypervisor.nics.model);
-  return changeLive(ground, guest, 'attach-device', xmlText(documentOf(sketch)), signal);
-};
+  const problem = await changeLive(ground, guest, 'attach-device', xmlText(documentOf(sketch)), signal);
+  if (problem === undefined && ground.hypervisor.isContainer) await finishLinks(ground, guest.id, signal, wanted.mac);
+  return problem;
+}
 
 /** Take an interface away; a guest that runs is waited for until it has let go of it. */
 export async function detachNic(ground: Ground, id: GuestId, mac: Mac, signal: AbortSignal): Promise<DriverNic[]> {

@@ -1,6 +1,6 @@
 import type { GuestId } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
-import { waysToAsk } from './asking.ts';
+import { askInit, waysToAsk } from './asking.ts';
 import { checkedId, failedWith, type Ground } from './ground.ts';
 import type { Request } from './hypervisor.ts';
 import { missing, readGuest } from './reading.ts';
@@ -63,6 +63,7 @@ async function askGuest(
   again: number,
   signal: AbortSignal,
 ): Promise<void> {
+  if (await askInit(ground, id, request, again, signal)) return;
   const ways = await waysToAsk(ground, id, request, signal);
   const first = (again - 1) % ways.length;
   const order = [...ways.slice(first), ...ways.slice(0, first)];

@@ -2,12 +2,12 @@ import type { DriverGuest, DriverHost, GuestId } from '#agent/drivers/driver.ts'
 import { Failure } from '#shared/errors.ts';
 import { type GuestStats, isActive } from '#shared/model/guest.ts';
 import { parseAddresses } from './addresses.ts';
-import { agentState, memoryIn } from './definition.ts';
+import { agentState, factsIn } from './definition.ts';
 import { parseDomstats, statsOf } from './domstats.ts';
 import { checkedId, failedWith, type Ground } from './ground.ts';
 import { cpuTimeIn, type GuestFacts, guestOf, parseDominfo, usedMemoryIn } from './guest-facts.ts';
 import { parseHost } from './host-facts.ts';
-import { type ListedGuest, parseListing, parseNames } from './listing.ts';
+import { type ListedGuest, parseListing, parseNames, uuidsIn } from './listing.ts';
 import { parseState } from './states.ts';
 
 /** Names and ids of all guests. */
@@ -35,14 +35,16 @@ export async function readGuest(ground: Ground, id: GuestId, signal: AbortSignal
   }
 }
 
-async function readFacts(
-  { virsh, hypervisor }: Pick<Ground, 'virsh' | 'hypervisor'>,
-  id: GuestId,
-  signal: AbortSignal,
-): Promise<GuestFacts> {
-  const facts = parseDominfo(await virsh.read(['dominfo', id], signal));
-  if (hypervisor.memoryIn === 'dominfo') return facts;
-  return { ...facts, memoryMiB: memoryIn(await virsh.read(['dumpxml', id], signal)) };
+/** One question, or one and two of all guests. */
+async function readFacts({ virsh, hypervisor }: Ground, id: GuestId, signal: AbortSignal): Promise<GuestFacts> {
+  if (hypervisor.factsIn === 'dominfo') return parseDominfo(await virsh.read(['dominfo', id], signal));
+  const [xml, autostart, persistent] = await Promise.all([
+    virsh.read(['dumpxml', id], signal),
+    virsh.read(['list', '--all', '--uuid', '--autostart'], signal),
+    virsh.read(['list', '--all', '--uuid', '--persistent'], signal),
+  ]);
+  const isIn = (list: string): boolean => uuidsIn(list).includes(id);
+  return { ...factsIn(xml), id, autostart: isIn(autostart), persistent: isIn(persistent) };
 }
 
 export const missing = (ground: Ground, id: GuestId): Failure =>
@@ -131,9 +133,9 @@ export async function readStats(ground: Ground, id: GuestId, signal: AbortSignal
     if (!failedWith(error, 'host-command', 'host-timeout')) throw error;
     ground.log.info({ guest: guest.name, err: error }, 'not all figures of the guest can be had');
   }
-  const info = await ground.virsh.read(['dominfo', id], signal);
+  const info = (await ifThere(ground.virsh.read(['dominfo', id], signal))) ?? '';
   const cpuTimeS = cpuTimeIn(info);
-  const usedMiB = ground.hypervisor.memoryIn === 'definition' && isActive(guest.state) ? usedMemoryIn(info) : undefined;
+  const usedMiB = ground.hypervisor.factsIn === 'definition' && isActive(guest.state) ? usedMemoryIn(info) : undefined;
   return {
     ...{ name: guest.name, state: guest.state },
     ...(cpuTimeS === undefined ? {} : { cpuTimeS }),

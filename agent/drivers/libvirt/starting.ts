@@ -2,10 +2,12 @@ import type { GuestId } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
 import type { BootParameter } from '#shared/model/boot-parameter.ts';
 import { isRunning, withParameters } from './boot-parameters.ts';
+import { finishLinks } from './container-links.ts';
 import { dumpxml, storeDefinition } from './defining.ts';
 import { parseDefinition } from './definition.ts';
 import type { Ground } from './ground.ts';
-import { act } from './power.ts';
+import { knowsInit } from './init-pid.ts';
+import { act, poweroffGuest } from './power.ts';
 import { childrenOf, elementAt, parseXml, rootOf } from './xml.ts';
 
 /** Start a guest with these boot parameters, which take the place of those of the start before. */
@@ -24,7 +26,37 @@ export async function startGuest(
     });
   await handOver(ground, id, params, signal);
   const words = ['start', id, ...(paused ? ['--paused'] : [])];
-  await act(ground, id, { verb: 'guest.start', needed: 'shutoff' }, words, signal);
+  const start = () => act(ground, id, { verb: 'guest.start', needed: 'shutoff' }, words, signal);
+  if (ground.hypervisor.isContainer) await startContainer(ground, id, start, signal);
+  else await start();
+}
+
+/** How often a container is started whose first process libvirt does not learn of. */
+const STARTS_MAX = 3;
+
+/** Nobody has been told that it runs: one that is of no use is started anew. @throws Failure host-command */
+async function startContainer(
+  ground: Ground,
+  id: GuestId,
+  start: () => Promise<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let count = 1; count <= STARTS_MAX; count++) {
+    await start();
+    if (await knowsInit(ground, id, signal)) return finishStarted(ground, id, signal);
+    ground.log.warn({ guest: id, count }, 'libvirt did not learn of the first process of a container; it is ended');
+    await poweroffGuest(ground, id, signal);
+  }
+  throw new Failure('host-command', { problem: 'libvirt did not learn of its first process, and it was ended' });
+}
+
+/** It runs, whatever its links are. */
+async function finishStarted(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  try {
+    await finishLinks(ground, id, signal);
+  } catch (error) {
+    ground.log.warn({ guest: id, err: error }, 'a container runs, and its links are not as its definition says');
+  }
 }
 
 /** The definition is written only where the parameters are others; that of a guest that runs is left alone. */
@@ -36,7 +68,7 @@ async function handOver(
 ): Promise<void> {
   const text = await dumpxml(ground, id, ['--security-info'], signal);
   if (isRunning(text)) return;
-  if (ground.hypervisor.needsRoot) requireRoot(text);
+  if (ground.hypervisor.isContainer) requireRoot(text);
   const changed = withParameters(text, params, ground.hypervisor.parameters);
   if (changed === undefined) return;
   if ('problem' in changed)

@@ -1,11 +1,12 @@
 import type { DriverNic, GuestId } from '#agent/drivers/driver.ts';
 import { type NicFacts, ofMac, sideBySide } from '#agent/drivers/nic-lists.ts';
+import { ip, ipInside } from '#agent/drivers/veths.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Mac } from '#shared/model/address.ts';
 import type { NicWanted } from '#shared/model/nic.ts';
 import { changeConfig } from './defining.ts';
 import type { Ground } from './ground.ts';
-import { ip, ipInside, type LiveNic, liveNics, makePair } from './links.ts';
+import { type LiveNic, liveNics, makePair } from './links.ts';
 import { freeName, nameOfMac, nicsIn, withNic, withoutNic } from './nic-config.ts';
 import { readZone, type Zone } from './reading.ts';
 

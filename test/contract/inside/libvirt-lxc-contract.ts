@@ -54,14 +54,10 @@ const definition = ({ name, memoryMiB = 64, vcpus = 1, title }: GuestWanted): st
         el('memory', { unit: 'MiB' }, String(memoryMiB)),
         el('vcpu', {}, String(vcpus)),
         quotaOf(vcpus),
+        // libvirt puts it in at the first start.
+        el('resource', {}, el('partition', {}, '/machine')),
         // Up sooner, it would say so before anybody listens.
-        el(
-          'os',
-          {},
-          el('type', {}, 'exe'),
-          el('init', {}, '/sbin/init'),
-          el('initenv', { name: 'late' }, '1'),
-        ),
+        el('os', {}, el('type', {}, 'exe'), el('init', {}, '/sbin/init'), el('initenv', { name: 'late' }, '1')),
         el('features', {}, el('privnet'), el('capabilities', { policy: 'default' }, el('sys_boot', { state: 'on' }))),
         el('on_reboot', {}, 'restart'),
         el(
@@ -103,6 +99,7 @@ driverContract('libvirt, LXC', async (): Promise<DriverHarness> => {
     nicModel: null,
     changesMtu: true,
     takesParameters: true,
+    notInParameters: /[<&]/,
     parametersInside: ZONE_PARAMETERS,
     runsPrograms: true,
     clones: 'none',

@@ -13,6 +13,8 @@ const PARTS: readonly Sketch[] = [
   el('on_crash', {}, 'destroy'),
 ];
 
+const ASK = { agent: [], plain: [] };
+
 /**
  * Containers of libvirt's own, which have nothing to do with LXC's tools and folders.
  *
@@ -33,15 +35,14 @@ export const lxc: Hypervisor = {
   diskFolder: '/var/lib/libvirt/filesystems',
   undefineFlags: [],
   startsPaused: false,
-  needsRoot: true,
-  sharesNet: true,
-  ask: 'init',
+  isContainer: true,
+  ask: { shutdown: ASK, reboot: ASK },
   runsPrograms: 'namespaces',
   addressSources: ['lease'],
   parameters: { environment: true },
   live: { memoryMiB: LIVE.memoryMiB, title: LIVE.title },
   limitsByQuota: true,
-  memoryIn: 'definition',
+  factsIn: 'definition',
   nics: { models: [], moves: 'anew' },
   console: 'now',
 };

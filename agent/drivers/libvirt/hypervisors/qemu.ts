@@ -62,7 +62,7 @@ export const qemu: Hypervisor = {
   addressSources: ['agent', 'lease'],
   parameters: { fwCfg: true },
   live: LIVE,
-  memoryIn: 'dominfo',
+  factsIn: 'dominfo',
   nics: { model: 'virtio', models: ['virtio', 'e1000e', 'rtl8139'], moves: 'changed' },
   console: 'kept',
   hasDiskFiles: true,

@@ -22,7 +22,7 @@ export const test: Hypervisor = {
   addressSources: ['lease'],
   parameters: {},
   live: LIVE,
-  memoryIn: 'dominfo',
+  factsIn: 'dominfo',
   nics: qemu.nics,
   console: 'none',
   hasDiskFiles: true,

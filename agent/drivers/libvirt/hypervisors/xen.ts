@@ -37,7 +37,7 @@ export const xen: Hypervisor = {
   },
   parameters: {},
   live: LIVE,
-  memoryIn: 'dominfo',
+  factsIn: 'dominfo',
   nics: { model: 'netfront', models: ['netfront', 'e1000', 'rtl8139'], moves: 'anew' },
   console: 'now',
   hasDiskFiles: true,

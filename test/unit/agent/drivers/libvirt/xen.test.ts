@@ -15,6 +15,8 @@ import { startGuest } from '#agent/drivers/libvirt/starting.ts';
 import { hypervisorOf } from '#agent/drivers/libvirt/uri.ts';
 import { VirshError } from '#agent/drivers/libvirt/virsh-session.ts';
 import { turns } from '#agent/drivers/turns.ts';
+import { run } from '#agent/exec/run.ts';
+import { runToEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
 
 // There is no Xen here: these are answers in the forms that libvirt's libxl driver documents (https://libvirt.org/drvxen.html,
@@ -60,8 +62,7 @@ const dominfo = (id: string, name: string, live: boolean): string =>
     row('Managed save', 'no'),
   ].join('');
 
-const UNSUPPORTED = (what: string): string =>
-  `error: this function is not supported by the connection driver: ${what}`;
+const UNSUPPORTED = (what: string): string => `error: this function is not supported by the connection driver: ${what}`;
 
 describe('agent/drivers/libvirt: a host of Xen, as its answers are documented', () => {
   let stateFolder = '';
@@ -98,6 +99,7 @@ describe('agent/drivers/libvirt: a host of Xen, as its answers are documented', 
     virsh: { read: answer, slow: change, close: async () => {} },
     log: { debug() {}, info() {}, warn() {} },
     capabilities: async () => parseCapabilities(CAPABILITIES),
+    ...{ run, runToEnd },
     inTurn: turns(),
   });
 

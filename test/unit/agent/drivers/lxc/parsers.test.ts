@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { groupOf, parseVersions } from '#agent/drivers/lxc/cgroups.ts';
-import { pairsOf, parseVeths } from '#agent/drivers/lxc/links.ts';
+import { pairsOf } from '#agent/drivers/lxc/links.ts';
 import { errorsIn, parseChange, parseList, parseNow, parseUse } from '#agent/drivers/lxc/output.ts';
 import { stateEvents } from '#agent/drivers/lxc/watch.ts';
+import { parseVeths } from '#agent/drivers/veths.ts';
 import { Failure } from '#shared/errors.ts';
 import { recordingsIn } from '../recordings.ts';
 

@@ -193,10 +193,12 @@ describe('a command that is run to its end', () => {
     const one = await end('echo out; echo err >&2; exit 3');
     assert.deepEqual(
       { ...one, stdout: text(one.stdout), stderr: text(one.stderr) },
-      { exitCode: 3, stdout: 'out\n', stderr: 'err\n', cut: false, isLate: false },
+      { exitCode: 3, stdout: 'out\n', stderr: 'err\n', stderrEnd: 'err\n', cut: false, isLate: false },
     );
     const much = await end('seq 20000', { bytesMax: 10 });
     assert.deepEqual([text(much.stdout), much.cut, much.exitCode], ['1\n2\n3\n4\n5\n', true, 0]);
+    const loud = await end('seq 20000 >&2; printf end >&2', { bytesMax: 10 });
+    assert.deepEqual([text(loud.stderr), loud.stderrEnd.slice(-9)], ['1\n2\n3\n4\n5\n', '20000\nend']);
     const killed = await end('kill -KILL $$');
     assert.deepEqual([killed.exitCode, killed.signal], [undefined, 'SIGKILL']);
   });

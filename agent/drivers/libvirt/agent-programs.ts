@@ -31,7 +31,7 @@ const ASK_MS_MAX = 500;
 const ENDING_MS_MAX = 5_000;
 
 /** @throws Failure program-failed, program-late, guest-agent-silent, guest-wrong-state */
-export async function runProgram(
+export async function runByAgent(
   ground: Ground,
   id: GuestId,
   { command, limitMs, bytesMax }: Program,
