@@ -48,6 +48,27 @@ export async function askInit(
   const init = await initAt(pid);
   const heard = request === 'shutdown' ? haltsBy(init) : rebootsBy(init);
   if (heard === undefined) return false;
-  await ground.run({ file: 'kill', args: [`-${heard}`, '--', String(pid)], timeoutMs: KILL_MS_MAX }, signal);
-  return true;
+  return sent(ground, id, pid, heard, signal);
+}
+
+/** @returns whether it could be sent from here */
+async function sent(ground: Ground, id: GuestId, pid: number, name: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await ground.run({ file: 'kill', args: [`-${name}`, '--', String(pid)], timeoutMs: KILL_MS_MAX }, signal);
+    return true;
+  } catch (error) {
+    if (!failedWith(error, 'host-command')) throw error;
+    ground.log.debug({ guest: id, err: error }, 'the init of a container is gone, or not ours to signal');
+    return false;
+  }
+}
+
+/**
+ * End a container with its init: libvirt's own way is to ask all of its processes first, and to wait for almost two seconds.
+ *
+ * @returns whether that could be done from here
+ */
+export async function killInit(ground: Ground, id: GuestId, signal: AbortSignal): Promise<boolean> {
+  const pid = await initPid(ground, id, signal);
+  return pid !== undefined && sent(ground, id, pid, 'KILL', signal);
 }

@@ -2,7 +2,7 @@ import type { DriverGuest, GuestEventListener, GuestId, Watch } from '#agent/dri
 import { ip, ipInside, parseVeths, type Veth } from '#agent/drivers/veths.ts';
 import type { Mac } from '#shared/model/address.ts';
 import { isRunning } from './boot-parameters.ts';
-import type { Ground } from './ground.ts';
+import { failedWith, type Ground } from './ground.ts';
 import { initPid } from './init-pid.ts';
 import { nicsIn, type XmlNic } from './nic-xml.ts';
 import { listNames, readXml } from './reading.ts';
@@ -69,6 +69,29 @@ function freeName(taken: readonly Veth[]): string {
     const name = `eth${number}`;
     if (!taken.some(({ ifname }) => ifname === name)) return name;
   }
+}
+
+/** Give a container a link; what libvirt (9.0) leaves of one that came to nothing would be in the way of the next. */
+export async function addingLink(
+  { run, log }: Ground,
+  link: string,
+  add: () => Promise<string | undefined>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const isThere = (): Promise<boolean> =>
+    run(ip('link', 'show', 'dev', link), signal).then(
+      () => true,
+      (error: unknown) => {
+        if (failedWith(error, 'host-command')) return false;
+        throw error;
+      },
+    );
+  if (await isThere()) return `there is a link ${link} already`;
+  const problem = await add();
+  if (problem === undefined || !(await isThere())) return problem;
+  log.info({ link }, 'libvirt left a link that came to nothing');
+  await run(ip('link', 'del', 'dev', link), signal);
+  return problem;
 }
 
 const FINISH_MS_MAX = 20_000;

@@ -5,7 +5,7 @@ import { messageOf } from '#shared/errors.ts';
 import type { Mac } from '#shared/model/address.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { NicWanted } from '#shared/model/nic.ts';
-import { finishLinks } from './container-links.ts';
+import { addingLink, finishLinks } from './container-links.ts';
 import { changeDefinition, readDefinition, withFile } from './defining.ts';
 import { failedWith, type Ground } from './ground.ts';
 import {
@@ -91,9 +91,11 @@ async function addLive(
   wanted: NicWanted,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const sketch = interfaceSketch(wanted, ground.hypervisor.nics.model);
-  const problem = await changeLive(ground, guest, 'attach-device', xmlText(documentOf(sketch)), signal);
-  if (problem === undefined && ground.hypervisor.isContainer) await finishLinks(ground, guest.id, signal, wanted.mac);
+  const xml = xmlText(documentOf(interfaceSketch(wanted, ground.hypervisor.nics.model)));
+  const add = () => changeLive(ground, guest, 'attach-device', xml, signal);
+  if (!ground.hypervisor.isContainer) return add();
+  const problem = await addingLink(ground, wanted.link, add, signal);
+  if (problem === undefined) await finishLinks(ground, guest.id, signal, wanted.mac);
   return problem;
 }
 

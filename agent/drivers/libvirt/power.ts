@@ -1,6 +1,6 @@
 import type { GuestId } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
-import { askInit, waysToAsk } from './asking.ts';
+import { askInit, killInit, waysToAsk } from './asking.ts';
 import { checkedId, failedWith, type Ground } from './ground.ts';
 import type { Request } from './hypervisor.ts';
 import { missing, readGuest } from './reading.ts';
@@ -31,7 +31,12 @@ export async function act(
 }
 
 export async function poweroffGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
-  await act(ground, id, { verb: 'guest.poweroff', needed: 'running' }, ['destroy', id], signal);
+  const isKilled = ground.hypervisor.isContainer && (await killInit(ground, id, signal));
+  try {
+    await act(ground, id, { verb: 'guest.poweroff', needed: 'running' }, ['destroy', id], signal);
+  } catch (error) {
+    if (!isKilled || !failedWith(error, 'guest-wrong-state')) throw error;
+  }
 }
 
 export async function suspendGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
