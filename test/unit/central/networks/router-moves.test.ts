@@ -148,6 +148,20 @@ describe('a router that moves', () => {
     assert.equal(at.row().heldBy, 'host1');
   });
 
+  it('does not count what a host said before it was sent something that may have reached it', async () => {
+    const host1 = at.scene.hosts.host1 as Scene['hosts'][string];
+    await at.start('host2');
+    await at.scene.heard('host1');
+    host1.lateFailure = gone;
+    await at.start('host1');
+    assert.deepEqual(at.having(), ['host1'], 'though central was not told');
+    host1.failure = gone;
+    await at.start('host2');
+    await settled();
+    assert.equal(at.row().heldBy, 'host1');
+    assert.deepEqual(at.having(), ['host1']);
+  });
+
   it('stays on a host that could not take it away', async () => {
     const host1 = at.scene.hosts.host1 as Scene['hosts'][string];
     host1.troubles = ({ routers }) => (routers.length === 0 ? [{ what: 'router', name: 'shop', problem: 'busy' }] : []);
