@@ -20,6 +20,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendNetworks } from '#shared/xmpp/networks.ts';
 import type { NetworkBook } from './book.ts';
 import { type Compiled, compileSite } from './compile.ts';
+import { isLeaving } from './router-moves.ts';
 import type { NetworkState } from './state.ts';
 
 export interface HandingOutDeps {
@@ -63,6 +64,8 @@ export class HandingOut {
   readonly #deps: HandingOutDeps;
   /** What a host answered last, and to what. */
   readonly #answered = new Map<string, { digest: string; standing?: NetworkStanding; problem?: Failure }>();
+  /** What a host answered, unless it was sent something since. */
+  readonly #confirmed = new Map<string, NetworkStanding>();
   readonly #ends = new Map<string, Ends>();
   readonly #running = new Map<string, Promise<Stand>>();
   readonly #next = new Map<string, Promise<Stand>>();
@@ -117,6 +120,15 @@ export class HandingOut {
     return stand('refused', refusalOf(problem));
   }
 
+  /** Whether a host has said, of the newest word, that it does not have a router any more. What it said before that word does not count. */
+  hasLeft(router: string, host: string): boolean {
+    const said = this.#confirmed.get(host);
+    return (
+      said?.digest === this.#dueAt(host) &&
+      !said.troubles.some(({ what, name }) => what === 'host' || (what === 'router' && name === router))
+    );
+  }
+
   /** How a host stands may be something else. */
   onStand(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -164,6 +176,10 @@ export class HandingOut {
 
   /** A host that never took anything has nothing to take where nothing is due. */
   #isSettled(host: string): boolean {
+    const isLeft = [...this.#deps.book.state.routers.values()]
+      .filter((router) => router.heldBy === host && isLeaving(router))
+      .every(({ name }) => this.hasLeft(name, host));
+    if (!isLeft) return false;
     if (this.#standingOf(host)) return true;
     const hadNone = (this.#reportedBy(host)?.digest ?? '') === '' && !this.#answered.has(host);
     return hadNone && this.#dueAt(host) === NOTHING;
@@ -191,13 +207,18 @@ export class HandingOut {
     if (this.#isOver || host?.reach !== 'heard' || !entity.isOnline || this.#isSettled(name)) return this.standOf(name);
     const document = this.compiled.documentOf(name);
     const digest = digestOfNetworks(document);
+    this.#confirmed.delete(name);
     try {
       const way = { from: entity.bareJid, to: `${host.jid}/agent`, timeoutMs: ANSWER_MS };
       const standing = await sendNetworks(entity, way, document);
       this.#answered.set(name, { digest, standing });
+      this.#confirmed.set(name, standing);
       this.#learn(name, endsIn(standing));
       // A report of when it was still at it may say less.
-      if (standing.digest === digest) return takenBy(name, standing);
+      if (standing.digest === digest) {
+        this.#tell();
+        return takenBy(name, standing);
+      }
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.#answered.set(name, { digest, problem: error });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Kept } from '#central/kept.ts';
 import { type Clock, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
@@ -9,6 +9,7 @@ import type { MacPlan } from './allotment.ts';
 import { type Made, NetworkBook } from './book.ts';
 import { HandingOut, type Stand } from './handing-out.ts';
 import { addLook } from './network-changes.ts';
+import { letGo } from './router-moves.ts';
 import type { Change, NetworkState, Rows, SiteLook, SiteRouter } from './state.ts';
 import { type NetworkStore, networkStore } from './store.ts';
 
@@ -41,10 +42,19 @@ export class Networks {
   readonly handing: HandingOut;
   readonly macs: MacPlan;
 
+  #passing: Promise<unknown> = Promise.resolve();
+
   private constructor(deps: NetworksDeps, state: NetworkState) {
     this.book = new NetworkBook(deps.store, state);
     this.handing = new HandingOut({ ...deps, book: this.book });
     this.macs = deps.macs;
+    this.handing.onStand(() => {
+      this.#passOn().catch((error: unknown) => {
+        if (!(error instanceof Failure)) return deps.onBug(error);
+        // It is tried again when the next host says something.
+        deps.log.warn({ problem: error.message }, 'a router is not passed on');
+      });
+    });
   }
 
   static async start(deps: NetworksDeps): Promise<Networks> {
@@ -78,7 +88,8 @@ export class Networks {
   /** Change what is wanted, whatever the hosts make of it: what they cannot do now is told, and they are asked again. */
   async take(call: Asked, next: Next): Promise<CarriedOut> {
     const made = await this.book.change(operationOf(call), next);
-    return { made, problems: (await this.#realise(made)).flatMap(problemOf) };
+    const stands = await this.#realise(made);
+    return { made, problems: [...stands, ...(await this.#passOn())].flatMap(problemOf) };
   }
 
   /** What an operation changed before, where it was cut off behind that. */
@@ -135,6 +146,17 @@ export class Networks {
 
   stop(): void {
     this.handing.stop();
+  }
+
+  /** Give routers that a host has let go of to those where they shall run. One at a time, so that whoever comes later waits for it too. */
+  #passOn(): Promise<Stand[]> {
+    const turn = this.#passing.then(async () => {
+      const next: Next = (state) => letGo(state, (router, host) => this.handing.hasLeft(router, host));
+      if (next(this.state) === this.state) return [];
+      return this.#realise(await this.book.change(`passed on ${randomUUID()}`, next));
+    });
+    this.#passing = turn.catch(() => {});
+    return turn;
   }
 
   #realise({ before, after }: Pick<Made, 'before' | 'after'>): Promise<Stand[]> {

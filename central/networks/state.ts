@@ -50,7 +50,10 @@ export interface SitePool {
 
 export interface SiteRouter {
   name: string;
+  /** Where it shall run. */
   host: string;
+  /** The one host that may have it now, as far as central can say: no other is given it before that has let go of it. Null: none has it. */
+  heldBy: string | null;
   outside: (SiteLeg & { gateways: readonly string[] }) | null;
   legs: readonly SiteLeg[];
   pools: readonly SitePool[];

@@ -63,7 +63,9 @@ export interface FakeHost {
   underlay?: NetworkStanding['underlay'];
   wireguard?: NetworkStanding['wireguard'];
   /** Thrown in place of an answer. */
-  failure?: Failure;
+  failure?: Failure | undefined;
+  /** The same, when it has done all that it was sent. */
+  lateFailure?: Failure | undefined;
   standing?: NetworkStanding;
 }
 
@@ -95,6 +97,7 @@ export async function sceneOf(
     const document = parseJsonIn(child, HostNetworks);
     host.taken.push(document);
     host.standing = standingOf(host, document);
+    if (host.lateFailure) throw host.lateFailure;
     return xml('iq', {}, jsonIn('standing', NETWORKS_NS, host.standing));
   };
   const networks = await Networks.start({
