@@ -56,7 +56,8 @@ export function makingContract(stage: Scene): void {
     for (const path of ['../etc', '/etc/passwd', '..', '.', 'a/b', ''])
       await assert.rejects(create({ image: path }), failure('bad-argument'), path);
     await assert.rejects(create({ options: { 'no-such-option': 'x' } }), failure('guest-definition'));
-    if (harness.imageUnfit) await assert.rejects(create({ image: harness.imageUnfit }), failure('image-unfit'));
+    for (const unfit of harness.imagesUnfit ?? [])
+      await assert.rejects(create({ image: unfit }), failure('image-unfit'), unfit);
   });
 
   it('leaves nothing of a guest whose making was called off', async function () {
