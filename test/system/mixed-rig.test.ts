@@ -27,18 +27,16 @@ describe('virtual machines and zones in one site', function () {
   let rig: TestRig;
   let admin: Person;
 
-  const skerry = async (...args: string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await rig.skerry(args);
-    assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
   const refused = async (...args: string[]): Promise<string> => {
     const { exitCode, stdout, stderr } = await rig.skerry(args);
     assert.notEqual(exitCode, 0, args.join(' '));
     return stdout + stderr;
   };
   const states = async (): Promise<string[]> => {
-    const guests = JSON.parse(await skerry('guest', 'list', '--json')) as Record<'name' | 'driver' | 'state', string>[];
+    const guests = JSON.parse(await rig.does('guest', 'list', '--json')) as Record<
+      'name' | 'driver' | 'state',
+      string
+    >[];
     return guests
       .filter(({ name }) => ['annex', 'fossil', 'venti'].includes(name))
       .map(({ name, driver, state }) => `${name} ${driver} ${state}`)
@@ -61,14 +59,14 @@ describe('virtual machines and zones in one site', function () {
   it('come up in one chain, each seen to answer on the network over both hosts', async () => {
     const file = join(rig.dir, 'mixed.yaml');
     await writeFile(file, CHAIN);
-    await skerry('chain', 'set', file);
-    assert.match(await skerry('chain', 'plan', 'mixed'), /3 nodes in 3 waves.*\n1\. venti\n2\. annex\n3\. fossil/);
-    await skerry('chain', 'up', 'mixed');
+    await rig.does('chain', 'set', file);
+    assert.match(await rig.does('chain', 'plan', 'mixed'), /3 nodes in 3 waves.*\n1\. venti\n2\. annex\n3\. fossil/);
+    await rig.does('chain', 'up', 'mixed');
     assert.deepEqual(await states(), ['annex lxc running', 'fossil libvirt running', 'venti libvirt running']);
   });
 
   it('are selected by kind, and gone through at once', async () => {
-    const all = await skerry('fleet', 'run', 'guest.info', 'driver:lxc', '--json', '--yes');
+    const all = await rig.does('fleet', 'run', 'guest.info', 'driver:lxc', '--json', '--yes');
     const targets = (JSON.parse(all) as { target: string; outcome: string }[]).map(
       ({ target, outcome }) => `${target} ${outcome}`,
     );
@@ -85,7 +83,7 @@ describe('virtual machines and zones in one site', function () {
   });
 
   it('go down in the order of the chain', async () => {
-    await skerry('chain', 'down', 'mixed', '--yes');
+    await rig.does('chain', 'down', 'mixed', '--yes');
     assert.deepEqual(await states(), ['annex lxc shutoff', 'fossil libvirt shutoff', 'venti libvirt shutoff']);
   });
 });

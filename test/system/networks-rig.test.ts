@@ -22,11 +22,6 @@ describe('the private network of the grid', function () {
   this.timeout(240_000);
   let rig: TestRig;
 
-  const skerry = async (...args: string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await rig.skerry(args);
-    assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
   const guest = (name: GuestName, ...argv: string[]) => inGuest(rig, GUESTS[name], name, argv);
   const sh = (name: GuestName, text: string) => guest(name, '/bin/sh', '-c', text);
   /** A program in a machine of the rig. */
@@ -51,7 +46,7 @@ describe('the private network of the grid', function () {
   });
 
   it('is listed with its hosts, its router and who is on it, all as they should be', async () => {
-    const [grid] = (JSON.parse(await skerry('network', 'list', '--json')) as Record<string, unknown>[]).filter(
+    const [grid] = (JSON.parse(await rig.does('network', 'list', '--json')) as Record<string, unknown>[]).filter(
       ({ network }) => network === NETWORK.name,
     );
     assert.deepEqual(grid?.hosts, ['host1', 'host2']);
@@ -69,7 +64,7 @@ describe('the private network of the grid', function () {
       assert.match(stdout, new RegExp(`inet ${address.replaceAll('.', '\\.')}/16 `), name);
       assert.match(stdout, /mtu 1450 /, name);
     }
-    const leases = JSON.parse(await skerry('network', 'leases', NETWORK.name, '--json')) as Record<string, string>[];
+    const leases = JSON.parse(await rig.does('network', 'leases', NETWORK.name, '--json')) as Record<string, string>[];
     assert.equal(leases.find(({ address }) => address === VENTI)?.name, 'venti');
   });
 
@@ -114,27 +109,27 @@ describe('the private network of the grid', function () {
 
   it('knows who has which address after its router was stopped and started', async () => {
     const leased = async (): Promise<string[]> =>
-      (JSON.parse(await skerry('network', 'leases', NETWORK.name, '--json')) as { address: string }[])
+      (JSON.parse(await rig.does('network', 'leases', NETWORK.name, '--json')) as { address: string }[])
         .map(({ address }) => address)
         .toSorted();
     const before = await leased();
     assert.ok(before.includes(VENTI));
-    await skerry('router', 'stop', ROUTER.name, '--yes');
-    await skerry('router', 'start', ROUTER.name);
+    await rig.does('router', 'stop', ROUTER.name, '--yes');
+    await rig.does('router', 'start', ROUTER.name);
     assert.deepEqual(await leased(), before);
   });
 
   it('passes a port on to a guest, until that is taken away', async () => {
-    await skerry('router', 'forward-add', ROUTER.name, '8017', 'venti:17034');
+    await rig.does('router', 'forward-add', ROUTER.name, '8017', 'venti:17034');
     assert.equal(await dial(8017), 'venti');
-    await skerry('router', 'forward-remove', ROUTER.name, '8017');
+    await rig.does('router', 'forward-remove', ROUTER.name, '8017');
     assert.equal(await dial(8017), '');
   });
 
   it('sends HTTP requests for a name to guests that answer', async () => {
     for (const name of ['venti', 'cpu1'] as const)
       await sh(name, `mkdir -p /tmp/www && echo ${name} >/tmp/www/index.html && httpd -p 80 -h /tmp/www`);
-    await skerry('router', 'ingress-add', ROUTER.name, 'www.example.test', 'venti', 'cpu1', 'check=/');
+    await rig.does('router', 'ingress-add', ROUTER.name, 'www.example.test', 'venti', 'cpu1', 'check=/');
     const get = async (): Promise<string> => {
       const request = `exec 3<>/dev/tcp/${PUBLIC}/80; printf 'GET / HTTP/1.0\\r\\nHost: www.example.test\\r\\n\\r\\n' >&3; cat <&3`;
       return (await machine('server', ['timeout', '5', 'bash', '-c', request])).stdout.split('\n').at(-1) ?? '';
@@ -149,7 +144,7 @@ describe('the private network of the grid', function () {
       const answers = [await get(), await get(), await get(), await get()];
       return answers.every((answer) => answer === 'cpu1');
     });
-    await skerry('router', 'ingress-remove', ROUTER.name, 'www.example.test');
+    await rig.does('router', 'ingress-remove', ROUTER.name, 'www.example.test');
     assert.equal(await get(), '');
     await sh('cpu1', 'killall httpd');
   });
