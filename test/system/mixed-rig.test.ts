@@ -6,16 +6,18 @@ import { listVerbs } from '#shared/xmpp/commands-client.ts';
 import { type Person, rigPerson } from './support/person.ts';
 import { type TestRig, testRig } from './support/rig.ts';
 
+const VENTI = '10.99.0.12';
+const ANNEX = '10.99.0.22';
 /** The zone waits for the machine, and the machine on the other host for the zone; all are seen from the network that they share. */
 const CHAIN = `chain: mixed
 nodes:
   venti:
     host: host1
-    ready: { tcp: tcp!10.99.0.12!17034, network: grid, every: 500ms }
+    ready: { tcp: tcp!${VENTI}!17034, network: grid, every: 500ms }
   annex:
     host: host2
     after: [venti]
-    ready: { http: { url: 'http://10.99.0.22/' }, network: grid, every: 500ms }
+    ready: { http: { url: 'http://${ANNEX}/' }, network: grid, every: 500ms }
   fossil:
     host: host1
     after: [annex]
@@ -63,6 +65,20 @@ describe('virtual machines and zones in one site', function () {
     assert.match(await rig.does('chain', 'plan', 'mixed'), /3 nodes in 3 waves.*\n1\. venti\n2\. annex\n3\. fossil/);
     await rig.does('chain', 'up', 'mixed');
     assert.deepEqual(await states(), ['annex lxc running', 'fossil libvirt running', 'venti libvirt running']);
+  });
+
+  it('carry traffic from the machine to the zone on the other host, and back', async () => {
+    const inside = async (guest: string, script: string): Promise<{ exitCode?: number; stdout: string }> =>
+      JSON.parse(await rig.does('guest', 'exec', '--json', '--yes', guest, '--', 'sh', '-c', script));
+    const page = await inside('venti', `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 ${ANNEX} 80`);
+    assert.match(page.stdout, /a zone of Skerry/);
+    assert.equal((await inside('annex', `nc -w 5 ${VENTI} 17034 </dev/null`)).stdout, 'venti\n');
+    // As large as the tunnel between the hosts lets through.
+    for (const [from, to] of [
+      ['venti', ANNEX],
+      ['annex', VENTI],
+    ] as const)
+      assert.equal((await inside(from, `ping -c 1 -W 5 -s 1422 ${to}`)).exitCode, 0, `${from} to ${to}`);
   });
 
   it('are selected by kind, and gone through at once', async () => {
