@@ -66,11 +66,11 @@ export async function keepNaming(place: Place, plan: RouterPlan, signal: AbortSi
 
 async function keepHosts(folder: string, { names, reservations }: DnsmasqFiles): Promise<void> {
   for (const each of ['names', 'reservations']) await keepFolder(join(folder, each));
-  const { gone, changed } = await folderChanges(join(folder, 'reservations'), reservations);
-  const isLost = gone.length > 0 || changed.length > 0;
+  const changes = await folderChanges(join(folder, 'reservations'), reservations);
+  const isLost = changes.gone.length > 0 || changes.changed.length > 0;
   if (isLost) await keepFile(join(folder, UNTOLD), '');
   await keepFiles(join(folder, 'names'), names);
-  await keepFiles(join(folder, 'reservations'), reservations);
+  await keepFiles(join(folder, 'reservations'), reservations, changes);
   // One that was started in between has read what was there then.
   if (isLost) await keepFile(join(folder, UNTOLD), '');
 }
