@@ -11,7 +11,6 @@ describe('the private network of the grid', function () {
   let rig: TestRig;
 
   let grid: Grid;
-  const skerry: Grid['skerry'] = (...args) => grid.skerry(...args);
   const sh: Grid['sh'] = (name, text) => grid.sh(name, text);
   const machine: Grid['machine'] = (name, argv) => grid.machine(name, argv);
   /** Packets that the guards of a host have dropped. */
@@ -31,7 +30,7 @@ describe('the private network of the grid', function () {
   });
 
   it('is listed with its hosts, its router and who is on it, all as they should be', async () => {
-    const [network] = (JSON.parse(await skerry('network', 'list', '--json')) as Record<string, unknown>[]).filter(
+    const [network] = (JSON.parse(await rig.does('network', 'list', '--json')) as Record<string, unknown>[]).filter(
       ({ network }) => network === NETWORK.name,
     );
     assert.deepEqual(network?.hosts, ['host1', 'host2']);
@@ -49,7 +48,7 @@ describe('the private network of the grid', function () {
       assert.match(stdout, new RegExp(`inet ${address.replaceAll('.', '\\.')}/16 `), name);
       assert.match(stdout, /mtu 1450 /, name);
     }
-    const leases = JSON.parse(await skerry('network', 'leases', NETWORK.name, '--json')) as Record<string, string>[];
+    const leases = JSON.parse(await rig.does('network', 'leases', NETWORK.name, '--json')) as Record<string, string>[];
     assert.equal(leases.find(({ address }) => address === VENTI)?.name, 'venti');
   });
 
@@ -85,27 +84,27 @@ describe('the private network of the grid', function () {
 
   it('knows who has which address after its router was stopped and started', async () => {
     const leased = async (): Promise<string[]> =>
-      (JSON.parse(await skerry('network', 'leases', NETWORK.name, '--json')) as { address: string }[])
+      (JSON.parse(await rig.does('network', 'leases', NETWORK.name, '--json')) as { address: string }[])
         .map(({ address }) => address)
         .toSorted();
     const before = await leased();
     assert.ok(before.includes(VENTI));
-    await skerry('router', 'stop', ROUTER.name, '--yes');
-    await skerry('router', 'start', ROUTER.name);
+    await rig.does('router', 'stop', ROUTER.name, '--yes');
+    await rig.does('router', 'start', ROUTER.name);
     assert.deepEqual(await leased(), before);
   });
 
   it('passes a port on to a guest, until that is taken away', async () => {
-    await skerry('router', 'forward-add', ROUTER.name, '8017', 'venti:17034');
+    await rig.does('router', 'forward-add', ROUTER.name, '8017', 'venti:17034');
     assert.equal(await grid.dial(8017), 'venti');
-    await skerry('router', 'forward-remove', ROUTER.name, '8017');
+    await rig.does('router', 'forward-remove', ROUTER.name, '8017');
     assert.equal(await grid.dial(8017), '');
   });
 
   it('sends HTTP requests for a name to guests that answer', async () => {
     for (const name of ['venti', 'cpu1'] as const)
       await sh(name, `mkdir -p /tmp/www && echo ${name} >/tmp/www/index.html && httpd -p 80 -h /tmp/www`);
-    await skerry('router', 'ingress-add', ROUTER.name, 'www.example.test', 'venti', 'cpu1', 'check=/');
+    await rig.does('router', 'ingress-add', ROUTER.name, 'www.example.test', 'venti', 'cpu1', 'check=/');
     const get = () => grid.get('www.example.test');
     const seen = new Set<string>();
     await until('both answer', async () => {
@@ -117,7 +116,7 @@ describe('the private network of the grid', function () {
       const answers = [await get(), await get(), await get(), await get()];
       return answers.every((answer) => answer === 'cpu1');
     });
-    await skerry('router', 'ingress-remove', ROUTER.name, 'www.example.test');
+    await rig.does('router', 'ingress-remove', ROUTER.name, 'www.example.test');
     assert.equal(await get(), '');
     await sh('cpu1', 'killall httpd');
   });

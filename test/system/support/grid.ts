@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { execa } from 'execa';
@@ -21,7 +20,7 @@ const TELLER = `
 /** The private network of the rig, looked at with real packets from all its ends. */
 export interface Grid {
   /** `./skerry ARGS`, which must do. @returns what it said */
-  skerry(...args: string[]): Promise<string>;
+  skerry: TestRig['does'];
   /** A shell's lines in a guest. */
   sh(guest: GridGuest, text: string): Promise<GuestRan>;
   /** A program in a machine of the rig. */
@@ -48,11 +47,7 @@ export function gridOf(rig: TestRig): Grid {
   return {
     sh,
     machine,
-    skerry: async (...args) => {
-      const { exitCode, stdout, stderr } = await rig.skerry(args);
-      assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
-      return stdout;
-    },
+    skerry: rig.does,
     dial: (port) => say(port, ''),
     get: async (host) => (await say(80, `GET / HTTP/1.0\\r\\nHost: ${host}\\r\\n\\r\\n`)).split('\n').at(-1) ?? '',
     whileSeen: async (work) => {
