@@ -138,6 +138,11 @@ export const FAILURES = {
   'router-not-found': ['cancel', 'item-not-found', 'There is no router {router}.{hint}'],
   'router-exists': ['cancel', 'conflict', 'There is a router {router} already.'],
   'router-in-use': ['cancel', 'conflict', 'The router {router} is used by {users}: {how}.'],
+  'router-held': [
+    'cancel',
+    'conflict',
+    'The router {router} may still run on {host}, which is not heard, and two would have its public address. See that {host} is off, or cut off, and then: {how}.',
+  ],
   'addresses-spent': ['cancel', 'resource-constraint', '{network} has no {what} left to give.'],
   'network-too-large': ['cancel', 'policy-violation', 'There are {what}; a picture has at most {most}.'],
   'picture-not-sent': ['wait', 'undefined-condition', 'The picture cannot be sent: {problem}.'],

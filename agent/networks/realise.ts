@@ -26,7 +26,11 @@ export async function realise(
   const { driver } = deps;
   const troubles = new Troubles(deps.waits, signal);
   const there = await reading(() => driver.readRealised(signal), signal);
-  if (there instanceof Failure) return { troubles: everything(wanted, there.message) };
+  if (there instanceof Failure) {
+    // What is not wanted may be there still, and nothing else here has its name.
+    const unknown = { what: 'host' as const, name: 'networks', problem: there.message };
+    return { troubles: [...everything(wanted, there.message), unknown] };
+  }
   await remove(driver, wanted, there, troubles, signal);
   await guard(driver, wanted, troubles, signal);
   if (wanted.mesh) await join(driver, wanted, troubles, signal);

@@ -2,7 +2,7 @@
 import type { AuditTrail } from '#central/audit/trail.ts';
 import { wantNetwork } from '#central/networks/network-changes.ts';
 import type { Networks } from '#central/networks/networks.ts';
-import { wantRouter } from '#central/networks/router-changes.ts';
+import { wantRouter } from '#central/networks/router-moves.ts';
 import type { GraphNode } from '#shared/chain/compile.ts';
 import type { Action, Fact } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';

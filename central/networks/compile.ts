@@ -8,6 +8,7 @@
 import { isV6, split } from '#shared/model/address.ts';
 import { bridgeOf, HostNetworks, type HostPort, portLinkOf } from '#shared/model/network.ts';
 import { routersFor } from './compile-routers.ts';
+import { waitsFor } from './router-moves.ts';
 import type { NetworkState, SiteLook, SiteNetwork, SitePort, SiteRouter } from './state.ts';
 import { meshFor, tunnelFor, tunnelTroubles, type Ways } from './tunnels.ts';
 
@@ -93,8 +94,12 @@ function sharesOf(state: NetworkState, world: World, troubles: PlanTrouble[]): M
       at(look.host).networks.add(look.network);
     }
   for (const router of state.routers.values()) {
-    const { name, host, outside, legs, wanted } = router;
+    const { name, host, heldBy, outside, legs, wanted } = router;
     if (wanted === 'down') continue;
+    if (heldBy !== host) {
+      troubles.push({ what: 'router', name, problem: waitsFor(router) });
+      continue;
+    }
     if (!world.hosts.has(host)) {
       troubles.push({ what: 'router', name, problem: `${host} is no host of the site any more` });
       continue;

@@ -6,7 +6,8 @@
  * taken, by the digest that it answers and reports. One that could not be asked is asked again from time to time, and when it is heard
  * anew. One at a time goes to a host: what changes meanwhile goes with the next.
  *
- * What can go wrong: a host is away. It keeps what it had, and gets what is due when it is back.
+ * What can go wrong: a host is away. It keeps what it had, and gets what is due when it is back. An agent dies before it has answered: when it is
+ * heard anew it is sent what is due, and nobody waits for that answer any more.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isAbsent, isLost } from '#central/agents/silence.ts';
@@ -20,6 +21,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendNetworks } from '#shared/xmpp/networks.ts';
 import type { NetworkBook } from './book.ts';
 import { type Compiled, compileSite } from './compile.ts';
+import { isLeaving } from './router-moves.ts';
 import type { NetworkState } from './state.ts';
 
 export interface HandingOutDeps {
@@ -63,7 +65,11 @@ export class HandingOut {
   readonly #deps: HandingOutDeps;
   /** What a host answered last, and to what. */
   readonly #answered = new Map<string, { digest: string; standing?: NetworkStanding; problem?: Failure }>();
+  /** What a host answered, unless it was sent something since. */
+  readonly #confirmed = new Map<string, NetworkStanding>();
   readonly #ends = new Map<string, Ends>();
+  /** What calls a request off that is under way. */
+  readonly #asking = new Map<string, AbortController>();
   readonly #running = new Map<string, Promise<Stand>>();
   readonly #next = new Map<string, Promise<Stand>>();
   readonly #listeners = new Set<() => void>();
@@ -117,6 +123,15 @@ export class HandingOut {
     return stand('refused', refusalOf(problem));
   }
 
+  /** Whether a host has said, of the newest word, that it does not have a router any more. What it said before that word does not count. */
+  hasLeft(router: string, host: string): boolean {
+    const said = this.#confirmed.get(host);
+    return (
+      said?.digest === this.#dueAt(host) &&
+      !said.troubles.some(({ what, name }) => what === 'host' || (what === 'router' && name === router))
+    );
+  }
+
   /** How a host stands may be something else. */
   onStand(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -164,6 +179,10 @@ export class HandingOut {
 
   /** A host that never took anything has nothing to take where nothing is due. */
   #isSettled(host: string): boolean {
+    const isLeft = [...this.#deps.book.state.routers.values()]
+      .filter((router) => router.heldBy === host && isLeaving(router))
+      .every(({ name }) => this.hasLeft(name, host));
+    if (!isLeft) return false;
     if (this.#standingOf(host)) return true;
     const hadNone = (this.#reportedBy(host)?.digest ?? '') === '' && !this.#answered.has(host);
     return hadNone && this.#dueAt(host) === NOTHING;
@@ -191,14 +210,22 @@ export class HandingOut {
     if (this.#isOver || host?.reach !== 'heard' || !entity.isOnline || this.#isSettled(name)) return this.standOf(name);
     const document = this.compiled.documentOf(name);
     const digest = digestOfNetworks(document);
+    this.#confirmed.delete(name);
+    const asking = new AbortController();
+    this.#asking.set(name, asking);
     try {
-      const way = { from: entity.bareJid, to: `${host.jid}/agent`, timeoutMs: ANSWER_MS };
+      const way = { from: entity.bareJid, to: `${host.jid}/agent`, timeoutMs: ANSWER_MS, signal: asking.signal };
       const standing = await sendNetworks(entity, way, document);
       this.#answered.set(name, { digest, standing });
+      this.#confirmed.set(name, standing);
       this.#learn(name, endsIn(standing));
       // A report of when it was still at it may say less.
-      if (standing.digest === digest) return takenBy(name, standing);
+      if (standing.digest === digest) {
+        this.#tell();
+        return takenBy(name, standing);
+      }
     } catch (error) {
+      if (asking.signal.aborted) return this.#send(name);
       if (!(error instanceof Failure)) throw error;
       this.#answered.set(name, { digest, problem: error });
       log.warn({ host: name, problem: error.message }, 'networks not given');
@@ -219,7 +246,10 @@ export class HandingOut {
   }
 
   #onChange(change: SiteChange): void {
-    if (isHeardAnew(change)) this.#answered.delete(change.name);
+    if (isHeardAnew(change)) {
+      this.#answered.delete(change.name);
+      this.#asking.get(change.name)?.abort(new Error('its agent began anew'));
+    }
     if (change.what === 'host' && isSaidAnew(change))
       this.#learn(change.name, endsIn(change.after?.known.facts?.networks));
     if (change.what === 'host') this.#tell();

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Kept } from '#central/kept.ts';
 import { type Clock, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
@@ -8,8 +8,10 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import type { MacPlan } from './allotment.ts';
 import { type Made, NetworkBook } from './book.ts';
 import { HandingOut, type Stand } from './handing-out.ts';
+import { type HeldLooks, heldLooks } from './held-looks.ts';
 import { addLook } from './network-changes.ts';
-import type { Change, NetworkState, Rows, SiteLook, SiteRouter } from './state.ts';
+import { letGo } from './router-moves.ts';
+import { type Change, idOfRow, type NetworkState, type Rows, type SiteRouter, withoutRow } from './state.ts';
 import { type NetworkStore, networkStore } from './store.ts';
 
 export interface NetworksDeps {
@@ -34,6 +36,7 @@ export type Next = (state: NetworkState) => NetworkState;
 type Asked = Pick<Call, 'requester' | 'operation'>;
 
 const KEEP_MS = 90 * 86_400_000;
+const RELEASE_MS = 60_000;
 
 /** The networks of the site: what is wanted, and hosts that do their part. */
 export class Networks {
@@ -41,10 +44,25 @@ export class Networks {
   readonly handing: HandingOut;
   readonly macs: MacPlan;
 
+  readonly #held: HeldLooks;
+  readonly #offs: (() => void)[] = [];
+  #passing: Promise<unknown> = Promise.resolve();
+  #releasing: Promise<unknown> = Promise.resolve();
+
   private constructor(deps: NetworksDeps, state: NetworkState) {
     this.book = new NetworkBook(deps.store, state);
     this.handing = new HandingOut({ ...deps, book: this.book });
     this.macs = deps.macs;
+    this.#held = heldLooks(deps.clock);
+    this.#offs.push(this.#releaseLooksIn(deps));
+    const off = this.handing.onStand(() => {
+      this.#passOn().catch((error: unknown) => {
+        if (!(error instanceof Failure)) return deps.onBug(error);
+        // It is tried again when the next host says something.
+        deps.log.warn({ problem: error.message }, 'a router is not passed on');
+      });
+    });
+    this.#offs.push(off);
   }
 
   static async start(deps: NetworksDeps): Promise<Networks> {
@@ -78,7 +96,8 @@ export class Networks {
   /** Change what is wanted, whatever the hosts make of it: what they cannot do now is told, and they are asked again. */
   async take(call: Asked, next: Next): Promise<CarriedOut> {
     const made = await this.book.change(operationOf(call), next);
-    return { made, problems: (await this.#realise(made)).flatMap(problemOf) };
+    const stands = await this.#realise(made);
+    return { made, problems: [...stands, ...(await this.#passOn())].flatMap(problemOf) };
   }
 
   /** What an operation changed before, where it was cut off behind that. */
@@ -94,13 +113,19 @@ export class Networks {
     return isUndone;
   }
 
-  /** A leg of a host on a network, from which probes look: made where there is none yet. @throws Failure as `make` */
-  async lookFrom(network: string, host: string, call: Asked): Promise<SiteLook> {
-    const id = `${network} ${host}`;
-    const known = this.state.looks.get(id);
-    if (known) return known;
-    await this.make(call, (state) => addLook(state, { network, host }, this.macs));
-    return this.state.looks.get(id) as SiteLook;
+  /**
+   * Have a leg of a host on a network, from which probes look: made where there is none yet, and taken away a while after all have let go of it.
+   *
+   * @throws Failure as `make`
+   */
+  async lookFrom(network: string, host: string, call: Asked): Promise<Disposable> {
+    const id = idOfRow('looks', { network, host });
+    using stack = new DisposableStack();
+    stack.use(this.#held.hold(id));
+    // One that is just being taken away is made again.
+    await this.#releasing;
+    if (!this.state.looks.has(id)) await this.make(call, (state) => addLook(state, { network, host }, this.macs));
+    return stack.move();
   }
 
   /** Whether a network is there and wanted down. */
@@ -134,7 +159,43 @@ export class Networks {
   }
 
   stop(): void {
+    for (const off of this.#offs) off();
     this.handing.stop();
+  }
+
+  /** Give routers that a host has let go of to those where they shall run. One at a time, so that whoever comes later waits for it too. */
+  #passOn(): Promise<Stand[]> {
+    const turn = this.#passing.then(async () => {
+      const next: Next = (state) => letGo(state, (router, host) => this.handing.hasLeft(router, host));
+      if (next(this.state) === this.state) return [];
+      return this.#realise(await this.book.change(`passed on ${randomUUID()}`, next));
+    });
+    this.#passing = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Take legs away that nobody looks from any more, from time to time. Hosts that are away hear of it when they are back. */
+  #releaseLooksIn({ clock, log, onBug }: Pick<NetworksDeps, 'clock' | 'log' | 'onBug'>): () => void {
+    let callOff = (): void => {};
+    const again = (): void => {
+      callOff = clock.after(RELEASE_MS, () => {
+        again();
+        this.#releasing = this.#releaseLooks().catch((error: unknown) => {
+          if (!(error instanceof Failure)) return onBug(error);
+          log.warn({ problem: error.message }, 'legs that nobody looks from are still there');
+        });
+      });
+    };
+    again();
+    return () => callOff();
+  }
+
+  async #releaseLooks(): Promise<void> {
+    const next: Next = (state) =>
+      [...state.looks.keys()]
+        .filter((id) => this.#held.isIdle(id))
+        .reduce((before, id) => withoutRow(before, 'looks', id), state);
+    if (next(this.state) !== this.state) await this.book.change(`released ${randomUUID()}`, next);
   }
 
   #realise({ before, after }: Pick<Made, 'before' | 'after'>): Promise<Stand[]> {

@@ -62,29 +62,26 @@ export function createRouter(state: NetworkState, wanted: NewRouter, means: Rout
   const host = hostFor(made, wanted, outside, means);
   const pools = wanted.pool.map((text) => poolOf(made, legs, text));
   const router: SiteRouter = {
-    ...{ name, host, outside, legs, pools, dns: [...wanted.dns], own: own?.name ?? null, wanted: 'up', by, at },
+    ...{
+      name,
+      host,
+      heldBy: host,
+      outside,
+      legs,
+      pools,
+      dns: [...wanted.dns],
+      own: own?.name ?? null,
+      wanted: 'up',
+      by,
+      at,
+    },
   };
   return withRow(made, 'routers', router);
 }
 
-export const wantRouter = (state: NetworkState, name: string, wanted: 'up' | 'down'): NetworkState =>
-  withRow(state, 'routers', { ...routerNamed(state, name), wanted });
-
-/** Have a router up, on another host where that is said. @throws Failure router-not-found, host-not-found */
-export function startRouter(
-  state: NetworkState,
-  { name, host }: { name: string; host: string | undefined },
-  hosts: readonly string[],
-): NetworkState {
-  const wanted = wantRouter(state, name, 'up');
-  if (host === undefined) return wanted;
-  if (!hosts.includes(host)) throw new Failure('host-not-found', { host });
-  return withRow(wanted, 'routers', { ...routerNamed(wanted, name), host });
-}
-
 /** As far as it is known: so that what one leg got is not given to the next. */
 const bare = ({ name, by, at }: NewRouter, legs: readonly SiteLeg[], outside: SiteRouter['outside']): SiteRouter => ({
-  ...{ name, host: '', outside, legs: [...legs], pools: [], dns: [], own: null, wanted: 'up', by, at },
+  ...{ name, host: '', heldBy: null, outside, legs: [...legs], pools: [], dns: [], own: null, wanted: 'up', by, at },
 });
 
 /** On a network it has the first address of each subnet, or where that is another's, the lowest free one. */

@@ -55,11 +55,15 @@ async function rowsOf<K extends RowKind>(database: Database, kind: K): Promise<M
     .execute();
   return new Map(
     rows.map(({ record }) => {
-      const row = JSON.parse(record) as Rows[K];
+      const row = withHolder(kind, JSON.parse(record) as Rows[K]);
       return [idOfRow(kind, row), row];
     }),
   );
 }
+
+/** Before it was kept who has a router, its host had it. */
+const withHolder = <K extends RowKind>(kind: K, row: Rows[K]): Rows[K] =>
+  kind === 'routers' ? { heldBy: (row as Rows['routers']).host, ...row } : row;
 
 async function putAll(transaction: Transaction<Tables>, change: Change): Promise<void> {
   for (const { kind, id, after } of change) {

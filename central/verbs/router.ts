@@ -8,13 +8,8 @@ import {
 } from '#central/networks/entry-changes.ts';
 import type { Networks, Next } from '#central/networks/networks.ts';
 import { routerRecord } from '#central/networks/records.ts';
-import {
-  createRouter,
-  deleteRouter,
-  type NewRouter,
-  startRouter,
-  wantRouter,
-} from '#central/networks/router-changes.ts';
+import { createRouter, deleteRouter, type NewRouter } from '#central/networks/router-changes.ts';
+import { requireMovable, startRouter, wantRouter } from '#central/networks/router-moves.ts';
 import { routerNamed } from '#central/networks/rules.ts';
 import { type Destination, mtuOf } from '#central/networks/state.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
@@ -57,8 +52,11 @@ export function routerHandlers(deps: RouterVerbDeps): Handlers<typeof routerVerb
       const { problems } = await networks.make(call, (state) => createRouter(state, wanted, means));
       return recordOf(args.router, problems);
     },
-    'router.start': ({ router: name, host }, call) =>
-      take(name, call, (state) => startRouter(state, { name, host }, hostNames())),
+    'router.start': ({ router: name, host, force: isForced }, call) => {
+      requireAll(may, call);
+      requireMovable(networks.state, { name, host, isForced }, (each) => site.findHost(each)?.reach === 'heard');
+      return take(name, call, (state) => startRouter(state, { name, host, isForced }, hostNames()));
+    },
     'router.stop': ({ router }, call) => take(router, call, (state) => wantRouter(state, router, 'down')),
     'router.delete': async ({ router: name }, call) => {
       requireAll(may, call);

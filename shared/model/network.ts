@@ -155,8 +155,8 @@ export const NO_NETWORKS: HostNetworks = { networks: [], ports: [], looks: [], r
 
 /** What is not as it should be on a host. */
 export const NetworkTrouble = z.strictObject({
-  what: z.enum(['network', 'port', 'look', 'router', 'mesh']),
-  /** Name of the network or router; of a port, its MAC; of the mesh, its link. */
+  what: z.enum(['network', 'port', 'look', 'router', 'mesh', 'host']),
+  /** Name of the network or router; of a port, its MAC; of the mesh, its link; of the host, what cannot be known there. */
   name: z.string(),
   problem: z.string(),
 });

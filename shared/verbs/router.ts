@@ -142,7 +142,7 @@ export const routerVerbs = {
     ...changed,
     summary: 'Have a router again that was stopped, or have it on another host.',
     details:
-      'On another host it keeps its addresses and MACs. A host that is away goes on with it until it hears of that: see that it is off.',
+      'On another host it keeps its addresses and MACs. It begins there when the host that had it has said that it let go of it; while that one is not heard, it is refused.',
     args: z.strictObject({
       router,
       host: HostName.optional().meta({
@@ -150,10 +150,15 @@ export const routerVerbs = {
         description: 'Where it runs from now on. Unless given, where it did.',
         choices: 'host',
       }),
+      force: z.boolean().default(false).meta({
+        title: 'Force',
+        description:
+          'Also while the host that had it is not heard. See that this is off, or cut off: else both have its public address.',
+      }),
     }),
     positional: ['router'],
-    failures: ['router-not-found', 'host-not-found', 'host-space'],
-    example: 'router start lan',
+    failures: ['router-not-found', 'router-held', 'host-not-found', 'host-unreachable', 'host-space'],
+    example: 'router start lan host=host2',
   }),
   'router.stop': verb({
     ...changed,

@@ -16,7 +16,7 @@ const lan: SiteNetwork = {
   ...{ vni: 7, wanted: 'up', hosts: ['host1', 'host2'], by: 'ann@skerry.test', at: '2026-01-01T00:00:00Z' },
 };
 const core: SiteRouter = {
-  ...{ name: 'core', host: 'host2', outside: null, pools: [], dns: [], own: null, wanted: 'up' },
+  ...{ name: 'core', host: 'host2', heldBy: 'host2', outside: null, pools: [], dns: [], own: null, wanted: 'up' },
   legs: [{ network: 'lan', mac: '06:53:00:ff:00:01', addresses: ['10.9.0.1/24'] }],
   ...{ by: 'ann@skerry.test', at: '2026-01-01T00:00:00Z' },
 };

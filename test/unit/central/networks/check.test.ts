@@ -22,7 +22,17 @@ const lan: SiteNetwork = {
 const web: SitePort = { mac: '06:53:00:00:00:01', network: 'lan', guest: 'web1', addresses: ['10.9.0.2'] };
 const db: SitePort = { mac: '06:53:00:00:00:02', network: 'lan', guest: 'db1', addresses: ['10.9.0.3'] };
 const core: SiteRouter = {
-  ...{ name: 'core', host: 'host2', outside: null, pools: [], dns: [], own: null, wanted: 'up', ...made },
+  ...{
+    name: 'core',
+    host: 'host2',
+    heldBy: 'host2',
+    outside: null,
+    pools: [],
+    dns: [],
+    own: null,
+    wanted: 'up',
+    ...made,
+  },
   legs: [{ network: 'lan', mac: '06:53:00:ff:00:01', addresses: ['10.9.0.1/24'] }],
 };
 const macs = { web1: web.mac, db1: db.mac };

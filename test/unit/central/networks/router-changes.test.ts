@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { addForward, addIngress } from '#central/networks/entry-changes.ts';
 import { addPort, createNetwork, type NewNetwork, withoutGuest } from '#central/networks/network-changes.ts';
 import { routerRecord } from '#central/networks/records.ts';
-import { createRouter, type NewRouter, startRouter, wantRouter } from '#central/networks/router-changes.ts';
+import { createRouter, type NewRouter } from '#central/networks/router-changes.ts';
 import { routerNamed } from '#central/networks/rules.ts';
 import { type NetworkState, NO_STATE } from '#central/networks/state.ts';
 import { callOf, guestOf, isFailure, PLAN, type Scene, sceneOf } from './scene.ts';
@@ -27,27 +27,6 @@ const hostOf = (state: NetworkState, realisers: readonly string[]): string | und
     ...{ plan: PLAN, random: () => 0, hosts: HOSTS },
     realisersOf: (network) => (network === 'wan' ? realisers : []),
   }).routers.get('shop')?.host;
-
-describe('a router that is started', () => {
-  const state = createRouter(
-    withOutside(NO_STATE, outside('wan', [])),
-    { ...gate, host: 'host1' },
-    {
-      ...{ plan: PLAN, random: () => 0, hosts: HOSTS, realisersOf: () => [] },
-    },
-  );
-  const stopped = wantRouter(state, 'shop', 'down');
-  const start = (host: string | undefined) => startRouter(stopped, { name: 'shop', host }, HOSTS).routers.get('shop');
-
-  it('is where it was, or on the host that is said, with all that it has', () => {
-    assert.deepEqual(start(undefined), state.routers.get('shop'));
-    assert.deepEqual(start('host2'), { ...state.routers.get('shop'), host: 'host2' });
-  });
-
-  it('is refused on a host that is not there', () => {
-    assert.throws(() => start('host9'), isFailure('host-not-found', /host9/));
-  });
-});
 
 describe('a router whose host is not said', () => {
   it('runs where the network outside is named, or else realised, where that is one host', () => {
