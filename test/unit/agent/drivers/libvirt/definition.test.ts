@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
-import { agentState, parseDefinition } from '#agent/drivers/libvirt/definition.ts';
+import { agentState, factsIn, parseDefinition } from '#agent/drivers/libvirt/definition.ts';
 import { definitionOfForm, type FormGround } from '#agent/drivers/libvirt/short-form.ts';
 import { hypervisorOf } from '#agent/drivers/libvirt/uri.ts';
 import { elementAt, parseXml, rootOf, type Element as XmlElement, xmlText } from '#agent/drivers/libvirt/xml.ts';
@@ -132,6 +132,15 @@ describe('agent/drivers/libvirt: definitions', () => {
         },
       ),
     );
+  });
+
+  it('tells what a guest is at the moment, and says so of what is no XML', () => {
+    assert.deepEqual(factsIn(recorded('dumpxml-lxc.txt')), { name: 't1', vcpus: 1, memoryMiB: 48 });
+    for (const text of ['<domain><os><initenv>a<b</initenv></os></domain>', '<domain/>'])
+      assert.throws(
+        () => factsIn(text),
+        (error) => error instanceof Failure && error.code === 'host-output',
+      );
   });
 
   it('sees whether the guest agent is there', () => {
