@@ -21,7 +21,7 @@ import {
   type Standing,
   setNamespace,
 } from './namespace.ts';
-import { keepNaming } from './naming.ts';
+import { keepNaming, layNaming } from './naming.ts';
 import { endOutside, keepOutside, withGiven } from './outside.ts';
 import { outsideWatches } from './outside-watches.ts';
 import { type Place, placeIn } from './place.ts';
@@ -122,7 +122,10 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     await keepFolder(deps.folder);
     await keepFolder(place.folder);
     await keepPlan(place, plan, networks);
-    const readBack = await keepGround(place, plan, before, signal);
+    // Of one that is new nobody reads yet what there is to serve; one that is there serves nothing before it has the legs.
+    const isNew = before.standing !== 'whole';
+    const [readBack] = await together([keepGround(place, plan, before, signal), isNew && layNaming(place, plan)]);
+    if (!isNew) await layNaming(place, plan);
     await takeLeasesBack(deps.folder, name);
     // Services share files of their supervisors: one after the other.
     await together([readBack(), keepNaming(place, plan, signal).then(() => keepIngress(place, plan, signal))]);
