@@ -8,6 +8,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import type { MacPlan } from './allotment.ts';
 import { type Made, NetworkBook } from './book.ts';
 import { HandingOut, type Stand } from './handing-out.ts';
+import { type Moves, moves } from './moves.ts';
 import { addLook } from './network-changes.ts';
 import { letGo } from './router-moves.ts';
 import type { Change, NetworkState, Rows, SiteLook, SiteRouter } from './state.ts';
@@ -41,12 +42,14 @@ export class Networks {
   readonly book: NetworkBook;
   readonly handing: HandingOut;
   readonly macs: MacPlan;
+  /** Guests that move: their networks are at the host that they go to before they are. */
+  readonly moves: Moves = moves();
 
   #passing: Promise<unknown> = Promise.resolve();
 
   private constructor(deps: NetworksDeps, state: NetworkState) {
     this.book = new NetworkBook(deps.store, state);
-    this.handing = new HandingOut({ ...deps, book: this.book });
+    this.handing = new HandingOut({ ...deps, book: this.book, moves: this.moves });
     this.macs = deps.macs;
     this.handing.onStand(() => {
       this.#passOn().catch((error: unknown) => {
