@@ -7,7 +7,7 @@
  *
  * What can go wrong: a connection breaks. What it carried ends with it, and the hypervisors give the move up.
  */
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { readLine } from '#agent/streams/line.ts';
@@ -37,16 +37,19 @@ export interface ListenOptions {
 
 /** Listen for the source of one guest. @throws Failure host-command: there is no port left, or no such address */
 export async function listenForSource({ address, ports, key, accept }: ListenOptions): Promise<Listening> {
-  const open = new Set<Duplex>();
+  const open = new Set<Socket>();
   const server = createServer({
     ...TLS,
     allowHalfOpen: true,
     handshakeTimeout: OPEN_MS_MAX,
     pskCallback: (_, identity) => (identity === IDENTITY ? Buffer.from(key) : null),
   });
-  server.on('secureConnection', (socket) => {
+  server.on('connection', (socket: Socket) => {
     open.add(socket);
-    socket.once('close', () => open.delete(socket)).on('error', () => {});
+    socket.once('close', () => open.delete(socket));
+  });
+  server.on('secureConnection', (socket) => {
+    socket.on('error', () => {});
     socket.setNoDelay(true);
     readLine(socket, CHANNEL_BYTES_MAX, AbortSignal.timeout(OPEN_MS_MAX)).then(
       (channel) => accept(channel, socket),

@@ -102,8 +102,9 @@ const SHARED_TYPES: ReadonlySet<number> = new Set([
   0x6969, 0xff534d42, 0xfe534d42, 0x00c36400, 0x01161970, 0x7461636f, 0x0bd00bd0, 0x65735546,
 ]);
 
+/** Whether a file that is there is on one of them. */
 export const isShared = async ({ root }: Ground, file: string): Promise<boolean> =>
-  SHARED_TYPES.has((await statfs(root + file)).type);
+  SHARED_TYPES.has((await statfs(root + file).catch(() => ({ type: 0 }))).type);
 
 async function copyOf(
   { virsh }: Ground,
