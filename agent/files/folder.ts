@@ -44,9 +44,7 @@ export async function folderChanges(
   files: ReadonlyMap<string, string>,
 ): Promise<{ gone: string[]; changed: string[]; added: string[] }> {
   const there = (await namesIn(folder)).filter((name) => !name.startsWith('.'));
-  const held = new Map(
-    await Promise.all(there.map(async (name) => [name, await readIfThere(join(folder, name))] as const)),
-  );
+  const held = new Map(await eachOf(there, async (name) => [name, await readIfThere(join(folder, name))] as const));
   return {
     gone: there.filter((name) => !files.has(name)),
     changed: there.filter((name) => files.has(name) && held.get(name) !== files.get(name)),
@@ -54,11 +52,29 @@ export async function folderChanges(
   };
 }
 
-/** Have a folder hold these files, and no others. */
-export async function keepFiles(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
-  const { gone, changed, added } = await folderChanges(folder, files);
-  for (const name of gone) await rm(join(folder, name), { force: true });
-  for (const name of [...changed, ...added]) await keepFile(join(folder, name), files.get(name) ?? '');
+/** Have a folder hold these files, and no others. @param changes where they are known */
+export async function keepFiles(
+  folder: string,
+  files: ReadonlyMap<string, string>,
+  changes?: Awaited<ReturnType<typeof folderChanges>>,
+): Promise<void> {
+  const { gone, changed, added } = changes ?? (await folderChanges(folder, files));
+  await eachOf(gone, (name) => rm(join(folder, name), { force: true }));
+  await eachOf([...changed, ...added], (name) => keepFile(join(folder, name), files.get(name) ?? ''));
+}
+
+/** Files at once: each waits for the disk several times, and each is one that is open. */
+const AT_ONCE = 64;
+
+/** Do something with all, many at once; where one fails, nothing goes on when that is thrown. */
+async function eachOf<T, R>(all: readonly T[], work: (each: T) => Promise<R>): Promise<R[]> {
+  const done: R[] = [];
+  for (let from = 0; from < all.length; from += AT_ONCE) {
+    const begun = all.slice(from, from + AT_ONCE).map(work);
+    await Promise.allSettled(begun);
+    done.push(...(await Promise.all(begun)));
+  }
+  return done;
 }
 
 export const isMissing = (error: unknown): boolean =>

@@ -179,19 +179,12 @@ async function isSeenUp(place: ServicePlace, service: Service): Promise<boolean>
   return started?.some(isUp) === true && !(await isStartDue(place, service));
 }
 
-/** End services, and whoever keeps them up; resolves when all are gone. */
-export async function endAll(
-  place: ServicePlace,
-  services: readonly ServiceName[],
-  signal: AbortSignal,
-): Promise<void> {
-  await endProcesses(place, await runningNow(place, services, signal), services, signal);
-}
+/** End a service, and whoever keeps it up; resolves when all is gone. */
+export const end = async (place: ServicePlace, service: ServiceName, signal: AbortSignal): Promise<void> =>
+  endProcesses(place, await runningNow(place, [service], signal), [service], signal);
 
-export const end = (place: ServicePlace, service: ServiceName, signal: AbortSignal): Promise<void> =>
-  endAll(place, [service], signal);
-
-async function runningNow(
+/** What runs of services, and whoever keeps them up. */
+export async function runningNow(
   place: ServicePlace,
   services: readonly ServiceName[],
   signal: AbortSignal,
@@ -207,7 +200,8 @@ const allOf = ({ supervisors, strays, starting, programs }: Running): Process[] 
   ...programs,
 ];
 
-async function endProcesses(
+/** End what was found of services; resolves when all is gone, and what that had started too. */
+export async function endProcesses(
   place: ServicePlace,
   some: readonly Process[],
   services: readonly ServiceName[],

@@ -13,9 +13,9 @@ import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import { ChainBook, type KnownChain } from './book.ts';
 import { carrier } from './carry.ts';
+import { coldStarts } from './cold-starts.ts';
 import { exportNodes } from './export-nodes.ts';
 import { hostAt } from './facts.ts';
-import { handOut } from './handing-out.ts';
 import { joinedNodes, type ManagedNodes } from './managed-nodes.ts';
 import { type NetworkNodes, networkNodes } from './network-nodes.ts';
 import { type Probing, probing } from './probing.ts';
@@ -29,7 +29,7 @@ export interface ChainsDeps {
   networks: NetworkNodes;
   exports: ManagedNodes;
   probing(answered: () => void): Probing;
-  handOut(book: ChainBook): ReturnType<typeof handOut>;
+  coldStarts(book: ChainBook): ReturnType<typeof coldStarts>;
   clock: Clock;
   onBug(error: unknown): void;
 }
@@ -56,8 +56,8 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
   });
   const autostart = (isMeant: (chain: KnownChain) => boolean): void => {
     for (const chain of book.list()) {
-      const { name, wanted, by } = chain.stored;
-      if (!chain.chain.autostart || wanted === 'down' || runs.isGoing(name) || !isMeant(chain)) continue;
+      const { name, by } = chain.stored;
+      if (!isUpAtBoot(chain) || runs.isGoing(name) || !isMeant(chain)) continue;
       const id = `${name}-auto-${clock.now().toString(36)}`;
       runs.order({ chain: name, goal: 'up', part: [], requester: by, id }).catch(onBug);
     }
@@ -70,20 +70,29 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
   });
   const offNetworks = deps.networks.onChange(() => runs.nudge());
   autostart(() => true);
-  const coldStarts = deps.handOut(book);
-  const offBook = book.onChange(coldStarts.refresh);
+  const atBoot = deps.coldStarts(book);
+  const onBook = (): void => {
+    atBoot.refresh();
+    // A host that boots with no central looks by the legs that it has.
+    looks.watchAtBoot(book.list().flatMap((chain) => (isUpAtBoot(chain) ? chain.graph.nodes : [])));
+  };
+  onBook();
+  const offBook = book.onChange(onBook);
   return {
     ...{ book, runs, store },
     stop: () => {
       offChange();
       offNetworks();
       offBook();
-      coldStarts.stop();
+      atBoot.stop();
       runs.stop();
       looks.stop();
     },
   };
 }
+
+/** Whether a chain comes up by itself, unless it is ordered down. */
+const isUpAtBoot = ({ chain, stored }: KnownChain): boolean => chain.autostart && stored.wanted !== 'down';
 
 /** Whether a node is that host, or on it. */
 const isAt =
@@ -120,7 +129,7 @@ export function siteChains({ entity, kept, may, feed, networks, log, onBug }: Si
     ...{ site, clock, onBug, exports, networks: nodes },
     store: chainStore(database, writer),
     carry: carrier({ site, passed, may, trail, clock }),
-    handOut: (book) => handOut({ entity, site, book, clock, log }),
+    coldStarts: (book) => coldStarts({ entity, site, book, clock, log }),
     probing: (answered) =>
       probing({ entity, site, clock, log, answered, onBug, networks: { hostOf: nodes.hostOf, lookFrom } }),
   });

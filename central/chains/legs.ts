@@ -2,8 +2,8 @@ import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 
 export interface LegsDeps {
-  /** Resolves when the host has a leg there, or has been told. @throws Failure */
-  lookFrom(network: string, host: string): Promise<unknown>;
+  /** Resolves when the host has a leg there, or has been told, with what lets go of it. @throws Failure */
+  lookFrom(network: string, host: string): Promise<Disposable>;
   clock: Clock;
   /** What is known of a leg is something else. */
   changed(): void;
@@ -27,7 +27,7 @@ export interface Legs {
 const AGAIN_MS = 10_000;
 
 export function legsOf({ lookFrom, clock, changed, onBug }: LegsDeps): Legs {
-  const wanted = new Map<string, { leg: Leg; problem?: string; callOff(): void }>();
+  const wanted = new Map<string, { leg: Leg; problem?: string; end(): void }>();
   const keyOf = ({ network, host }: Leg): string => `${network} ${host}`;
 
   const ask = async (key: string): Promise<void> => {
@@ -35,26 +35,29 @@ export function legsOf({ lookFrom, clock, changed, onBug }: LegsDeps): Legs {
     if (!entry) return;
     const { network, host } = entry.leg;
     try {
-      await lookFrom(network, host);
+      const held = await lookFrom(network, host);
+      const end = (): void => held[Symbol.dispose]();
+      if (wanted.get(key) !== entry) return end();
+      entry.end = end;
       delete entry.problem;
     } catch (error) {
       if (!(error instanceof Failure)) return onBug(error);
       entry.problem = `${host} cannot look from ${network}: ${error.message}`;
-      if (wanted.get(key) === entry) entry.callOff = clock.after(AGAIN_MS, () => void ask(key));
+      if (wanted.get(key) === entry) entry.end = clock.after(AGAIN_MS, () => void ask(key));
     }
     changed();
   };
   const want = (legs: readonly Leg[]): void => {
     const keys = new Set(legs.map(keyOf));
-    for (const [key, { callOff }] of wanted)
+    for (const [key, { end }] of wanted)
       if (!keys.has(key)) {
-        callOff();
+        end();
         wanted.delete(key);
       }
     for (const leg of legs) {
       const key = keyOf(leg);
       if (wanted.has(key)) continue;
-      wanted.set(key, { leg, callOff: () => {} });
+      wanted.set(key, { leg, end: () => {} });
       void ask(key);
     }
   };

@@ -39,6 +39,8 @@ export interface ProbingDeps {
 export interface Probing {
   /** All that this run wants looked at, in place of what it wanted before. */
   watch(run: string, nodes: readonly Watched[]): void;
+  /** Nodes that hosts bring up by themselves: they have the legs that are looked from then, also while nobody looks. */
+  watchAtBoot(nodes: readonly GraphNode[]): void;
   /** What is seen of a node of a run. */
   sightOf(run: Run['id'], node: GraphNode): Pick<Fact, 'probe' | 'why'> | undefined;
   stop(): void;
@@ -48,6 +50,7 @@ const AGAIN_MS = 5_000;
 
 export function probing({ entity, site, clock, log, answered, networks, onBug }: ProbingDeps): Probing {
   const wanted = new Map<string, readonly Watched[]>();
+  let atBoot: readonly GraphNode[] = [];
   /** By host, then by probe. */
   let sets = new Map<string, ProbeSet>();
   const seen = new Map<string, Seen>();
@@ -88,7 +91,8 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
     sets = probeSets(wanted, testsOf, (node) => guestAt(site, node)?.guest.name);
     for (const name of new Set([...before.keys(), ...sets.keys()]))
       if (!sameSet(before.get(name), sets.get(name))) void send(name);
-    legs.want([...wanted.values()].flat().flatMap(({ node }) => legsIn(testsOf(node))));
+    const watched = [...wanted.values()].flat().map(({ node }) => node);
+    legs.want([...watched, ...atBoot].flatMap((node) => legsIn(testsOf(node))));
     const ids = new Set([...sets.values()].flatMap((set) => [...set.keys()]));
     for (const key of [...seen.keys()]) if (!ids.has(key.slice(key.indexOf(' ') + 1))) seen.delete(key);
   };
@@ -97,14 +101,15 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
     isDue = true;
     queueMicrotask(arrange);
   };
+  const isWatching = (): boolean => wanted.size + atBoot.length > 0;
   const onChange = (change: SiteChange): void => {
     if (change.what === 'guest') {
       // A guest that moved is looked at from its new host.
-      if (wanted.size > 0 && change.before?.host.name !== change.after?.host.name) arrangeSoon();
+      if (isWatching() && change.before?.host.name !== change.after?.host.name) arrangeSoon();
       return;
     }
     if (isHeardAnew(change) && sets.has(change.name)) void send(change.name);
-    if (wanted.size > 0 && isOther(change)) arrangeSoon();
+    if (isWatching() && isOther(change)) arrangeSoon();
   };
 
   serveAnswers(entity, (from, answers) => {
@@ -126,6 +131,11 @@ export function probing({ entity, site, clock, log, answered, networks, onBug }:
       if (nodes.length === 0 && !wanted.has(run)) return;
       if (nodes.length === 0) wanted.delete(run);
       else wanted.set(run, nodes);
+      arrangeSoon();
+    },
+    watchAtBoot: (nodes) => {
+      if (atBoot.length + nodes.length === 0) return;
+      atBoot = nodes;
       arrangeSoon();
     },
     sightOf: (run, node) => {

@@ -6,7 +6,8 @@
  * taken, by the digest that it answers and reports. One that could not be asked is asked again from time to time, and when it is heard
  * anew. One at a time goes to a host: what changes meanwhile goes with the next.
  *
- * What can go wrong: a host is away. It keeps what it had, and gets what is due when it is back.
+ * What can go wrong: a host is away. It keeps what it had, and gets what is due when it is back. An agent dies before it has answered: when it is
+ * heard anew it is sent what is due, and nobody waits for that answer any more.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isAbsent, isLost } from '#central/agents/silence.ts';
@@ -69,6 +70,8 @@ export class HandingOut {
   /** What a host answered, unless it was sent something since. */
   readonly #confirmed = new Map<string, NetworkStanding>();
   readonly #ends = new Map<string, Ends>();
+  /** What calls a request off that is under way. */
+  readonly #asking = new Map<string, AbortController>();
   readonly #running = new Map<string, Promise<Stand>>();
   readonly #next = new Map<string, Promise<Stand>>();
   readonly #listeners = new Set<() => void>();
@@ -217,8 +220,10 @@ export class HandingOut {
     const document = this.compiled.documentOf(name);
     const digest = digestOfNetworks(document);
     this.#confirmed.delete(name);
+    const asking = new AbortController();
+    this.#asking.set(name, asking);
     try {
-      const way = { from: entity.bareJid, to: `${host.jid}/agent`, timeoutMs: ANSWER_MS };
+      const way = { from: entity.bareJid, to: `${host.jid}/agent`, timeoutMs: ANSWER_MS, signal: asking.signal };
       const standing = await sendNetworks(entity, way, document);
       this.#answered.set(name, { digest, standing });
       this.#confirmed.set(name, standing);
@@ -229,6 +234,7 @@ export class HandingOut {
         return takenBy(name, standing);
       }
     } catch (error) {
+      if (asking.signal.aborted) return this.#send(name);
       if (!(error instanceof Failure)) throw error;
       this.#answered.set(name, { digest, problem: error });
       log.warn({ host: name, problem: error.message }, 'networks not given');
@@ -249,7 +255,10 @@ export class HandingOut {
   }
 
   #onChange(change: SiteChange): void {
-    if (isHeardAnew(change)) this.#answered.delete(change.name);
+    if (isHeardAnew(change)) {
+      this.#answered.delete(change.name);
+      this.#asking.get(change.name)?.abort(new Error('its agent began anew'));
+    }
     if (change.what === 'host' && isSaidAnew(change))
       this.#learn(change.name, endsIn(change.after?.known.facts?.networks));
     if (change.what === 'host') this.#tell();

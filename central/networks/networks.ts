@@ -8,10 +8,11 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import type { MacPlan } from './allotment.ts';
 import { type Made, NetworkBook } from './book.ts';
 import { HandingOut, type Stand } from './handing-out.ts';
+import { type HeldLooks, heldLooks } from './held-looks.ts';
 import { type Moves, moves } from './moves.ts';
 import { addLook } from './network-changes.ts';
 import { letGo } from './router-moves.ts';
-import type { Change, NetworkState, Rows, SiteLook, SiteRouter } from './state.ts';
+import { type Change, idOfRow, type NetworkState, type Rows, type SiteRouter, withoutRow } from './state.ts';
 import { type NetworkStore, networkStore } from './store.ts';
 
 export interface NetworksDeps {
@@ -36,6 +37,7 @@ export type Next = (state: NetworkState) => NetworkState;
 type Asked = Pick<Call, 'requester' | 'operation'>;
 
 const KEEP_MS = 90 * 86_400_000;
+const RELEASE_MS = 60_000;
 
 /** The networks of the site: what is wanted, and hosts that do their part. */
 export class Networks {
@@ -45,19 +47,25 @@ export class Networks {
   /** Guests that move: their networks are at the host that they go to before they are. */
   readonly moves: Moves = moves();
 
+  readonly #held: HeldLooks;
+  readonly #offs: (() => void)[] = [];
   #passing: Promise<unknown> = Promise.resolve();
+  #releasing: Promise<unknown> = Promise.resolve();
 
   private constructor(deps: NetworksDeps, state: NetworkState) {
     this.book = new NetworkBook(deps.store, state);
     this.handing = new HandingOut({ ...deps, book: this.book, moves: this.moves });
     this.macs = deps.macs;
-    this.handing.onStand(() => {
+    this.#held = heldLooks(deps.clock);
+    this.#offs.push(this.#releaseLooksIn(deps));
+    const off = this.handing.onStand(() => {
       this.#passOn().catch((error: unknown) => {
         if (!(error instanceof Failure)) return deps.onBug(error);
         // It is tried again when the next host says something.
         deps.log.warn({ problem: error.message }, 'a router is not passed on');
       });
     });
+    this.#offs.push(off);
   }
 
   static async start(deps: NetworksDeps): Promise<Networks> {
@@ -108,13 +116,19 @@ export class Networks {
     return isUndone;
   }
 
-  /** A leg of a host on a network, from which probes look: made where there is none yet. @throws Failure as `make` */
-  async lookFrom(network: string, host: string, call: Asked): Promise<SiteLook> {
-    const id = `${network} ${host}`;
-    const known = this.state.looks.get(id);
-    if (known) return known;
-    await this.make(call, (state) => addLook(state, { network, host }, this.macs));
-    return this.state.looks.get(id) as SiteLook;
+  /**
+   * Have a leg of a host on a network, from which probes look: made where there is none yet, and taken away a while after all have let go of it.
+   *
+   * @throws Failure as `make`
+   */
+  async lookFrom(network: string, host: string, call: Asked): Promise<Disposable> {
+    const id = idOfRow('looks', { network, host });
+    using stack = new DisposableStack();
+    stack.use(this.#held.hold(id));
+    // One that is just being taken away is made again.
+    await this.#releasing;
+    if (!this.state.looks.has(id)) await this.make(call, (state) => addLook(state, { network, host }, this.macs));
+    return stack.move();
   }
 
   /** Whether a network is there and wanted down. */
@@ -148,6 +162,7 @@ export class Networks {
   }
 
   stop(): void {
+    for (const off of this.#offs) off();
     this.handing.stop();
   }
 
@@ -160,6 +175,30 @@ export class Networks {
     });
     this.#passing = turn.catch(() => {});
     return turn;
+  }
+
+  /** Take legs away that nobody looks from any more, from time to time. Hosts that are away hear of it when they are back. */
+  #releaseLooksIn({ clock, log, onBug }: Pick<NetworksDeps, 'clock' | 'log' | 'onBug'>): () => void {
+    let callOff = (): void => {};
+    const again = (): void => {
+      callOff = clock.after(RELEASE_MS, () => {
+        again();
+        this.#releasing = this.#releaseLooks().catch((error: unknown) => {
+          if (!(error instanceof Failure)) return onBug(error);
+          log.warn({ problem: error.message }, 'legs that nobody looks from are still there');
+        });
+      });
+    };
+    again();
+    return () => callOff();
+  }
+
+  async #releaseLooks(): Promise<void> {
+    const next: Next = (state) =>
+      [...state.looks.keys()]
+        .filter((id) => this.#held.isIdle(id))
+        .reduce((before, id) => withoutRow(before, 'looks', id), state);
+    if (next(this.state) !== this.state) await this.book.change(`released ${randomUUID()}`, next);
   }
 
   #realise({ before, after }: Pick<Made, 'before' | 'after'>): Promise<Stand[]> {

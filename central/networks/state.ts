@@ -114,7 +114,8 @@ export const NO_STATE: NetworkState = {
   looks: new Map(),
 };
 
-const IDS: { readonly [K in RowKind]: (row: Rows[K]) => string } = {
+type IdParts = { looks: Pick<SiteLook, 'network' | 'host'> } & { [K in Exclude<RowKind, 'looks'>]: Rows[K] };
+const IDS: { readonly [K in RowKind]: (row: IdParts[K]) => string } = {
   networks: ({ name }) => name,
   ports: ({ mac }) => mac,
   routers: ({ name }) => name,
@@ -122,7 +123,7 @@ const IDS: { readonly [K in RowKind]: (row: Rows[K]) => string } = {
   ingress: ({ router, name, port }) => `${router} ${name} ${port}`,
   looks: ({ network, host }) => `${network} ${host}`,
 };
-export const idOfRow = <K extends RowKind>(kind: K, row: Rows[K]): string => IDS[kind](row);
+export const idOfRow = <K extends RowKind>(kind: K, row: IdParts[K]): string => IDS[kind](row);
 
 export function withRow<K extends RowKind>(state: NetworkState, kind: K, row: Rows[K]): NetworkState {
   return { ...state, [kind]: new Map(state[kind] as ReadonlyMap<string, Rows[K]>).set(idOfRow(kind, row), row) };

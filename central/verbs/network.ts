@@ -111,7 +111,7 @@ function check(deps: NetworkVerbDeps, { from, to, port }: CheckArgs, call: Call)
       examine: async (host, network, mac) =>
         (await askHost(host, 'network.examine', examineRow, { network, mac })) as ExaminedNetwork,
       look: async (host, network, target) => {
-        if (network !== undefined) await networks.lookFrom(network, host, own());
+        using _leg = network === undefined ? undefined : await networks.lookFrom(network, host, own());
         return (await askHost(host, 'host.probe', probeRow, { kind: 'tcp', target, network })) as ProbeLook;
       },
     },

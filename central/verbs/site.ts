@@ -50,10 +50,12 @@ export function siteHostHandlers({
       (await ask(at(host), 'host.doctor', hostVerbs['host.doctor'], {}, call)).value as Finding[],
     'host.probe': async ({ host, ...args }, call) => {
       requireSight({ site, may }, host, args, call.requester);
-      if (args.network !== undefined) {
-        if (isStopped(args.network)) throw new Failure('network-stopped', { network: args.network });
-        await lookFrom(args.network, at(host).name, { ...call, operation: randomUUID() });
-      }
+      const { network } = args;
+      if (network !== undefined && isStopped(network)) throw new Failure('network-stopped', { network });
+      using _leg =
+        network === undefined
+          ? undefined
+          : await lookFrom(network, at(host).name, { ...call, operation: randomUUID() });
       return (await ask(at(host), 'host.probe', hostVerbs['host.probe'], args, call)).value as ProbeLook;
     },
   };

@@ -72,7 +72,7 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
       'qemu-utils',
       ...['iproute2', 'nftables', 'dnsmasq-base', 'iputils-ping', 'procps', 'lxc'],
     ],
-    suggests: ['haproxy', 'udhcpc', 'wireguard-tools'],
+    suggests: ['haproxy', 'udhcpc', 'wireguard-tools', 'squashfs-tools', 'zstd'],
     summary: 'this host and its guests as contacts on an XMPP server',
     description:
       'The agent of Skerry runs on each host. It dials out to the XMPP server of the site, and carries the host’s guests, consoles, networks and routers there. It listens nowhere. `skerry install host` sets it up.',

@@ -23,7 +23,7 @@ export interface KeepOptions<T> {
 const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 10_000;
 /** What ran so long had come up well: if it ends, that is a new matter. */
-const STEADY_MS = 20_000;
+const STEADY_MS = 3_000;
 
 /** Start something and keep it running; pauses grow while it does not stay up. If the first start fails, that is final. */
 export function keep<T extends { readonly ended: Promise<unknown> }>({

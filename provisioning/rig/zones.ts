@@ -25,12 +25,12 @@ export async function defineZones(
 /** Its root is a user without rights on the host; its interface comes with its address on the network. */
 const configOf = ({ name, address, serve }: PlannedZone): string => `lxc.uts.name = ${name}
 lxc.rootfs.path = dir:/var/lib/lxc/${name}/rootfs
-lxc.rootfs.options = idmap=container
+lxc.rootfs.options = idmap=container,nodev
 lxc.idmap = u 0 100000 65536
 lxc.idmap = g 0 100000 65536
 lxc.mount.auto = proc:mixed sys:mixed cgroup:mixed
 lxc.tty.max = 0
-lxc.console.logfile = /var/log/lxc/${name}-console.log
+lxc.console.logfile = /var/log/lxc/${name}.console
 lxc.console.size = 1MB
 lxc.console.rotate = 1
 lxc.net.0.type = empty

@@ -36,7 +36,7 @@ const PACKAGES = [
   process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
 ];
 const NETWORK_PACKAGES = ['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps'];
-const LXC_PACKAGES = ['lxc', 'iproute2'];
+const LXC_PACKAGES = ['lxc', 'iproute2', 'squashfs-tools', 'xz-utils', 'zstd'];
 /** Each router starts a haproxy of its own; Debian would start one more, with the file that comes with it. */
 const UNUSED_UNIT = 'haproxy.service';
 

@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { unpackPackages } from '../guest/packages.ts';
 import { run } from '../rig/run.ts';
@@ -11,7 +12,7 @@ export const ZONE_MARKER = 'skerry-zone: up';
  * A root file system for zones, with nothing but busybox: a console with a shell, and a web server.
  *
  * What a zone is told in the environment of its init it does: `address` (with its prefix) and `gateway` for its first interface,
- * `serve`, the port of its web server, and `late`, the seconds that it takes to come up.
+ * `serve`, the port of its web server, and `late`, the seconds that it takes to come up. Without `address` that interface asks the network for one.
  */
 const FILES: Readonly<Record<string, { text: string; mode: number }>> = {
   'etc/passwd': { text: 'root:x:0:0:root:/root:/bin/sh\n', mode: 0o644 },
@@ -29,6 +30,8 @@ ip link set lo up
 if [ -n "$address" ]; then
   ip address add "$address" dev eth0
   ip link set eth0 up
+elif [ -e /sys/class/net/eth0 ]; then
+  udhcpc -f -i eth0 -s /etc/udhcpc -t 0 -T 1 -A 1 -x "hostname:$(hostname)" >/dev/null 2>&1 &
 fi
 [ -z "$gateway" ] || ip route add default via "$gateway"
 [ -z "$serve" ] || httpd -p "$serve" -h /srv
@@ -39,11 +42,14 @@ echo "${ZONE_MARKER}" >/dev/console
   },
   'srv/index.html': { text: 'a zone of Skerry\n', mode: 0o644 },
 };
+/** What its DHCP client runs: that of the tiny guest. */
+const LEASED = new URL('../guest/root/udhcpc', import.meta.url);
 const FOLDERS = ['bin', 'sbin', 'dev', 'proc', 'sys', 'tmp', 'run', 'root', 'var', 'etc', 'srv', 'usr/bin', 'usr/sbin'];
 
 /** Make it in a folder of that cache, or find it there. @throws Failure setup-needed when Debian's package cannot be had */
 export async function buildZoneRoot(cache: string): Promise<string> {
-  const digest = (await run(['sha256sum', '--', new URL(import.meta.url).pathname])).slice(0, 16);
+  const sources = [new URL(import.meta.url), LEASED].map(({ pathname }) => pathname);
+  const digest = hash('sha256', (await Promise.all(sources.map((each) => readFile(each, 'utf8')))).join()).slice(0, 16);
   const folder = join(cache, `zone-${digest}`);
   if (existsSync(folder)) return folder;
   await mkdir(cache, { recursive: true });
@@ -75,4 +81,6 @@ async function fill(root: string, busybox: Buffer): Promise<void> {
     await writeFile(join(root, path), text, { mode });
     await chmod(join(root, path), mode);
   }
+  await copyFile(LEASED, join(root, 'etc/udhcpc'));
+  await chmod(join(root, 'etc/udhcpc'), 0o755);
 }

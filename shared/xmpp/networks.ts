@@ -19,12 +19,11 @@ export const networksElement = (given: HostNetworks): Element => jsonIn('network
  */
 export async function sendNetworks(
   entity: Pick<Entity, 'request'>,
-  { from, to, timeoutMs }: { from: string; to: string; timeoutMs: number },
+  way: { from: string; to: string; timeoutMs: number; signal?: AbortSignal },
   given: HostNetworks,
 ): Promise<NetworkStanding> {
-  const answer = await asked(to, () =>
-    entity.request({ from, to, type: 'set', child: networksElement(given), timeoutMs }),
-  );
+  const { to } = way;
+  const answer = await asked(to, () => entity.request({ ...way, type: 'set', child: networksElement(given) }));
   const standing = answer.getChild('standing', NETWORKS_NS);
   if (!standing) throw new Failure('bad-payload', { problem: `${to} did not say how far it is` });
   return parseJsonIn(standing, NetworkStanding);

@@ -69,8 +69,8 @@ export interface DriverHarness {
 
   /** Images that guests can be made of, and what else to say. Left out where the driver was given no folder of them. */
   images?: readonly { name: string; options?: Record<string, string> }[];
-  /** An entry of that folder that no guest can be made of. */
-  imageUnfit?: string;
+  /** Entries of that folder that no guest can be made of. */
+  imagesUnfit?: readonly string[];
 
   /** What belongs to the driver and is still there: processes, sessions, open files. Empty after `driver.close()`. */
   leftovers(): Promise<string[]>;

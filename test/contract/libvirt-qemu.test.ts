@@ -13,11 +13,15 @@ import { bootIn, GUEST_BOOT_MS_MAX, GUEST_CONSOLE, GUEST_PARAMETERS, qemuDefinit
 
 const exec = promisify(execFile);
 
-/** A disk of each format, and the beginning of an archive. */
+/** A disk of each format, one that hangs on a file elsewhere, and the beginning of an archive. */
 async function makeImages(folder: string): Promise<void> {
   await mkdir(folder);
   await exec('qemu-img', ['create', '-q', '-f', 'qcow2', join(folder, 'small.qcow2'), '16M']);
   await exec('qemu-img', ['create', '-q', '-f', 'raw', join(folder, 'small.raw'), '16M']);
+  const secret = join(folder, '../secret');
+  await writeFile(secret, Buffer.alloc(65_536));
+  const leadsOut = ['-F', 'raw', '-b', secret, join(folder, 'leads-out.qcow2')];
+  await exec('qemu-img', ['create', '-q', '-f', 'qcow2', ...leadsOut]);
   await writeFile(join(folder, 'root.tar'), `${'\0'.repeat(257)}ustar`);
 }
 
@@ -47,7 +51,7 @@ driverContract('libvirt, QEMU', async (): Promise<DriverHarness> => {
       return definition(wanted).replace('</devices>', `${disk}</devices>`);
     },
     images: [{ name: 'small.qcow2', options: { diskMiB: '32' } }, { name: 'small.raw' }],
-    imageUnfit: 'root.tar',
+    imagesUnfit: ['root.tar', 'leads-out.qcow2'],
     behind: {
       start: async (id) => void (await daemon.virsh('qemu', 'start', id)),
       poweroff: async (id) => void (await daemon.virsh('qemu', 'destroy', id)),

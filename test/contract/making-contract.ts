@@ -56,7 +56,8 @@ export function makingContract(stage: Scene): void {
     for (const path of ['../etc', '/etc/passwd', '..', '.', 'a/b', ''])
       await assert.rejects(create({ image: path }), failure('bad-argument'), path);
     await assert.rejects(create({ options: { 'no-such-option': 'x' } }), failure('guest-definition'));
-    if (harness.imageUnfit) await assert.rejects(create({ image: harness.imageUnfit }), failure('image-unfit'));
+    for (const unfit of harness.imagesUnfit ?? [])
+      await assert.rejects(create({ image: unfit }), failure('image-unfit'), unfit);
   });
 
   it('leaves nothing of a guest whose making was called off', async function () {
@@ -83,11 +84,13 @@ export function makingContract(stage: Scene): void {
       const origin = await stage.defineWhole({ title: 'the first', vcpus: 1 });
       const nic = { mac: '52:54:00:00:00:77', bridge: 'sk-a', link: 'other0', mtu: 1500 };
       if (harness.bridges) await driver.attachNic(origin.id, nic, stage.signal());
+      await driver.setAutostart(origin.id, true, stage.signal());
       const name = stage.freshName('clone');
       const clone = stage.adopt(await driver.cloneGuest(origin.id, { name, linked }, stage.work()));
       assert.notEqual(clone.id, origin.id);
       assert.equal(clone.name, name);
       assert.equal(clone.state, 'shutoff');
+      assert.equal(clone.autostart, false);
       assert.equal(clone.memoryMiB, origin.memoryMiB);
       const macs = (await driver.listNics(clone.id, stage.signal())).map(({ mac }) => mac);
       assert.ok(!macs.includes(nic.mac), `a MAC of its own: ${macs}`);

@@ -44,7 +44,7 @@ driverContract('zones on modelled commands', async (): Promise<DriverHarness> =>
     clones: 'linked',
     snapshots: 'none',
     images: [{ name: 'sparse' }, { name: 'whole' }, { name: 'debian.tar.gz', options: { brand: 'lx' } }],
-    imageUnfit: 'a-folder',
+    imagesUnfit: ['a-folder'],
     leftovers: async () => [],
     close: async () => {
       await driver.close();

@@ -148,16 +148,14 @@ describe('schedules and the audit trail, on a real site', function () {
   });
 
   it('is made, shown and removed from the command line', async () => {
-    const skerry = async (...args: string[]): Promise<string> => {
-      const { exitCode, stdout, stderr } = await rig.skerry(args);
-      assert.equal(exitCode, 0, stderr);
-      return stdout;
-    };
-    await skerry('schedule', 'add', 'nightly', '30 3 * * *', 'guest.start', 'guest=cpu1', 'zone=Europe/Berlin');
-    assert.match(await skerry('schedule', 'list'), /nightly +30 3 \* \* \* +Europe\/Berlin +guest\.start +guest=cpu1/);
-    assert.match(await skerry('schedule', 'info', 'nightly'), /Due at: (\S+T0[12]:30:00.000Z(, )?){5}/);
-    await skerry('schedule', 'remove', 'nightly');
-    assert.doesNotMatch(await skerry('schedule', 'list'), /nightly/);
+    await rig.does('schedule', 'add', 'nightly', '30 3 * * *', 'guest.start', 'guest=cpu1', 'zone=Europe/Berlin');
+    assert.match(
+      await rig.does('schedule', 'list'),
+      /nightly +30 3 \* \* \* +Europe\/Berlin +guest\.start +guest=cpu1/,
+    );
+    assert.match(await rig.does('schedule', 'info', 'nightly'), /Due at: (\S+T0[12]:30:00.000Z(, )?){5}/);
+    await rig.does('schedule', 'remove', 'nightly');
+    assert.doesNotMatch(await rig.does('schedule', 'list'), /nightly/);
   });
 
   it('shows the trail to administrators alone', async () => {

@@ -28,12 +28,7 @@ const RUN_MS = 900_000;
     });
     after(() => stop?.());
 
-    const skerry = async (...args: string[]): Promise<string> => {
-      const { exitCode, stdout, stderr } = await rig.skerry(args);
-      assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
-      return stdout;
-    };
-    const json = async (...args: string[]) => JSON.parse(await skerry(...args, '--json'));
+    const json = async (...args: string[]) => JSON.parse(await rig.does(...args, '--json'));
     const running = async (): Promise<string[]> => {
       const names = await Promise.all(rig.hosts.map(({ name }) => rig.virsh(name, ['list', '--name'])));
       return names.flatMap((text) => text.split('\n').filter(Boolean)).toSorted();
@@ -62,7 +57,7 @@ const RUN_MS = 900_000;
       );
 
     it('is planned level after level', async () => {
-      const planned = await skerry('chain', 'plan', 'alpine');
+      const planned = await rig.does('chain', 'plan', 'alpine');
       assert.match(planned, /^1\. infra, outside\n2\. san1, san2\n3\. dns1, dns2, nfs, http\n4\. ldap1\n5\. ldap2\n/mu);
       assert.match(
         planned,
@@ -72,7 +67,7 @@ const RUN_MS = 900_000;
 
     it('comes up, although central is killed when a part of it is there', async () => {
       assert.deepEqual(await running(), []);
-      await skerry('chain', 'up', 'alpine', '--no-wait');
+      await rig.does('chain', 'up', 'alpine', '--no-wait');
       await until('a SAN serves', async () => (await said('san1')).includes('san1 serves on port 10809'), RUN_MS);
       await rig.killCentral();
       assert.ok((await running()).length < CLOUD_GUESTS.length, 'the rest was not there yet');
@@ -109,7 +104,7 @@ const RUN_MS = 900_000;
     });
 
     it('goes down in reverse', async () => {
-      await skerry('chain', 'down', 'alpine', '--no-wait', '--yes');
+      await rig.does('chain', 'down', 'alpine', '--no-wait', '--yes');
       assert.equal((await ended('down')).outcome, 'done');
       assert.deepEqual(await running(), []);
       inReverse(await went('guest.shutdown'));

@@ -25,12 +25,7 @@ describe('the grid, brought up by its chain', function () {
   };
   const stateOf = async (guest: GuestName): Promise<string> =>
     (await rig.virsh(GUESTS[guest], ['domstate', guest])).trim();
-  const skerry = async (...args: string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await rig.skerry(args);
-    assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  const nodes = async (): Promise<NodeRecord[]> => JSON.parse(await skerry('chain', 'status', 'grid', '--json'));
+  const nodes = async (): Promise<NodeRecord[]> => JSON.parse(await rig.does('chain', 'status', 'grid', '--json'));
   /** How many lines there were on each console before; what was said since counts. */
   const marks = new Map<GuestName, number>();
   const mark = async (): Promise<void> => {
@@ -62,19 +57,22 @@ describe('the grid, brought up by its chain', function () {
   after(async () => {
     await allOff();
     // What goes down with the chain is what others have for their guests.
-    await skerry('network', 'start', 'grid');
-    await skerry('router', 'start', 'gate');
+    await rig.does('network', 'start', 'grid');
+    await rig.does('router', 'start', 'gate');
     await viewer?.entity.stop();
   });
 
   it('is planned in three waves, as its network and its router are up with the rig', async () => {
-    await skerry('chain', 'set', GRID);
-    assert.match(await skerry('chain', 'plan', 'grid'), /4 nodes in 3 waves.*\n1\. venti\n2\. fossil\n3\. cpu1, cpu2/);
+    await rig.does('chain', 'set', GRID);
+    assert.match(
+      await rig.does('chain', 'plan', 'grid'),
+      /4 nodes in 3 waves.*\n1\. venti\n2\. fossil\n3\. cpu1, cpu2/,
+    );
   });
 
   it('starts each guest when the one before answers, which each needs to answer itself', async () => {
     await mark();
-    await skerry('chain', 'up', 'grid');
+    await rig.does('chain', 'up', 'grid');
     for (const guest of Object.keys(GUESTS) as GuestName[]) assert.equal(await stateOf(guest), 'running', guest);
     assert.match(await said('venti'), /venti serves on port 17034/);
     assert.match(await said('fossil'), /fossil has reached 10\.99\.0\.12:17034.*fossil serves on port 564/su);
@@ -89,13 +87,13 @@ describe('the grid, brought up by its chain', function () {
 
   it('takes what runs as it is', async () => {
     await mark();
-    await skerry('chain', 'up', 'grid');
+    await rig.does('chain', 'up', 'grid');
     for (const guest of Object.keys(GUESTS) as GuestName[]) assert.doesNotMatch(await said(guest), /is up at/, guest);
   });
 
   it('goes down in reverse, each guest asked and given time', async () => {
     await mark();
-    await skerry('chain', 'down', 'grid', '--yes');
+    await rig.does('chain', 'down', 'grid', '--yes');
     for (const guest of Object.keys(GUESTS) as GuestName[]) {
       assert.equal(await stateOf(guest), 'shut off', guest);
       assert.doesNotMatch(await rig.virsh(GUESTS[guest], ['domstate', guest, '--reason']), /destroyed/, guest);
@@ -104,7 +102,7 @@ describe('the grid, brought up by its chain', function () {
     const inOrder = ['cpu1', 'fossil', 'venti', 'gate', 'grid'].map((name) => since.get(name) ?? '');
     assert.deepEqual(inOrder, inOrder.toSorted());
     const waves = /6 nodes in 5 waves.*\n1\. grid\n2\. gate\n3\. venti\n4\. fossil\n5\. cpu1, cpu2/;
-    assert.match(await skerry('chain', 'plan', 'grid'), waves);
+    assert.match(await rig.does('chain', 'plan', 'grid'), waves);
   });
 
   it('comes up although central, an agent and the server are killed meanwhile', async () => {
@@ -128,15 +126,15 @@ describe('the grid, brought up by its chain', function () {
     );
     for (const guest of Object.keys(GUESTS) as GuestName[])
       assert.equal((await said(guest)).match(/is up at/g)?.length, 1, `${guest} was booted once`);
-    await skerry('chain', 'down', 'grid', '--yes');
+    await rig.does('chain', 'down', 'grid', '--yes');
   });
 
   it('comes up by itself on a host that lost its power, with no central and no server', async () => {
     const file = join(rig.dir, 'autostart.yaml');
     const grid = await readFile(GRID, 'utf8');
     await writeFile(file, grid.replace('chain: grid', 'chain: grid\nautostart: true'));
-    await skerry('chain', 'set', file);
-    await skerry('chain', 'up', 'grid');
+    await rig.does('chain', 'set', file);
+    await rig.does('chain', 'up', 'grid');
     await until('host1 knows what it starts at boot', () => isHandedOut('host1'));
     const letGo = [rig.hold('central'), rig.hold('ejabberd')];
     try {
@@ -156,11 +154,11 @@ describe('the grid, brought up by its chain', function () {
       },
       90_000,
     );
-    await skerry('chain', 'up', 'grid');
+    await rig.does('chain', 'up', 'grid');
     for (const guest of ['venti', 'fossil'] as const)
       assert.equal((await said(guest)).match(/is up at/g)?.length, 1, `${guest} was booted once`);
-    await skerry('chain', 'down', 'grid', '--yes');
+    await rig.does('chain', 'down', 'grid', '--yes');
     await until('host1 knows that it shall stay down', () => !isHandedOut('host1'));
-    await skerry('chain', 'delete', 'grid', '--yes');
+    await rig.does('chain', 'delete', 'grid', '--yes');
   });
 });

@@ -31,11 +31,6 @@ describe('exports of volumes in a chain of the rig', function () {
   let folder: string;
   const holding: ChildProcess[] = [];
 
-  const skerry = async (...args: string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await rig.skerry(args);
-    assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
   const nodes = async (): Promise<Map<string, NodeRecord>> => {
     const { stdout } = await rig.skerry(['chain', 'status', 'diskless', '--json']);
     return new Map((JSON.parse(stdout || '[]') as NodeRecord[]).map((node) => [node.node, node]));
@@ -89,28 +84,28 @@ describe('exports of volumes in a chain of the rig', function () {
   });
 
   it('are listed by their host, and planned before what needs them', async () => {
-    await skerry('chain', 'set', join(folder, 'diskless.yaml'));
+    await rig.does('chain', 'set', join(folder, 'diskless.yaml'));
     assert.match(
-      await skerry('chain', 'plan', 'diskless'),
+      await rig.does('chain', 'plan', 'diskless'),
       /4 nodes in 3 waves.*\n1\. root\n2\. seen, venti\n3\. cpu1/u,
     );
-    assert.match(await skerry('volume', 'list', 'host1'), /root\.raw +raw +4 .*idle/u);
+    assert.match(await rig.does('volume', 'list', 'host1'), /root\.raw +raw +4 .*idle/u);
     assert.equal(await reads('host2'), false);
   });
 
   it('start the guest when the host that is to use the export sees it', async () => {
-    await skerry('chain', 'up', 'diskless');
+    await rig.does('chain', 'up', 'diskless');
     assert.deepEqual([await stateOf('host1', 'venti'), await stateOf('host2', 'cpu1')], ['running', 'running']);
     assert.ok(await reads('host2'));
     const since = await nodes();
     const inOrder = ['root', 'seen', 'cpu1'].map((name) => since.get(name)?.since ?? '');
     assert.deepEqual(inOrder, inOrder.toSorted());
-    assert.match(await skerry('volume', 'info', 'host1', 'root.raw'), new RegExp(`${URI}`));
+    assert.match(await rig.does('volume', 'info', 'host1', 'root.raw'), new RegExp(`${URI}`));
   });
 
   it('are taken as they are, and outlive their agent', async () => {
     const before = await servers();
-    await skerry('chain', 'up', 'diskless');
+    await rig.does('chain', 'up', 'diskless');
     await rig.killAgent('host1');
     assert.ok(await reads('host2'));
     await until('the agent tells of it again', async () => {
@@ -129,12 +124,12 @@ describe('exports of volumes in a chain of the rig', function () {
     assert.ok(await reads('host2'), 'it is served still');
     client.kill('SIGKILL');
     await once(client, 'close');
-    await skerry('chain', 'down', 'diskless', '--yes');
+    await rig.does('chain', 'down', 'diskless', '--yes');
     assert.deepEqual([await reads('host2'), await servers()], [false, '']);
   });
 
   it('come up at the boot of their host, before its guests, with neither central nor server', async () => {
-    await skerry('chain', 'up', 'diskless');
+    await rig.does('chain', 'up', 'diskless');
     await rig.ensureOff('host2', 'cpu1');
     const holds = [rig.hold('ejabberd'), rig.hold('central')];
     try {
@@ -145,7 +140,7 @@ describe('exports of volumes in a chain of the rig', function () {
       for (const goOn of holds) goOn();
     }
     await until('central has it all again', async () => (await nodes()).get('root')?.phase === 'ready', 90_000);
-    await skerry('chain', 'down', 'diskless', '--yes');
+    await rig.does('chain', 'down', 'diskless', '--yes');
     assert.equal(await servers(), '');
   });
 });

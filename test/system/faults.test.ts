@@ -45,6 +45,8 @@ describe('a site in trouble', function () {
       ask: () => assert.fail('a scene without a surface'),
       virsh: (...args) => rig.virsh(HOST, args),
     };
+    // What is counted here is what runs on this host: earlier tests may have left guests running.
+    for (const name of await namesOf(scene, '--state-running')) await rig.ensureOff(HOST, name);
     await defineDeaf(scene, DEAF);
     // In a new session the server has to be told that we are here, as any client does.
     admin.entity.onStatus(({ status }) => {

@@ -1,40 +1,18 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { execa } from 'execa';
 import { after, before, describe, it } from 'mocha';
-import { NETWORK, ROUTER, SERVER_ADDRESS } from '#provisioning/rig/plan.ts';
-import { inGuest } from './support/in-guest.ts';
+import { NETWORK, ROUTER } from '#provisioning/rig/plan.ts';
+import { GRID_GUESTS, type Grid, type GridGuest, gridOf, PUBLIC } from './support/grid.ts';
 import { type TestRig, testRig, until } from './support/rig.ts';
 
-const GUESTS = { venti: 'host1', cpu1: 'host2' } as const;
-type GuestName = keyof typeof GUESTS;
-const PUBLIC = ROUTER.public.split('/')[0] ?? '';
 const VENTI = '10.99.0.12';
-
-/** Says to whoever connects where they come from. */
-const TELLER = `
-  const server = require('node:net').createServer((socket) => socket.on('error', () => {}).end(socket.remoteAddress + '\\n'));
-  server.listen(9000, '${SERVER_ADDRESS}', () => console.log('listens'));
-`;
 
 describe('the private network of the grid', function () {
   this.timeout(240_000);
   let rig: TestRig;
 
-  const skerry = async (...args: string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await rig.skerry(args);
-    assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
-  const guest = (name: GuestName, ...argv: string[]) => inGuest(rig, GUESTS[name], name, argv);
-  const sh = (name: GuestName, text: string) => guest(name, '/bin/sh', '-c', text);
-  /** A program in a machine of the rig. */
-  const machine = (name: string, argv: readonly string[]) =>
-    execa('nsenter', ['-t', `${rig.part(name).pid}`, '-a', '--', ...argv], { reject: false, timeout: 20_000 });
-  /** What somebody outside gets from a port of the router, by HTTP or by a bare connection. */
-  const dial = async (port: number): Promise<string> =>
-    (await machine('server', ['timeout', '5', 'bash', '-c', `exec 3<>/dev/tcp/${PUBLIC}/${port}; cat <&3`])).stdout;
+  let grid: Grid;
+  const sh: Grid['sh'] = (name, text) => grid.sh(name, text);
+  const machine: Grid['machine'] = (name, argv) => grid.machine(name, argv);
   /** Packets that the guards of a host have dropped. */
   const dropped = async (host: string): Promise<number> => {
     const { stdout } = await machine(host, ['nft', '-j', 'list', 'counters', 'table', 'bridge', 'skerry']);
@@ -44,20 +22,21 @@ describe('the private network of the grid', function () {
 
   before(async () => {
     rig = await testRig();
-    for (const [name, host] of Object.entries(GUESTS)) await rig.ensureRunning(host, name);
+    grid = gridOf(rig);
+    for (const [name, host] of Object.entries(GRID_GUESTS)) await rig.ensureRunning(host, name);
   });
   after(async () => {
-    for (const [name, host] of Object.entries(GUESTS)) await rig.ensureOff(host, name);
+    for (const [name, host] of Object.entries(GRID_GUESTS)) await rig.ensureOff(host, name);
   });
 
   it('is listed with its hosts, its router and who is on it, all as they should be', async () => {
-    const [grid] = (JSON.parse(await skerry('network', 'list', '--json')) as Record<string, unknown>[]).filter(
+    const [network] = (JSON.parse(await rig.does('network', 'list', '--json')) as Record<string, unknown>[]).filter(
       ({ network }) => network === NETWORK.name,
     );
-    assert.deepEqual(grid?.hosts, ['host1', 'host2']);
-    assert.deepEqual(grid?.routers, [ROUTER.name]);
-    assert.deepEqual(grid?.problems, []);
-    assert.equal(grid?.mtu, 1450);
+    assert.deepEqual(network?.hosts, ['host1', 'host2']);
+    assert.deepEqual(network?.routers, [ROUTER.name]);
+    assert.deepEqual(network?.problems, []);
+    assert.equal(network?.mtu, 1450);
   });
 
   it('gives guests of both hosts their reserved addresses by DHCP, and the MTU that fits the tunnel', async () => {
@@ -69,7 +48,7 @@ describe('the private network of the grid', function () {
       assert.match(stdout, new RegExp(`inet ${address.replaceAll('.', '\\.')}/16 `), name);
       assert.match(stdout, /mtu 1450 /, name);
     }
-    const leases = JSON.parse(await skerry('network', 'leases', NETWORK.name, '--json')) as Record<string, string>[];
+    const leases = JSON.parse(await rig.does('network', 'leases', NETWORK.name, '--json')) as Record<string, string>[];
     assert.equal(leases.find(({ address }) => address === VENTI)?.name, 'venti');
   });
 
@@ -86,25 +65,16 @@ describe('the private network of the grid', function () {
   });
 
   it('has IPv6: guests make their addresses, and reach each other', async () => {
-    const addressOf = async (name: GuestName): Promise<string | undefined> =>
+    const addressOf = async (name: GridGuest): Promise<string | undefined> =>
       /inet6 (fd00:99:[0-9a-f:]+)\/64/.exec((await sh(name, 'ip -6 addr show eth0')).stdout)?.[1];
     await until('both have an address', async () => Boolean((await addressOf('venti')) && (await addressOf('cpu1'))));
     assert.equal((await sh('cpu1', `ping -6 -c 1 -W 5 ${await addressOf('venti')}`)).exitCode, 0);
   });
 
   it('lets guests out, and outside only the public address is seen', async () => {
-    const teller = spawn('nsenter', ['-t', `${rig.part('server').pid}`, '-n', '--', process.execPath, '-e', TELLER]);
-    const closed = once(teller, 'close');
-    try {
-      await once(teller.stdout, 'data');
-      for (const name of ['venti', 'cpu1'] as const) {
-        const { stdout } = await sh(name, `nc -w 5 ${SERVER_ADDRESS} 9000 </dev/null`);
-        assert.equal(stdout.trim(), PUBLIC, name);
-      }
-    } finally {
-      teller.kill('SIGKILL');
-      await closed;
-    }
+    await grid.whileSeen(async (seen) => {
+      for (const name of ['venti', 'cpu1'] as const) assert.equal(await seen(name), PUBLIC, name);
+    });
     // Nobody outside gets in by the addresses of the inside.
     const route = ['ip', 'route', 'replace', '10.99.0.0/16', 'via', PUBLIC];
     await machine('server', route);
@@ -114,31 +84,28 @@ describe('the private network of the grid', function () {
 
   it('knows who has which address after its router was stopped and started', async () => {
     const leased = async (): Promise<string[]> =>
-      (JSON.parse(await skerry('network', 'leases', NETWORK.name, '--json')) as { address: string }[])
+      (JSON.parse(await rig.does('network', 'leases', NETWORK.name, '--json')) as { address: string }[])
         .map(({ address }) => address)
         .toSorted();
     const before = await leased();
     assert.ok(before.includes(VENTI));
-    await skerry('router', 'stop', ROUTER.name, '--yes');
-    await skerry('router', 'start', ROUTER.name);
+    await rig.does('router', 'stop', ROUTER.name, '--yes');
+    await rig.does('router', 'start', ROUTER.name);
     assert.deepEqual(await leased(), before);
   });
 
   it('passes a port on to a guest, until that is taken away', async () => {
-    await skerry('router', 'forward-add', ROUTER.name, '8017', 'venti:17034');
-    assert.equal(await dial(8017), 'venti');
-    await skerry('router', 'forward-remove', ROUTER.name, '8017');
-    assert.equal(await dial(8017), '');
+    await rig.does('router', 'forward-add', ROUTER.name, '8017', 'venti:17034');
+    assert.equal(await grid.dial(8017), 'venti');
+    await rig.does('router', 'forward-remove', ROUTER.name, '8017');
+    assert.equal(await grid.dial(8017), '');
   });
 
   it('sends HTTP requests for a name to guests that answer', async () => {
     for (const name of ['venti', 'cpu1'] as const)
       await sh(name, `mkdir -p /tmp/www && echo ${name} >/tmp/www/index.html && httpd -p 80 -h /tmp/www`);
-    await skerry('router', 'ingress-add', ROUTER.name, 'www.example.test', 'venti', 'cpu1', 'check=/');
-    const get = async (): Promise<string> => {
-      const request = `exec 3<>/dev/tcp/${PUBLIC}/80; printf 'GET / HTTP/1.0\\r\\nHost: www.example.test\\r\\n\\r\\n' >&3; cat <&3`;
-      return (await machine('server', ['timeout', '5', 'bash', '-c', request])).stdout.split('\n').at(-1) ?? '';
-    };
+    await rig.does('router', 'ingress-add', ROUTER.name, 'www.example.test', 'venti', 'cpu1', 'check=/');
+    const get = () => grid.get('www.example.test');
     const seen = new Set<string>();
     await until('both answer', async () => {
       seen.add(await get());
@@ -149,7 +116,7 @@ describe('the private network of the grid', function () {
       const answers = [await get(), await get(), await get(), await get()];
       return answers.every((answer) => answer === 'cpu1');
     });
-    await skerry('router', 'ingress-remove', ROUTER.name, 'www.example.test');
+    await rig.does('router', 'ingress-remove', ROUTER.name, 'www.example.test');
     assert.equal(await get(), '');
     await sh('cpu1', 'killall httpd');
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'mocha';
 import type { Run } from '#agent/exec/run.ts';
 import type { LinuxRouters } from '#agent/networks/linux/router/routers.ts';
-import { processOf, tell } from '#agent/services/processes.ts';
+import { isThere, tell } from '#agent/services/processes.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import type { HostNetwork, HostRouter } from '#shared/model/network.ts';
 import { isSceneless, makeScene, type Scene, type Talk } from './routers/scene.ts';
@@ -56,7 +56,7 @@ describe('routers on Linux: made whole', function () {
     assert.deepEqual(await routers.readRouters(never()), ['edge']);
     await routers.removeRouter('edge', never());
     assert.deepEqual(await residue(), []);
-    for (const { pid } of all) assert.equal(await processOf(pid), undefined);
+    for (const each of all) assert.equal(await isThere(each), false);
     await routers.removeRouter('edge', never());
   });
 

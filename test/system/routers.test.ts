@@ -146,7 +146,8 @@ describe('routers on Linux: what passes', function () {
       const { by, status } = await world.ask('get', PUBLIC.v4, '80', name);
       return by ?? status;
     };
-    assert.equal(await by('www.example.org'), 'web1');
+    // Its server had no address when the router came up: it is passed to from the next check on.
+    await until('the first server', async () => ((await by('www.example.org')) === 'web1' ? true : undefined));
     assert.equal(await by('WWW.example.org:80'), 'web1');
     assert.equal(await by('other.example.org'), 404);
 
@@ -215,7 +216,9 @@ describe('routers on Linux: what passes', function () {
     const haproxy = await pidsOf(scene, 'haproxy');
     const other = { name: 'api.example.org', port: 8000, servers: [{ address: '10.99.0.12', port: 80 }], check: '/' };
     await make({ ...ROUTER, ingress: [...ROUTER.ingress, other] });
-    assert.equal((await world.ask('get', PUBLIC.v4, '8000', 'api.example.org')).by, 'web2');
+    await until('the other way in', async () =>
+      (await world.ask('get', PUBLIC.v4, '8000', 'api.example.org')).by === 'web2' ? true : undefined,
+    );
     assert.equal((await pidsOf(scene, 'haproxy'))[0], haproxy[0], 'it took its files anew');
     await make(ROUTER);
     await echoes('an ingress');

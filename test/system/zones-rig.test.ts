@@ -17,18 +17,13 @@ describe('zones of LXC in the rig', function () {
   let rig: TestRig;
   let admin: Person;
 
-  const skerry = async (...args: string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await rig.skerry(args);
-    assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
   /** What is behind `--` are the program's words: what names the rig goes before. */
   const exec = async (...argv: string[]): Promise<{ exitCode?: number; stdout: string; stderr: string }> =>
     execa(process.execPath, [MAIN, 'guest', 'exec', '--dir', rig.dir, '--json', '--yes', 'hall', '--', ...argv], {
       reject: false,
     });
   const hall = async (): Promise<Record<string, unknown>> =>
-    JSON.parse(await skerry('guest', 'info', 'hall', '--json'));
+    JSON.parse(await rig.does('guest', 'info', 'hall', '--json'));
   const comesTo = (state: string) => until(`hall is ${state}`, async () => (await hall()).state === state);
   /** A program on a host of the rig. */
   const onHost = (host: string, ...argv: string[]) =>
@@ -51,7 +46,11 @@ describe('zones of LXC in the rig', function () {
   });
 
   it('stand in one list with the guests of libvirt', async () => {
-    const all = JSON.parse(await skerry('guest', 'list', '--json')) as { name: string; driver: string; host: string }[];
+    const all = JSON.parse(await rig.does('guest', 'list', '--json')) as {
+      name: string;
+      driver: string;
+      host: string;
+    }[];
     const kinds = new Map(all.map(({ name, driver, host }) => [name, `${driver} on ${host}`]));
     assert.equal(kinds.get('venti'), 'libvirt on host1');
     assert.equal(kinds.get('hall'), 'lxc on host1');
@@ -59,8 +58,8 @@ describe('zones of LXC in the rig', function () {
   });
 
   it('start by the command line, and serve on the private network over both hosts', async () => {
-    await skerry('guest', 'start', 'hall');
-    await skerry('guest', 'start', 'annex');
+    await rig.does('guest', 'start', 'hall');
+    await rig.does('guest', 'start', 'annex');
     assert.equal((await hall()).state, 'running');
     const page = await exec('wget', '-q', '-O', '-', `http://${ANNEX?.address}/`);
     assert.match(page.stdout, /a zone of Skerry/);
@@ -95,29 +94,29 @@ describe('zones of LXC in the rig', function () {
     const pid = await initOf();
     await onHost('host1', 'kill', '-9', `${pid}`);
     await comesTo('shutoff');
-    await skerry('guest', 'start', 'hall');
+    await rig.does('guest', 'start', 'hall');
     assert.notEqual(await initOf(), pid);
   });
 
   it('shut down when they are asked, and are cloned', async () => {
-    await skerry('guest', 'shutdown', 'hall', 'waitS=60');
+    await rig.does('guest', 'shutdown', 'hall', 'waitS=60');
     await comesTo('shutoff');
-    await skerry('guest', 'clone', 'hall', 'hall-2');
-    await skerry('guest', 'start', 'hall-2');
-    await skerry('guest', 'poweroff', 'hall-2', '--yes');
-    await skerry('guest', 'delete', 'hall-2', '--yes');
+    await rig.does('guest', 'clone', 'hall', 'hall-2');
+    await rig.does('guest', 'start', 'hall-2');
+    await rig.does('guest', 'poweroff', 'hall-2', '--yes');
+    await rig.does('guest', 'delete', 'hall-2', '--yes');
   });
 
   it('are there again, and off, on a host that was cut off from power; its cgroups are gone', async () => {
-    await skerry('guest', 'start', 'hall');
+    await rig.does('guest', 'start', 'hall');
     const group = groupOf(rig.hostPid('host1'));
     assert.ok(existsSync(group), group);
     await rig.cutPower('host1');
     await comesTo('shutoff');
     await until('its group of before is gone', () => !existsSync(group));
-    await skerry('guest', 'start', 'hall');
-    await skerry('guest', 'poweroff', 'hall', '--yes');
-    await skerry('guest', 'poweroff', 'annex', '--yes');
+    await rig.does('guest', 'start', 'hall');
+    await rig.does('guest', 'poweroff', 'hall', '--yes');
+    await rig.does('guest', 'poweroff', 'annex', '--yes');
   });
 });
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DriverGuest, GuestId, Work } from '#agent/drivers/driver.ts';
+import { chainProblem } from '#agent/images/chain.ts';
 import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import { portLinkOf } from '#shared/model/network.ts';
@@ -35,6 +36,7 @@ export async function cloneGuest(
   await requireFree(ground, name, signal);
   const text = await inactiveXml(ground, id, signal);
   const disks = fileDisks(guest, disksIn(text).filter(isWritten));
+  await requirePlain(ground, guest, disks);
   if (linked) await requireNoSnapshots(ground, guest, signal);
   const own = randomUUID();
   const made = newDisks(ground, diskFolder, { name, id: own }, signal);
@@ -60,6 +62,18 @@ function fileDisks({ name: guest }: DriverGuest, disks: readonly XmlDisk[]): Fil
     if (file === undefined) throw new Failure('clone-unfit', { guest, problem: `its disk ${device} is no file` });
     return { ...disk, file };
   });
+}
+
+/**
+ * A copy is read by the agent's user, who may read more than the guest. Where the files are is not asked: who defined the guest might have named
+ * them.
+ * @throws Failure clone-unfit
+ */
+async function requirePlain({ root }: Ground, { name: guest }: DriverGuest, disks: readonly FileDisk[]): Promise<void> {
+  for (const { device, file, format } of disks) {
+    const problem = await chainProblem({ file: root + file, format }, undefined);
+    if (problem !== undefined) throw new Failure('clone-unfit', { guest, problem: `its disk ${device}: ${problem}` });
+  }
 }
 
 /** Snapshots are inside the file that nobody writes to any more: the original would lose them. @throws Failure clone-unfit */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DriverGuest, GuestId, HypervisorDriver, Work } from '#agent/drivers/driver.ts';
+import { chainProblem } from '#agent/images/chain.ts';
 import { type Image, imageIn } from '#agent/images/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { GuestForm, type GuestRecipe } from '#shared/model/guest.ts';
@@ -27,6 +28,8 @@ export async function createGuest(
   const image = await imageIn(imageFolder, recipe.image, ground.host);
   const sizeMiB = sizeIn(recipe.options);
   const format = formatOf(image);
+  const problem = await chainProblem({ file: image.path, format }, imageFolder);
+  if (problem !== undefined) throw new Failure('image-unfit', { driver: 'libvirt', image: image.name, problem });
   await requireFree(ground, recipe.name, signal);
   const id = randomUUID();
   const disks = newDisks(ground, diskFolder, { name: recipe.name, id }, signal);

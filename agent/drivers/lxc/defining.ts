@@ -14,6 +14,7 @@ import { inRootTurn, inStartTurn } from './roots.ts';
 import { forgetSnapshots } from './snapshots.ts';
 import { guestState } from './states.ts';
 import { definitionText, nameIn, withAutostart, withTitle } from './zone-config.ts';
+import { AGAIN } from './zone-index.ts';
 
 /** Define a zone, or change the definition of one, which stays the same zone. */
 export async function defineGuest(
@@ -29,8 +30,9 @@ export async function defineGuest(
     throw new Failure('guest-definition', { problem: 'it names no root (lxc.rootfs.path)' });
   await checkByLxc(ground, name, config, signal);
   await ground.inTurn(name, async () => {
-    if (!replace && (await ground.zones.idOf(name)) !== undefined)
-      throw new Failure('guest-exists', { guest: name, host: ground.host });
+    const isThere = (await ground.zones.idOf(name)) !== undefined;
+    if (isThere && !replace) throw new Failure('guest-exists', { guest: name, host: ground.host });
+    if (!isThere) await ground.zones.renew(name);
     await storeConfig(ground, name, config);
   });
   return readGuest(ground, (await ground.zones.idOf(name)) ?? '', signal);
@@ -102,6 +104,7 @@ export async function deleteGuest(ground: Ground, id: GuestId, signal: AbortSign
 
 async function removeZone(ground: Ground, name: string, config: ZoneConfig): Promise<void> {
   await rm(configFile(ground, name), { force: true });
+  await rm(join(zoneFolder(ground, name), AGAIN), { force: true });
   for (const log of [startLog(ground, name), consoleLog(ground, name), `${consoleLog(ground, name)}.1`])
     await rm(log, { force: true });
   await forgetSnapshots(ground, name, config);

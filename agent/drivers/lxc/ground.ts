@@ -41,8 +41,9 @@ export const configFile = (ground: Pick<Ground, 'folder'>, name: string): string
   join(zoneFolder(ground, name), 'config');
 export const startLog = ({ logFolder }: Pick<Ground, 'logFolder'>, name: string): string =>
   join(logFolder, `${name}.log`);
+/** LXC's own tools log to `NAME.log`: no zone has a name by which that is this one. */
 export const consoleLog = ({ logFolder }: Pick<Ground, 'logFolder'>, name: string): string =>
-  join(logFolder, `${name}-console.log`);
+  join(logFolder, `${name}.console`);
 
 export const missing = ({ host }: Pick<Ground, 'host'>, what: string): Failure =>
   new Failure('guest-not-found', { guest: what.slice(0, 64), host });

@@ -6,12 +6,12 @@ import { GuestForm, type GuestRecipe } from '#shared/model/guest.ts';
 import { portLinkOf } from '#shared/model/network.ts';
 import { checkedConfig, settingOf, withValue, type ZoneConfig } from './config-text.ts';
 import { consoleLog, type Ground } from './ground.ts';
-import { macsIn, withOwnMac, withoutNic } from './nic-config.ts';
+import { macsIn, withOwnMac, withoutNic, withoutSingle } from './nic-config.ts';
 import { zoneIn } from './power.ts';
 import { readGuest, type Zone } from './reading.ts';
-import { copyRoot, fillRoot, inRootTurn, makeZone, ROOT_HERE, rootFolderOf, unpacking } from './roots.ts';
+import { copyRoot, dropDevices, fillRoot, inRootTurn, makeZone, ROOT_HERE, rootFolderOf, unpacking } from './roots.ts';
 import { definitionOfForm } from './short-form.ts';
-import { withName } from './zone-config.ts';
+import { withAutostart, withName } from './zone-config.ts';
 
 /** Make a zone with a root of its own, from a root file system, an archive of one, or a squashfs. */
 export async function createGuest(
@@ -32,6 +32,7 @@ export async function createGuest(
   const fill = async (root: string): Promise<ZoneConfig> => {
     progress(`copying ${image.name}`);
     await fillRoot(ground, unpacking(image, root), signal);
+    await ground.run(dropDevices(root), signal);
     return config;
   };
   await makeZone(ground, name, fill, signal);
@@ -72,7 +73,7 @@ async function requireFree(ground: Ground, name: string): Promise<void> {
     throw new Failure('guest-exists', { guest: name, host: ground.host });
 }
 
-/** Interfaces that Skerry gave are left out; each other one gets a MAC of its own. */
+/** Interfaces that Skerry gave are left out; each other one gets a MAC of its own, and no address. The host does not start the clone by itself. */
 export function configOfClone(
   ground: Pick<Ground, 'logFolder'>,
   origin: ZoneConfig,
@@ -83,8 +84,9 @@ export function configOfClone(
     (config, { mac, link }) => (link === portLinkOf(mac) ? withoutNic(config, mac) : withOwnMac(config, mac, newMac())),
     origin,
   );
-  const log = settingOf(nics, 'lxc.console.logfile');
-  const logged = log === undefined ? nics : withValue(nics, 'lxc.console.logfile', consoleLog(ground, name));
+  const own = withAutostart(withoutSingle(nics), false);
+  const log = settingOf(own, 'lxc.console.logfile');
+  const logged = log === undefined ? own : withValue(own, 'lxc.console.logfile', consoleLog(ground, name));
   return withValue(withName(logged, originName, name), 'lxc.rootfs.path', `dir:${ROOT_HERE}`);
 }
 

@@ -111,12 +111,15 @@ export function withoutNic(config: ZoneConfig, mac: Mac): ZoneConfig {
 export const macsIn = (config: ZoneConfig): { mac: Mac; link?: string }[] =>
   nicsIn(config).flatMap(({ mac, link }) => (mac === '' ? [] : [{ mac, ...(link === undefined ? {} : { link }) }]));
 
-/** The configuration with another MAC for that one, and no name for the end on the host: that belongs to the other zone. */
+/** The configuration with another MAC for that one. */
 export const withOwnMac = (config: ZoneConfig, mac: Mac, own: Mac): ZoneConfig => {
   const number = entryOf(config, mac)?.number;
-  return config.flatMap((line) => {
-    const key = settingIn(line)?.key;
-    if (key === `lxc.net.${number}.hwaddr`) return `${key} = ${own}`;
-    return key === `lxc.net.${number}.veth.pair` ? [] : line;
-  });
+  return config.map((line) =>
+    settingIn(line)?.key === `lxc.net.${number}.hwaddr` ? `lxc.net.${number}.hwaddr = ${own}` : line,
+  );
 };
+
+/** What an interface has that no second one may: its addresses, and the name of its end on the host. A way out without an address LXC refuses. */
+const SINGLE = /^lxc\.net\.\d+\.(?:veth\.pair$|ipv4\.|ipv6\.)/;
+export const withoutSingle = (config: ZoneConfig): ZoneConfig =>
+  config.filter((line) => !SINGLE.test(settingIn(line)?.key ?? ''));

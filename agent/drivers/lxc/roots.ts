@@ -25,6 +25,17 @@ export const copyTree = (from: string, to: string): Command => ({
   timeoutMs: COPY_MS_MAX,
 });
 
+/**
+ * Remove device files. Who may open one that leads to a disk of the host's has the host: an image brings none. A zone gets a /dev of its own, by LXC.
+ *
+ * Source: find(1)
+ */
+export const dropDevices = (root: string): Command => ({
+  file: 'find',
+  args: [root, '-xdev', '(', '-type', 'b', '-o', '-type', 'c', ')', '-delete'],
+  timeoutMs: COPY_MS_MAX,
+});
+
 /** Fill a root. @throws Failure host-space, host-command, host-timeout */
 export async function fillRoot({ run }: Pick<Ground, 'run'>, command: Command, signal: AbortSignal): Promise<void> {
   try {
@@ -132,6 +143,7 @@ async function putInPlace(ground: Ground, name: string, work: string, config: Zo
   const text = configText(config.map((line) => line.replace(ROOT_HERE, join(folder, place))));
   await writeFile(join(work, 'config'), text, { mode: 0o600 });
   if (!(await exists(folder))) return rename(work, folder);
+  await ground.zones.renew(name);
   await rename(join(work, 'rootfs'), join(folder, place));
   await rename(join(work, 'config'), join(folder, 'config'));
 }

@@ -46,14 +46,17 @@ const PLAIN_LINES: readonly string[] = [
   'lxc.console.rotate = 1',
 ];
 
-/** Files of the root keep their owners on the disk: LXC shows them shifted to the zone. */
+/**
+ * Files of the root keep their owners on the disk: LXC shows them shifted to the zone. No device file in it leads to a device: those that a zone
+ * needs LXC puts into a /dev of its own.
+ */
 const userLines = (idmap: Ground['idmap']): string[] =>
   idmap === undefined
     ? []
     : [
         `lxc.idmap = u 0 ${idmap.first} ${idmap.count}`,
         `lxc.idmap = g 0 ${idmap.first} ${idmap.count}`,
-        'lxc.rootfs.options = idmap=container',
+        'lxc.rootfs.options = idmap=container,nodev',
       ];
 
 const DISK_SHAPE = 'PATH of a folder with a root file system, or overlayfs:LOWER:UPPER, btrfs:PATH, loop:FILE';

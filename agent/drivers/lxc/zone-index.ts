@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GuestId } from '#agent/drivers/driver.ts';
 import { isMissing } from '#agent/files/folder.ts';
@@ -11,7 +11,8 @@ import { isZoneName } from './zone-config.ts';
  * Which zone has which id.
  *
  * LXC knows a zone by its name alone. An id is worked out of the zone's folder (its inode, and when it was made), so that nothing
- * has to be written into zones of others, and a zone that was deleted and made anew is another one.
+ * has to be written into zones of others, and a zone that was deleted and made anew is another one. A folder that was there before
+ * the zone, as with the root of one that was deleted, is told apart by a word in it.
  */
 export interface ZoneIndex {
   list(): Promise<{ id: GuestId; name: string }[]>;
@@ -19,10 +20,14 @@ export interface ZoneIndex {
   nameOf(id: GuestId): Promise<string>;
   /** Undefined where there is no such zone. */
   idOf(name: string): Promise<GuestId | undefined>;
+  /** A zone is to be in that folder: where it is there already, whatever zone was in it is another one. */
+  renew(name: string): Promise<void>;
   /** As it was when it was last looked for. */
   knownId(name: string): GuestId | undefined;
 }
 
+/** In the folder of a zone: what tells it from another one that was in that folder. */
+export const AGAIN = 'skerry-again';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export function zoneIndex({ folder, host }: { folder: string; host: string }): ZoneIndex {
@@ -49,6 +54,13 @@ export function zoneIndex({ folder, host }: { folder: string; host: string }): Z
   return {
     list,
     idOf,
+    renew: async (name) => {
+      try {
+        await writeFile(join(folder, name, AGAIN), randomUUID(), { mode: 0o600 });
+      } catch (error) {
+        if (!isMissing(error)) throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
+      }
+    },
     knownId: (name) => ids.get(name),
     async nameOf(id) {
       if (!UUID.test(id)) throw missing({ host }, id);
@@ -74,8 +86,10 @@ async function zoneNames(folder: string): Promise<string[]> {
 async function idIn(folder: string, host: string, name: string): Promise<GuestId | undefined> {
   const at = join(folder, name);
   try {
-    const [{ ino, birthtimeNs }] = await Promise.all([stat(at, { bigint: true }), stat(join(at, 'config'))]);
-    return uuidOf(`${host}\n${folder}\n${ino}\n${birthtimeNs}`);
+    const [{ ino, birthtimeNs }, files] = await Promise.all([stat(at, { bigint: true }), readdir(at)]);
+    if (!files.includes('config')) return undefined;
+    const again = files.includes(AGAIN) ? `\n${await readFile(join(at, AGAIN), 'utf8')}` : '';
+    return uuidOf(`${host}\n${folder}\n${ino}\n${birthtimeNs}${again}`);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });

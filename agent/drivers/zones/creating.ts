@@ -13,7 +13,7 @@ import { readGuest } from './reading.ts';
 import { reconfigure } from './reconfiguring.ts';
 import { configOf, ownLinkOf, ownMac, type ZoneForm } from './short-form.ts';
 import { isNetOf, isVnicAttribute, vnicAttribute, vnicsIn } from './vnics.ts';
-import { resourcesOf, settingOf, withBrandOf, type ZoneConfig } from './zone-config.ts';
+import { type Resource, resourcesOf, settingOf, withBrandOf, type ZoneConfig } from './zone-config.ts';
 import type { Zone } from './zone-list.ts';
 
 /** Make a zone as a form says. */
@@ -73,7 +73,14 @@ async function requireDataset({ run }: Ground, { name, path }: Zone, signal: Abo
   if (!places.includes(path)) throw unfit(name, `${path} is no file system of ZFS, and so its clone would be a copy`);
 }
 
-/** Links that Skerry gave, and those of somebody else, are the other zone's; each other one gets a MAC of its own. */
+/** An address that no second zone may have, and the way out by it. A net of a zone that shares its links is nothing without its own. */
+const ADDRESSING: readonly string[] = ['allowed-address', 'defrouter'];
+const isShared = (each: Resource): boolean => each.kind === 'net' && settingOf(each, 'address') !== undefined;
+
+/**
+ * Links that Skerry gave, and those of somebody else, are the other zone's; each other one gets a MAC of its own. Addresses stay with the other zone:
+ * an own link without one asks by DHCP.
+ */
 export function cloneConfig(config: ZoneConfig, name: string, zonesFolder: string): ZoneConfig {
   const isExclusive = config.properties.get('ip-type') === 'exclusive';
   const vnics = vnicsIn(config);
@@ -93,14 +100,16 @@ export function cloneConfig(config: ZoneConfig, name: string, zonesFolder: strin
     ...withoutImage(config),
     properties: new Map([...config.properties, ['zonepath', `${zonesFolder}/${name}`], ['autoboot', 'false']]),
     resources: withoutImage(config).resources.flatMap((each) => {
-      if (gone.some((link) => isNetOf(link)(each) || isVnicAttribute(link)(each))) return [];
+      if (isShared(each) || gone.some((link) => isNetOf(link)(each) || isVnicAttribute(link)(each))) return [];
       for (const [link, vnic] of anew) {
         if (isVnicAttribute(link)(each)) return [vnicAttribute(vnic)];
         if (isNetOf(link)(each))
           return [
             {
               ...each,
-              settings: each.settings.map((one) => (one.name === 'physical' ? { ...one, value: vnic.link } : one)),
+              settings: each.settings
+                .filter(({ name: what }) => !ADDRESSING.includes(what))
+                .map((one) => (one.name === 'physical' ? { ...one, value: vnic.link } : one)),
             },
           ];
       }

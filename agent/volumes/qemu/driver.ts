@@ -13,13 +13,14 @@ import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
 import { isMissing, keepFolder, namesIn, readIfThere } from '#agent/files/folder.ts';
+import { chainProblem } from '#agent/images/chain.ts';
 import { nbdLook } from '#agent/probes/nbd.ts';
 import { processesHere } from '#agent/services/processes.ts';
 import { end, examine, keepUp, lastWordsOf, type ServiceName, type ServicePlace } from '#agent/services/services.ts';
 import { nothingOf, type VolumeDriver, type VolumeFile } from '#agent/volumes/driver.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
-import { type Export, uriOf, VolumeName } from '#shared/model/volume.ts';
+import { type Export, formatOf, uriOf, VolumeName } from '#shared/model/volume.ts';
 import { listClients, parseClients } from './clients.ts';
 import { parseImage, readImage } from './image-info.ts';
 import { nbdServer, serverName, volumeOf } from './nbd-server.ts';
@@ -85,6 +86,12 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
       signal.throwIfAborted();
     }
   }
+  /** @throws Failure volume-export where its server would serve what is in no volume */
+  async function requireOwn({ volume }: Export): Promise<void> {
+    await ownerOf(volume);
+    const problem = await chainProblem({ file: fileOf(volume), format: formatOf(volume) }, folder);
+    if (problem !== undefined) throw new Failure('volume-export', { volume, problem });
+  }
   async function serverOf(wanted: Export) {
     const owner = await ownerOf(wanted.volume);
     return nbdServer(wanted, fileOf(wanted.volume), process.getuid?.() === 0 ? owner : undefined);
@@ -103,6 +110,7 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
       return files;
     },
     serve: async (wanted, signal) => {
+      await requireOwn(wanted);
       const server = await serverOf(wanted);
       await keepFolder(services);
       // The folder of volumes may have been another one: the server of that file is not known by the name of this one.

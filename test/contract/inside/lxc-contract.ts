@@ -22,6 +22,8 @@ driverContract('LXC', async (): Promise<DriverHarness> => {
   await cp(root, join(images, 'tree'), { recursive: true, verbatimSymlinks: true });
   const tar = ['-c', '-z', '-f', join(images, 'tree.tar.gz'), '-C', root, '.'];
   await run({ file: 'tar', args: tar, timeoutMs: 30_000 }, AbortSignal.timeout(30_000));
+  const squashed = [root, join(images, 'tree.squashfs'), '-quiet', '-no-progress'];
+  await run({ file: 'mksquashfs', args: squashed, timeoutMs: 30_000 }, AbortSignal.timeout(30_000));
   await writeFile(join(images, 'disk.raw'), Buffer.alloc(1_024));
   const driver = await lxcDriver({ run, images, log, host: 'here', idmap: { first: FIRST, count: 65_536 } });
   const nameOf = async (id: string): Promise<string> => (await driver.readGuest(id, AbortSignal.timeout(10_000))).name;
@@ -86,8 +88,8 @@ driverContract('LXC', async (): Promise<DriverHarness> => {
       await run({ file: 'cp', args: ['-a', `${root}/.`, own], timeoutMs: 30_000 }, AbortSignal.timeout(30_000));
       return definition(wanted).replace(`dir:${root}`, `dir:${own}`);
     },
-    images: [{ name: 'tree' }, { name: 'tree.tar.gz' }],
-    imageUnfit: 'disk.raw',
+    images: [{ name: 'tree' }, { name: 'tree.tar.gz' }, { name: 'tree.squashfs' }],
+    imagesUnfit: ['disk.raw'],
     leftovers: async () => (await commands()).filter((line) => /lxc-monitor|lxc-console/.test(line)),
     restart: async () => {
       for (const pid of await pidsOf(/lxc-monitord/)) process.kill(pid, 'SIGKILL');

@@ -44,7 +44,8 @@ export const guestPowerEffects = {
     }
   },
   'guest.poweroff': async (scene) => {
-    await scene.rig.ensureRunning(HOST, GUEST);
+    // What is forced off need not have booted.
+    if ((await stateOf(scene, GUEST)) === 'shut off') await scene.virsh('start', GUEST);
     await scene.ask('guest.poweroff', { guest: GUEST });
     assert.equal(await reasonOf(scene, GUEST), 'shut off (destroyed)');
   },

@@ -122,6 +122,35 @@ describe('exports of volumes by qemu-nbd', function () {
     assert.deepEqual([file.format, file.sizeBytes], ['qcow2', 8 * 1_048_576]);
   });
 
+  it('are refused of an image that hangs on what is in no volume', async () => {
+    const [secret, volume] = [await mkdtemp(join(tmpdir(), 'skerry-secret-')), 'leads-out.qcow2'];
+    try {
+      await execa('qemu-img', ['create', '-q', '-f', 'raw', join(secret, 'file'), '1M']);
+      const over = ['-F', 'raw', '-b', join(secret, 'file'), join(folder, volume)];
+      await execa('qemu-img', ['create', '-q', '-f', 'qcow2', ...over]);
+      const refused = failsWith('volume-export', /hangs on .*, which is not in /);
+      await assert.rejects(exports.keep({ ...READS, volume }, false, signal()), refused);
+      assert.deepEqual([exports.standing, await programs('qemu-nbd')], [[], []]);
+      await execa('qemu-img', [
+        'rebase',
+        '-q',
+        '-u',
+        '-f',
+        'qcow2',
+        '-F',
+        'raw',
+        '-b',
+        'root.raw',
+        join(folder, volume),
+      ]);
+      await exports.keep({ ...READS, volume }, false, signal());
+      await io('nbd://127.0.0.1:10809/leads-out.qcow2', 'read -P 0x5a 0 64k');
+    } finally {
+      await rm(secret, { recursive: true });
+      await rm(join(folder, volume), { force: true });
+    }
+  });
+
   it('are refused where somebody else has the image open to write it, and are not wanted then', async () => {
     const other = spawn('qemu-io', ['-f', 'qcow2', join(folder, 'data.qcow2')], { stdio: ['pipe', 'pipe', 'ignore'] });
     holding.push(other);

@@ -78,15 +78,17 @@ export const routersOn = (scene: Scene, run: Run = scene.run, upMsMax?: number):
     log: { warn: (...said: unknown[]) => assert.fail(JSON.stringify(said)) },
   });
 
-/** Processes of a router by name: those of the service, and its supervisor as `sh`. */
+/** Processes of a router by name: those of the service, and its supervisor as `sh`. Those that were started first are in front, whatever their pids. */
 export async function processesOf(scene: Scene, name: string, router = 'edge'): Promise<Process[]> {
   const all = await processesIn(scene.run, `sk-${router}`, never());
-  return all.filter(({ argv }) => (name === 'sh' ? argv[1]?.endsWith('/supervise') : argv[0] === name));
+  return all
+    .filter(({ argv }) => (name === 'sh' ? argv[1]?.endsWith('/supervise') : argv[0] === name))
+    .toSorted((a, b) => Number(a.startedAt) - Number(b.startedAt) || a.pid - b.pid);
 }
 
-/** The pids of a router's processes of this name, those that were started first in front. */
+/** Their pids, in the same order. */
 export const pidsOf = async (scene: Scene, name: string): Promise<number[]> =>
-  (await processesOf(scene, name)).map(({ pid }) => pid).toSorted((a, b) => a - b);
+  (await processesOf(scene, name)).map(({ pid }) => pid);
 
 /** A line of /proc/PID/status. */
 export async function statusOf(pid: number, word: string): Promise<string> {

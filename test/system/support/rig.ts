@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
@@ -63,6 +64,8 @@ export interface TestRig extends RigFile {
   mendLink(host: string): Promise<void>;
   /** Run `./skerry ARGS` on this rig; never throws. */
   skerry(args: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  /** Run `./skerry ARGS` on this rig, and have it go well. @returns what it printed */
+  does(...args: string[]): Promise<string>;
 }
 
 let shared: Promise<TestRig> | undefined;
@@ -168,6 +171,13 @@ async function rigOf(dir: string): Promise<TestRig> {
         () => false,
       ),
     );
+  const skerry = async (args: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> => {
+    // Behind `--` are words of a program of a guest's.
+    const at = args.includes('--') ? args.indexOf('--') : args.length;
+    const words = args.toSpliced(at, 0, '--dir', dir);
+    const ran = await execa(process.execPath, [MAIN, ...words], { reject: false, timeout: 120_000 });
+    return { exitCode: ran.exitCode ?? -1, stdout: ran.stdout, stderr: ran.stderr };
+  };
   return {
     ...rig,
     dir,
@@ -233,12 +243,11 @@ async function rigOf(dir: string): Promise<TestRig> {
     },
     cutLink: (name) => setLink({ init: part('server') }, name, false),
     mendLink: (name) => setLink({ init: part('server') }, name, true),
-    async skerry(args) {
-      const ran = await execa(process.execPath, [MAIN, ...args, '--dir', dir], {
-        reject: false,
-        timeout: 120_000,
-      });
-      return { exitCode: ran.exitCode ?? -1, stdout: ran.stdout, stderr: ran.stderr };
+    skerry,
+    async does(...args) {
+      const { exitCode, stdout, stderr } = await skerry(args);
+      assert.equal(exitCode, 0, `${args.join(' ')}: ${stderr}`);
+      return stdout;
     },
   };
 }

@@ -5,6 +5,7 @@ import { type Link, parseLinks, parseRoutes, type Route } from '#agent/networks/
 import { LINK_GROUP } from '#agent/networks/linux/names.ts';
 import { Failure } from '#shared/errors.ts';
 import { namespaceOf } from './plan.ts';
+import { together } from './together.ts';
 
 /** What the loopback link of a router's namespace is marked with: a namespace itself can carry no mark. */
 export const aliasOf = (router: string): string => `skerry router ${router}`;
@@ -93,9 +94,11 @@ export async function setNamespace(
 ): Promise<void> {
   const namespace = namespaceOf(router);
   const settings = Object.entries(ALWAYS).map(([name, value]) => `${name}=${value}`);
-  await run(inSpace(namespace, 'sysctl', '--quiet', '--write', ...settings), signal);
-  if (standing !== 'whole')
-    await run(batch('ip', [`link set dev lo group ${LINK_GROUP} alias "${aliasOf(router)}" up`], namespace), signal);
+  const mark = [`link set dev lo group ${LINK_GROUP} alias "${aliasOf(router)}" up`];
+  await together([
+    run(inSpace(namespace, 'sysctl', '--quiet', '--write', ...settings), signal),
+    standing === 'whole' ? '' : run(batch('ip', mark, namespace), signal),
+  ]);
 }
 
 /** Default routes of both families. */

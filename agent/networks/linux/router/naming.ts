@@ -38,15 +38,22 @@ export const dnsmasqService = (configuration: string): Service => ({
   isCurrent: (argv) => argv.includes(`--conf-file=${SEEN_AT}/${configuration}`),
 });
 
+/** Write down what dnsmasq is to serve. */
+export async function layNaming({ folder }: Pick<Place, 'folder'>, plan: RouterPlan): Promise<void> {
+  if (plan.legs.length === 0) return;
+  const { configuration, ...hosts } = dnsmasqFiles(plan);
+  await keepHosts(folder, hosts);
+  await keepFile(join(folder, configuration.name), configuration.text);
+}
+
 /**
- * Have addresses and names served as planned.
+ * Have addresses and names served as they were laid down.
  *
  * New hosts are taken by dnsmasq as it runs; when a reservation changes or goes, it is told to read them anew. It is started anew, with the
  * leases that it gave, when legs, domains, pools or servers change, and when an address that somebody has a lease of is not his any more.
  * @throws Failure host-command, network-host
  */
 export async function keepNaming(place: Place, plan: RouterPlan, signal: AbortSignal): Promise<void> {
-  const files = dnsmasqFiles(plan);
   const { folder } = place;
   if (plan.legs.length === 0) {
     if ((await readIfThere(join(folder, RUN))) === undefined) return;
@@ -54,23 +61,25 @@ export async function keepNaming(place: Place, plan: RouterPlan, signal: AbortSi
     await rm(join(folder, RUN), { force: true });
     return;
   }
-  await keepHosts(folder, files);
-  await keepFile(join(folder, files.configuration.name), files.configuration.text);
+  const { configuration } = dnsmasqFiles(plan);
   await dropLeases(place, plan);
-  await keepUp(place, dnsmasqService(files.configuration.name), signal);
+  await keepUp(place, dnsmasqService(configuration.name), signal);
   await tellOfHosts(place, signal);
   for (const name of await namesIn(folder))
-    if (/^dnsmasq-[0-9a-f]+\.conf$/.test(name) && name !== files.configuration.name)
+    if (/^dnsmasq-[0-9a-f]+\.conf$/.test(name) && name !== configuration.name)
       await rm(join(folder, name), { force: true });
 }
 
-async function keepHosts(folder: string, { names, reservations }: DnsmasqFiles): Promise<void> {
+async function keepHosts(
+  folder: string,
+  { names, reservations }: Pick<DnsmasqFiles, 'names' | 'reservations'>,
+): Promise<void> {
   for (const each of ['names', 'reservations']) await keepFolder(join(folder, each));
-  const { gone, changed } = await folderChanges(join(folder, 'reservations'), reservations);
-  const isLost = gone.length > 0 || changed.length > 0;
+  const changes = await folderChanges(join(folder, 'reservations'), reservations);
+  const isLost = changes.gone.length > 0 || changes.changed.length > 0;
   if (isLost) await keepFile(join(folder, UNTOLD), '');
   await keepFiles(join(folder, 'names'), names);
-  await keepFiles(join(folder, 'reservations'), reservations);
+  await keepFiles(join(folder, 'reservations'), reservations, changes);
   // One that was started in between has read what was there then.
   if (isLost) await keepFile(join(folder, UNTOLD), '');
 }

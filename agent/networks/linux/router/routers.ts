@@ -5,7 +5,7 @@ import type { Run } from '#agent/exec/run.ts';
 import { keepFolder, namesIn } from '#agent/files/folder.ts';
 import type { Link } from '#agent/networks/linux/links.ts';
 import type { OpenVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
-import { endAll } from '#agent/services/services.ts';
+import { endProcesses, runningNow } from '#agent/services/services.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type GivenOutside, type HostNetwork, type HostRouter, type Lease, RouterName } from '#shared/model/network.ts';
 import { loadRules } from './firewall.ts';
@@ -21,12 +21,13 @@ import {
   type Standing,
   setNamespace,
 } from './namespace.ts';
-import { keepNaming } from './naming.ts';
+import { keepNaming, layNaming } from './naming.ts';
 import { endOutside, keepOutside, withGiven } from './outside.ts';
 import { outsideWatches } from './outside-watches.ts';
 import { type Place, placeIn } from './place.ts';
 import { namespaceOf, planRouter, type RouterPlan } from './plan.ts';
 import { examineRouter, keepPlan, readGiven, readLeases } from './standing.ts';
+import { together } from './together.ts';
 
 export interface LinuxRoutersDeps {
   run: Run;
@@ -63,6 +64,7 @@ interface Before {
   host: ReadonlyMap<string, Link>;
 }
 
+const SERVICES = ['udhcpc', 'dnsmasq', 'haproxy'].map((name) => ({ name }));
 const UP_MS_MAX = 10_000;
 const UNDO_MS_MAX = 60_000;
 
@@ -120,7 +122,10 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     await keepFolder(deps.folder);
     await keepFolder(place.folder);
     await keepPlan(place, plan, networks);
-    const readBack = await keepGround(place, plan, before, signal);
+    // Of one that is new nobody reads yet what there is to serve; one that is there serves nothing before it has the legs.
+    const isNew = before.standing !== 'whole';
+    const [readBack] = await together([keepGround(place, plan, before, signal), isNew && layNaming(place, plan)]);
+    if (!isNew) await layNaming(place, plan);
     await takeLeasesBack(deps.folder, name);
     // Services share files of their supervisors: one after the other.
     await together([readBack(), keepNaming(place, plan, signal).then(() => keepIngress(place, plan, signal))]);
@@ -158,14 +163,12 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
   async function removeRouter(name: string, signal: AbortSignal): Promise<void> {
     const place = placeOf(name);
     watches.end(name);
-    const { standing, links, host } = await readBefore(name, signal);
+    const [{ standing, links, host }, running] = await together([
+      readBefore(name, signal),
+      runningNow(place, SERVICES, signal),
+    ]);
     const isOurs = (await foldersOf()).includes(name);
-    if (standing === 'whole' || isOurs)
-      await endAll(
-        place,
-        ['udhcpc', 'dnsmasq', 'haproxy'].map((service) => ({ name: service })),
-        signal,
-      );
+    if (standing === 'whole' || isOurs) await endProcesses(place, running, SERVICES, signal);
     const isDeleted = standing === 'whole' || (isOurs && (standing === 'bare' || standing === 'broken'));
     await deletePlace(place, name, { inside: isDeleted ? links : undefined, host }, signal);
     if (isOurs) await putLeasesAside(deps.folder, name, Date.now());
@@ -182,10 +185,4 @@ export function linuxRouters(deps: LinuxRoutersDeps): LinuxRouters {
     readLeases: (name) => readLeases(placeOf(name)),
     watch: watches.watch,
   };
-}
-
-/** Wait for all, also where one fails: nothing goes on while its failure is answered. */
-async function together<T extends readonly unknown[]>(all: T): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(all);
-  return Promise.all(all);
 }

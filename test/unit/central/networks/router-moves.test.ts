@@ -148,6 +148,18 @@ describe('a router that moves', () => {
     assert.equal(at.row().heldBy, 'host1');
   });
 
+  it('goes on at once when the agent that has it dies before it answers, and is there again', async () => {
+    const host1 = at.scene.hosts.host1 as Scene['hosts'][string];
+    host1.isSilent = true;
+    const asked = at.start('host2');
+    await settled();
+    assert.deepEqual(at.having(), ['host1']);
+    host1.isSilent = false;
+    await at.scene.heard('host1', 2);
+    assert.equal(await asked, '');
+    assert.deepEqual(at.having(), ['host2']);
+  });
+
   it('does not count what a host said before it was sent something that may have reached it', async () => {
     const host1 = at.scene.hosts.host1 as Scene['hosts'][string];
     await at.start('host2');

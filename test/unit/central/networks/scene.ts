@@ -64,6 +64,8 @@ export interface FakeHost {
   wireguard?: NetworkStanding['wireguard'];
   /** Thrown in place of an answer. */
   failure?: Failure | undefined;
+  /** It takes nothing, and does not answer. */
+  isSilent?: boolean;
   /** The same, when it has done all that it was sent. */
   lateFailure?: Failure | undefined;
   standing?: NetworkStanding;
@@ -90,10 +92,11 @@ export async function sceneOf(
 ): Promise<Scene> {
   const site = siteOf(guests);
   const clock = manualClock();
-  const request = async ({ to = '', child }: IqRequest): Promise<Element> => {
+  const request = async ({ to = '', child, signal }: IqRequest): Promise<Element> => {
     const host = hosts[to.split('@')[0] ?? ''] as FakeHost;
     await new Promise(setImmediate);
     if (host.failure) throw host.failure;
+    if (host.isSilent) await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
     const document = parseJsonIn(child, HostNetworks);
     host.taken.push(document);
     host.standing = standingOf(host, document);

@@ -132,7 +132,10 @@ describe('host.probe of a site', () => {
         asked.push([host.name, verb, args]);
         return { value: { verdict: 'good', kind: 'tcp', target: 'x', tookMs: 1 } } as never;
       },
-      lookFrom: async (network, host) => void asked.push(['leg', network, host]) as never,
+      lookFrom: async (network, host) => {
+        asked.push(['leg', network, host]);
+        return { [Symbol.dispose]: () => void asked.push('let go') };
+      },
       isStopped: (network) => network === 'quiet',
     })['host.probe'];
   const look = { host: 'host1', insecure: false, status: undefined, pattern: undefined };
@@ -141,7 +144,8 @@ describe('host.probe of a site', () => {
   it('has a leg made first, where it is to be looked from a network', async () => {
     await stage(() => true)({ ...look, kind: 'tcp', target: 'venti:1', network: 'grid' }, call);
     assert.deepEqual(asked[0], ['leg', 'grid', 'host1']);
-    assert.equal(asked.length, 2);
+    assert.equal(asked.length, 3);
+    assert.equal(asked[2], 'let go');
   });
 
   it('says of a network that is stopped that it is, and has nothing made', async () => {

@@ -26,12 +26,12 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
   const uuidOf = (text: string): string => /<uuid>(.*)<\/uuid>/.exec(text)?.[1] ?? '';
   const originalFile = (): string => disksIn(defined.get('web') ?? '')[0]?.file ?? '';
   const overlaysIn = async (): Promise<string[]> => (await readdir(folder)).filter((name) => name.includes('.over.'));
-  const clone = () =>
+  const clone = (linked = true) =>
     cloneGuest(
       ground(),
       folder,
       ID,
-      { name: 'copy', linked: true },
+      { name: 'copy', linked },
       { signal: AbortSignal.timeout(60_000), progress: () => {} },
     );
 
@@ -110,6 +110,15 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
     await assert.rejects(clone(), { name: 'AbortError' });
     assert.deepEqual([...defined.keys()], ['web']);
     assert.deepEqual(await overlaysIn(), [originalFile().slice(folder.length + 1)]);
+  });
+
+  it('is refused, linked or not, where its disk hangs on what is no file', async () => {
+    const over = ['-u', '-b', 'nbd://127.0.0.1:10809/x', '-F', 'raw', join(folder, 'base.qcow2'), '1M'];
+    const args = ['create', '-q', '-f', 'qcow2', ...over];
+    await run({ file: 'qemu-img', args, timeoutMs: 20_000 }, AbortSignal.timeout(20_000));
+    for (const linked of [true, false]) await assert.rejects(clone(linked), failed('clone-unfit'));
+    assert.deepEqual([...defined.keys()], ['web']);
+    assert.deepEqual(await overlaysIn(), []);
   });
 
   it('may run already, on its own files', async () => {

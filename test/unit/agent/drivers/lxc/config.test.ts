@@ -131,7 +131,7 @@ describe('agent/drivers/lxc: configurations', () => {
     const made = checkedConfig(definitionOfForm(form({ nics: ['bridge=br0,mac=52:54:00:63:00:0c,mtu=1450'] }), ground));
     assert.equal(settingOf(made, 'lxc.cgroup2.memory.max'), '192M');
     assert.equal(settingOf(made, 'lxc.rootfs.path'), 'dir:/zones/web/rootfs');
-    assert.equal(settingOf(made, 'lxc.rootfs.options'), 'idmap=container');
+    assert.equal(settingOf(made, 'lxc.rootfs.options'), 'idmap=container,nodev');
     assert.deepEqual(nicsIn(made), [
       { mac: '52:54:00:63:00:0c', kind: 'bridge', source: 'br0', model: 'veth', mtu: 1450 },
     ]);

@@ -262,7 +262,13 @@ describe('zones: links of a zone', () => {
     assert.deepEqual(others, []);
     assert.notEqual(one?.mac, vnicsIn(own)[0]?.mac);
     const text = definitionText('web2', clone);
-    assert.ok(text.includes(`set physical=${one?.link}\nset allowed-address=10.1.2.3/24`), 'fixed addresses too');
+    assert.ok(text.includes(`set physical=${one?.link}\nend`), 'without the address of the other');
+    assert.ok(!text.includes('10.1.2.3'));
     assert.ok(!text.includes('52540063000c') && text.includes('set zonepath=/export/zones/web2'));
+    const shared = parseZoneConfig(
+      'create -b\nset ip-type=shared\nset autoboot=true\nadd net\nset physical=e1000g0\nset address=10.1.2.3/24\nend',
+    );
+    const other = definitionText('web2', cloneConfig(shared, 'web2', ZONES));
+    assert.ok(!other.includes('10.1.2.3') && !other.includes('autoboot=true'), other);
   });
 });

@@ -15,7 +15,7 @@ import { sendColdStart } from '#shared/xmpp/cold-start.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import type { ChainBook } from './book.ts';
 
-export interface HandingOutDeps {
+export interface ColdStartsDeps {
   entity: Pick<Entity, 'request' | 'onStatus' | 'isOnline' | 'bareJid'>;
   site: Site;
   book: ChainBook;
@@ -25,7 +25,7 @@ export interface HandingOutDeps {
 
 const AGAIN_MS = 10_000;
 
-export function handOut({ entity, site, book, clock, log }: HandingOutDeps): { refresh(): void; stop(): void } {
+export function coldStarts({ entity, site, book, clock, log }: ColdStartsDeps): { refresh(): void; stop(): void } {
   const confirmed = new Map<string, string>();
   const busy = new Set<string>();
   let version = clock.now();
