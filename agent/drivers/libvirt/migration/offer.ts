@@ -40,7 +40,7 @@ export async function offerOf(ground: Ground, id: GuestId, signal: AbortSignal):
   const document = parseXml(await readXml(ground, id, signal), 'domain');
   const offer: Offer = {
     hypervisor: 'qemu',
-    runs: guest.state !== 'paused',
+    runs: isMeantToRun(guest),
     autostart: guest.autostart,
     copies: [],
     needs: [],
@@ -55,6 +55,10 @@ export async function offerOf(ground: Ground, id: GuestId, signal: AbortSignal):
   for (const file of bootFiles(document)) offer.needs.push(await needOf(ground, guest, file, false));
   return offer;
 }
+
+/** One that a move was cut off of may stand still for that. */
+export const isMeantToRun = ({ state, reason }: Pick<DriverGuest, 'state' | 'reason'>): boolean =>
+  state !== 'paused' || reason === 'migrating';
 
 const unfit = (guest: string, problem: string): Failure =>
   new Failure('migration-unfit', { guest, to: 'another host', problem });

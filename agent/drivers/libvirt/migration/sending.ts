@@ -10,6 +10,7 @@ import { disksIn, putOnFiles, type XmlDisk } from '../disk-xml.ts';
 import { failedWith, type Ground } from '../ground.ts';
 import { readGuest } from '../reading.ts';
 import { parseJobInfo } from './job-info.ts';
+import { isMeantToRun } from './offer.ts';
 import { type MoveSockets, moveSockets } from './sockets.ts';
 
 /** By device: where the target has made its disk. */
@@ -173,12 +174,13 @@ const HERE_MS_MAX = 120_000;
  * elsewhere, since nobody was told so.
  * @throws Failure: that cannot be told
  */
-async function isHere(ground: Ground, { id, state: before }: DriverGuest): Promise<boolean> {
+async function isHere(ground: Ground, before: DriverGuest): Promise<boolean> {
+  const { id } = before;
   const signal = AbortSignal.timeout(HERE_MS_MAX);
   try {
     await calledOff(ground, id);
     const { state } = await readGuest(ground, id, signal);
-    if (state === 'paused' && before !== 'paused') await ground.virsh.slow(['resume', id], signal);
+    if (state === 'paused' && isMeantToRun(before)) await ground.virsh.slow(['resume', id], signal);
     return true;
   } catch (error) {
     if (failedWith(error, 'guest-not-found')) return false;
