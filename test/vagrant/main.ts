@@ -61,8 +61,8 @@ const host = await startHost({
   names: new Map(),
   hasKvm,
 });
-// What goes on in it fails then, and is cleared away.
-process.once('SIGINT', () => void host.machine.kill());
+// What goes on in it fails then, and is cleared away. It stays a listener: execa ends a process that has none.
+process.on('SIGINT', () => void host.machine.kill());
 try {
   host.machine.begin();
   await host.libvirtReady();
