@@ -6,6 +6,7 @@ import type { ZonesOptions } from '#agent/drivers/zones/driver.ts';
 import type { Places } from '#agent/drivers/zones/short-form.ts';
 import type { Run } from '#agent/exec/run.ts';
 import { runToEnd } from '#agent/exec/run-to-end.ts';
+import { GuestRecipe } from '#shared/model/guest.ts';
 import { createHost, type HostOptions, type IllumosHost } from '#test/illumos/host.ts';
 import { type Ended, perform, programNamed } from '#test/illumos/programs.ts';
 import { illumosRun } from '#test/illumos/run.ts';
@@ -28,6 +29,17 @@ export interface IllumosScene {
   takeTranscript(): string[];
   close(): void;
 }
+
+/** A machine with disks: of all zones what most commands make. */
+export const MACHINE = GuestRecipe.parse({
+  ...{ name: 'vm1', image: 'bhyve', vcpus: 2, memoryMiB: 512, title: 'shop' },
+  nics: ['bridge=sk-lan,ip=10.1.2.5/24,gateway=10.1.2.1'],
+  options: { disk: 'rpool/vm1_disk0,1G;rpool/vm1_disk1,2G', sshkey: 'ssh-ed25519 AAAA me' },
+});
+
+/** Commands that only look. */
+export const LOOKS =
+  /^(zoneadm list|zonecfg -z \S+ export|dladm show-|ipadm show-|zfs list|psrinfo|prtconf|uname|kstat)/;
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {} };
 

@@ -12,18 +12,13 @@ import { recover } from '#agent/drivers/zones/recovering.ts';
 import { definitionOf } from '#agent/drivers/zones/short-form.ts';
 import type { Run } from '#agent/exec/run.ts';
 import { Failure } from '#shared/errors.ts';
-import { GuestForm, GuestRecipe } from '#shared/model/guest.ts';
+import { GuestForm } from '#shared/model/guest.ts';
 import { NicWanted } from '#shared/model/nic.ts';
-import { type IllumosScene, illumosScene } from './illumos-scene.ts';
+import { type IllumosScene, illumosScene, LOOKS, MACHINE } from './illumos-scene.ts';
 
 const signal = () => AbortSignal.timeout(30_000);
 const work = () => ({ signal: signal(), progress: () => {} });
 
-const MACHINE = GuestRecipe.parse({
-  ...{ name: 'vm1', image: 'bhyve', vcpus: 2, memoryMiB: 512, title: 'shop' },
-  nics: ['bridge=sk-lan,ip=10.1.2.5/24,gateway=10.1.2.1'],
-  options: { disk: 'rpool/vm1_disk0,1G;rpool/vm1_disk1,2G', sshkey: 'ssh-ed25519 AAAA me' },
-});
 const NIC = NicWanted.parse({ mac: '52:54:00:63:00:0c', bridge: 'sk-lan', link: 'sk52540063000c', mtu: 1450 });
 
 /** All that there is on the host of zones and of what they are made of, in words. */
@@ -76,8 +71,13 @@ describe('zones: a verb that fails, at whichever command', () => {
     await act();
     return scene.takeTranscript().length;
   };
-  const failing = async (nth: number, when: 'before' | 'after', act: () => Promise<unknown>): Promise<boolean> => {
-    scene.fault({ of: '.', nth, when, how: 'fails' });
+  const failing = async (
+    nth: number,
+    when: 'before' | 'after',
+    act: () => Promise<unknown>,
+    of = '.',
+  ): Promise<boolean> => {
+    scene.fault({ of, nth, when, how: 'fails' });
     const outcome = await act().then(
       () => 'done',
       (error: unknown) => error,
@@ -87,26 +87,22 @@ describe('zones: a verb that fails, at whichever command', () => {
     return outcome !== 'done';
   };
 
-  it('leaves nothing of a zone that was to be made, which can then be made', async () => {
+  it('makes a zone whole or not at all where it cannot see something', async () => {
     const create = () => driver.createGuest!(MACHINE, work());
     const clean = await everything(scene);
-    const count = await commandsOf(create);
-    const [made] = await driver.listGuests(signal());
-    await driver.deleteGuest(made!.id, signal());
-    assert.equal(await everything(scene), clean, 'delete takes all of it away');
-    for (let nth = 1; nth <= count; nth++)
-      for (const when of ['before', 'after'] as const) {
-        if (await failing(nth, when, create)) {
-          const left = await everything(scene);
-          // Once all of it is there it is a guest, also where it then could not be read.
-          if (left !== clean) assert.equal((await driver.listGuests(signal())).length, 1, `${nth} ${when}`);
-        }
-        for (const { id } of await driver.listGuests(signal())) await driver.deleteGuest(id, signal());
-        assert.equal(await everything(scene), clean, `${nth} ${when}`);
-      }
-    scene.fault({ of: ' install', nth: 1, when: 'middle', how: 'fails' });
-    await assert.rejects(create(), (error) => error instanceof Failure);
-    assert.equal(await everything(scene), clean, 'a zone that is incomplete');
+    scene.takeTranscript();
+    const made = await create();
+    const count = scene.takeTranscript().filter((line) => LOOKS.test(line)).length;
+    await driver.deleteGuest(made.id, signal());
+    assert.ok(count > 3);
+    for (let nth = 1; nth <= count; nth++) {
+      await failing(nth, 'before', create, LOOKS.source);
+      const left = await everything(scene);
+      // Once all of it is there it is a guest, also where it then could not be read.
+      if (left !== clean) assert.equal((await driver.listGuests(signal())).length, 1, `${nth}`);
+      for (const { id } of await driver.listGuests(signal())) await driver.deleteGuest(id, signal());
+      assert.equal(await everything(scene), clean, `${nth}`);
+    }
   });
 
   it('leaves a zone that was to be changed as it was', async () => {
@@ -123,11 +119,13 @@ describe('zones: a verb that fails, at whichever command', () => {
       replace: () => driver.defineGuest(text(), { replace: true }, signal()),
     };
     const definition = await driver.readDefinition(guest.id, signal());
-    const ON = new Set(['attach', 'detach', 'set']);
+    // What a zone that is off is given, and is set, fails in more ways in zones-faults.test.ts.
+    const tried = (what: string, isOn: boolean): boolean =>
+      isOn ? ['attach', 'detach', 'set'].includes(what) : !['attach', 'set'].includes(what);
     for (const isOn of [false, true]) {
       if (isOn) await driver.startGuest(guest.id, { paused: false }, signal());
       for (const [what, act] of Object.entries(changes)) {
-        if (isOn && !ON.has(what)) continue;
+        if (!tried(what, isOn)) continue;
         const before = await everything(scene);
         const count = await commandsOf(act);
         const after = await everything(scene);
@@ -150,23 +148,6 @@ describe('zones: a verb that fails, at whichever command', () => {
           }
       }
     }
-  });
-
-  it('finishes what it had begun to remove, when it is asked again', async () => {
-    const clean = await everything(scene);
-    let guest = await driver.createGuest!(MACHINE, work());
-    const count = await commandsOf(() => driver.deleteGuest(guest.id, signal()));
-    for (let nth = 1; nth <= count; nth++)
-      for (const when of ['before', 'after'] as const) {
-        guest = await driver.createGuest!(MACHINE, work());
-        await failing(nth, when, () => driver.deleteGuest(guest.id, signal()));
-        for (const { id } of await driver.listGuests(signal())) await driver.deleteGuest(id, signal());
-        await recover(
-          groundOf(scene.options, () => {}),
-          signal(),
-        );
-        assert.equal(await everything(scene), clean, `${nth} ${when}`);
-      }
   });
 });
 

@@ -23,6 +23,7 @@ export interface Zone {
 }
 
 const LIST_MS_MAX = 30_000;
+const OFF: ZoneNow = { state: 'STOPPED' };
 const MIB = 2 ** 20;
 
 export async function readZone(ground: Ground, id: GuestId, signal: AbortSignal): Promise<Zone> {
@@ -46,18 +47,21 @@ export async function readConfig(ground: Ground, name: string): Promise<ZoneConf
 }
 
 export const readGuest = async (ground: Ground, id: GuestId, signal: AbortSignal): Promise<DriverGuest> =>
-  guestOf(ground, await readZone(ground, id, signal));
+  guestOf(ground, await readZone(ground, id, signal), hostSize());
 
-/** One question about all zones; what each one is its configuration tells. */
+/** One question about all zones that are on, which is much sooner answered than one about all; what each one is its configuration tells. */
 export async function listGuests(ground: Ground, signal: AbortSignal): Promise<DriverGuest[]> {
   signal.throwIfAborted();
-  const args = ['-P', ground.folder, '-f', '-F', 'STATE,PID,NAME'];
+  const args = ['-P', ground.folder, '--active', '-f', '-F', 'STATE,PID,NAME'];
   const [zones, stdout] = await Promise.all([
     ground.zones.list(),
     ground.run({ file: 'lxc-ls', args, timeoutMs: LIST_MS_MAX }, signal),
   ]);
   const states = parseList(stdout);
-  const guests = await Promise.all(zones.map((zone) => listed(ground, zone, states.get(zone.name.trimEnd()), signal)));
+  const size = hostSize();
+  const guests = await Promise.all(
+    zones.map((zone) => listed(ground, zone, states.get(zone.name.trimEnd()) ?? OFF, size)),
+  );
   return guests.filter((guest) => guest !== undefined);
 }
 
@@ -65,12 +69,12 @@ export async function listGuests(ground: Ground, signal: AbortSignal): Promise<D
 async function listed(
   ground: Ground,
   { id, name }: { id: GuestId; name: string },
-  now: ZoneNow | undefined,
-  signal: AbortSignal,
+  now: ZoneNow,
+  size: Required<Limits>,
 ): Promise<DriverGuest | undefined> {
   try {
     const config = await readConfig(ground, name);
-    return await guestOf(ground, { id, name, config, now: now ?? (await readNow(ground, name, signal)) });
+    return await guestOf(ground, { id, name, config, now }, size);
   } catch (error) {
     if (!(error instanceof Failure) || !['guest-not-found', 'host-command', 'host-output'].includes(error.code))
       throw error;
@@ -80,15 +84,18 @@ async function listed(
   }
 }
 
-async function guestOf(ground: Ground, { id, name, config, now }: Zone): Promise<DriverGuest> {
+/** What a zone without limits has. Node works it out anew at each call, from several files. */
+const hostSize = (): Required<Limits> => ({ vcpus: availableParallelism(), memoryBytes: totalmem() });
+
+async function guestOf(ground: Ground, { id, name, config, now }: Zone, size: Required<Limits>): Promise<DriverGuest> {
   const { memoryBytes, vcpus } = await limitsNow(ground, name, config, now);
   const title = titleIn(config);
   return {
     id,
     name,
     state: guestState(now.state),
-    vcpus: vcpus ?? availableParallelism(),
-    memoryMiB: Math.round((memoryBytes ?? totalmem()) / MIB),
+    vcpus: vcpus ?? size.vcpus,
+    memoryMiB: Math.round((memoryBytes ?? size.memoryBytes) / MIB),
     autostart: autostartIn(config),
     persistent: true,
     driver: 'lxc',
