@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { centralVerbs } from '#shared/verbs/central.ts';
 import { until } from '#test/system/support/until.ts';
 import type { Machines } from './machines.ts';
 import type { Outsider } from './outsider.ts';
@@ -33,6 +34,23 @@ const heard: Step = [
   },
 ];
 
+/** Where central has the verb: there and back again, as the grid wants it on the first host. */
+const moved: readonly Step[] = Object.hasOwn(centralVerbs, 'guest.migrate')
+  ? [
+      [
+        'it moves live to the last host, and back',
+        async ({ operator, agents }) => {
+          for (const host of [`agent-${agents}`, 'agent-1']) {
+            await operator.skerry('guest', 'migrate', 'venti', `to=${host}`);
+            const info = await operator.skerry('guest', 'info', 'venti');
+            assert.match(info, isOn(host));
+            assert.match(info, /^State: +running$/m);
+          }
+        },
+      ],
+    ]
+  : [];
+
 /** The whole of a site's life, in turn. */
 export const SITE_STEPS: readonly Step[] = [
   heard,
@@ -47,6 +65,7 @@ export const SITE_STEPS: readonly Step[] = [
       assert.match(await operator.skerry('guest', 'info', 'venti'), isOn('agent-1'));
     },
   ],
+  ...moved,
   [
     'powered off again',
     async ({ operator }) => assert.match(await operator.skerry('guest', 'poweroff', 'venti', '--yes'), /shutoff/),
