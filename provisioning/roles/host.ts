@@ -19,11 +19,12 @@ import {
   packages,
   running,
   stopped,
+  unmasked,
   user,
 } from '../systemd/system-changes.ts';
 import { isThere, unitChanges } from './own-unit.ts';
 import { HOST_PACKAGES, LXC_PACKAGES, NETWORK_PACKAGES } from './packages.ts';
-import { AGENT_CONFIG, AGENT_STATE, CA_FILE, CREDENTIALS, SERVER_WISH } from './places.ts';
+import { AGENT_CACHES, AGENT_CONFIG, AGENT_STATE, CA_FILE, CREDENTIALS, SERVER_WISH } from './places.ts';
 
 const UNIT = 'skerry-agent.service';
 /** What it may do besides, where it makes networks. */
@@ -150,11 +151,15 @@ async function dropIn(ground: Ground, name: string, to: string): Promise<Change[
 export const hostRemoval = (ground: Ground): Change[] => [
   stopped(ground, UNIT),
   disabled(ground, UNIT),
+  // Where the host made no networks, whoever masked it was somebody else.
+  ...(existsSync(ground.at(HOST_NETWORKS_FILE)) ? [unmasked(ground, UNUSED_UNIT)] : []),
   ...[`/etc/systemd/system/${UNIT}`, HOST_NETWORKS_FILE, LXC_FILE, USERS].map((path) => absent(ground, path)),
 ];
 
 export const hostPurge = (ground: Ground): Change[] => [
-  ...[AGENT_STATE, AGENT_CONFIG, CREDENTIALS, `${CREDENTIALS}.joining`].map((path) => absent(ground, path)),
+  ...[AGENT_STATE, ...AGENT_CACHES, AGENT_CONFIG, CREDENTIALS, `${CREDENTIALS}.joining`].map((path) =>
+    absent(ground, path),
+  ),
   // Beside the server it is the server's.
   ...(existsSync(ground.at(SERVER_WISH)) ? [] : [absent(ground, CA_FILE)]),
   noUser(ground, 'skerry'),

@@ -338,51 +338,30 @@ describe('skerry doctor, in a tree', () => {
   });
   after(() => rm(root, { recursive: true, force: true }));
 
+  const DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\nID=debian\nVERSION_ID="11"\n';
+  const EJABBERD_PACKAGE =
+    'Package: ejabberd\nStatus: install ok installed\nMaintainer: a <a@b.c>\nArchitecture: all\nVersion: 21.01-2\nDescription: XMPP\n';
+  /** Name, file, what stands in it, and the check that finds it. */
   const TREES = [
-    {
-      name: 'a Debian that is too old',
-      file: 'etc/os-release',
-      text: 'PRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\nID=debian\nVERSION_ID="11"\n',
-      finding: { check: 'Debian', verdict: 'warning' },
-    },
-    {
-      name: 'an ejabberd that is too old',
-      file: 'var/lib/dpkg/status',
-      text: 'Package: ejabberd\nStatus: install ok installed\nMaintainer: a <a@b.c>\nArchitecture: all\nVersion: 21.01-2\nDescription: XMPP\n',
-      finding: { check: 'package ejabberd', verdict: 'wrong' },
-    },
-    {
-      name: 'guests that cannot be hosts',
-      file: 'sys/module/kvm_intel/parameters/nested',
-      text: 'N\n',
-      finding: { check: 'nested', verdict: 'warning' },
-    },
-    {
-      name: 'bridges that go through iptables',
-      file: 'proc/sys/net/bridge/bridge-nf-call-iptables',
-      text: '1\n',
-      finding: { check: 'bridges', verdict: 'warning' },
-    },
-    {
-      name: 'too little memory',
-      file: 'proc/meminfo',
-      text: 'MemTotal:         524288 kB\n',
-      finding: { check: 'memory', verdict: 'warning' },
-    },
-  ];
+    ['a Debian that is too old', 'etc/os-release', DEBIAN, 'Debian', 'warning'],
+    ['an ejabberd that is too old', 'var/lib/dpkg/status', EJABBERD_PACKAGE, 'package ejabberd', 'wrong'],
+    ['guests that cannot be hosts', 'sys/module/kvm_intel/parameters/nested', 'N\n', 'nested', 'warning'],
+    ['bridges that go through iptables', 'proc/sys/net/bridge/bridge-nf-call-iptables', '1\n', 'bridges', 'warning'],
+    ['too little memory', 'proc/meminfo', 'MemTotal:         524288 kB\n', 'memory', 'warning'],
+  ] as const;
   it('finds out what a tree alone shows', async () => {
     for (const [file, text] of [
       ['etc/skerry/server.yaml', 'domain: example.org\n'],
       ['etc/skerry/agent.yaml', await readFile(join(ROOT, 'agent/agent.example.yaml'), 'utf8')],
-      ...TREES.map((each) => [each.file, each.text] as const),
+      ...TREES.map(([, file, text]) => [file, text] as const),
     ] as const) {
       await mkdir(join(root, dirname(file)), { recursive: true });
       await writeFile(join(root, file), text);
     }
     const { stdout } = await execa(process.execPath, [MAIN, 'doctor', '--root', root, '--json'], { reject: false });
-    for (const { name, finding } of TREES) {
-      const found = (JSON.parse(stdout) as Finding[]).find(({ check }) => check === finding.check);
-      assert.equal(found?.verdict, finding.verdict, `${name}: ${stdout}`);
+    for (const [name, , , check, verdict] of TREES) {
+      const found = (JSON.parse(stdout) as Finding[]).find((finding) => finding.check === check);
+      assert.equal(found?.verdict, verdict, `${name}: ${stdout}`);
       assert.ok(found.mend, name);
     }
   });
