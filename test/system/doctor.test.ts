@@ -118,6 +118,14 @@ const FAULTS: readonly Fault[] = [
     found: /surprise/,
   },
   {
+    name: 'the agent has ended by it, and stays so',
+    round: 6,
+    plant: `${restarted('skerry-agent')} && timeout 30 sh -c 'until systemctl -q is-failed skerry-agent; do sleep 0.1; done'`,
+    check: 'skerry-agent.service',
+    found: /its configuration is wrong, and is not started again/,
+    heal: restarted('skerry-agent'),
+  },
+  {
     name: 'the agent is older than its configuration',
     round: 3,
     plant: 'touch /etc/skerry/agent.yaml',
@@ -247,8 +255,16 @@ const FAULTS: readonly Fault[] = [
     heal: `mv /var/tmp/kept /etc/systemd/system/epmd.socket.d && systemctl daemon-reload && systemctl restart epmd.socket epmd ejabberd`,
   },
   {
-    name: 'the clock is off',
+    name: 'ejabberd does not run',
     round: 7,
+    plant: 'systemctl stop ejabberd',
+    check: 'ejabberd',
+    found: /cannot be reached/,
+    heal: 'systemctl start ejabberd',
+  },
+  {
+    name: 'the clock is off',
+    round: 8,
     plant: 'true',
     check: 'clock',
     found: /6\d\d s ahead/,
@@ -257,7 +273,7 @@ const FAULTS: readonly Fault[] = [
 ];
 
 /** The round of the clock, which is the doctor's own. */
-const CLOCK = 7;
+const CLOCK = 8;
 
 describe('skerry doctor', function () {
   this.timeout(300_000);
