@@ -54,6 +54,8 @@ export interface Hypervisor {
 
   /** Whether disks are files that qemu-img reads: then guests can be cloned and made of images. */
   hasDiskFiles?: boolean;
+  /** Whether guests that run can move to another host. */
+  migrates?: boolean;
   /** Whether guests can have snapshots; `in disks`: of format qcow2, and nowhere else. */
   snapshots?: 'in disks' | 'anyhow';
 }

@@ -66,5 +66,6 @@ export const qemu: Hypervisor = {
   nics: { model: 'virtio', models: ['virtio', 'e1000e', 'rtl8139'], moves: 'changed' },
   console: 'kept',
   hasDiskFiles: true,
+  migrates: true,
   snapshots: 'in disks',
 };
