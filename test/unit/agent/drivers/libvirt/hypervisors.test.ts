@@ -42,12 +42,13 @@ describe('agent/drivers/libvirt: what a kind of hypervisor lacks is not there', 
   });
 
   const SNAPSHOTS = ['snapshot.list', 'snapshot.take', 'snapshot.revert', 'snapshot.delete'];
+  const MOVES = ['guest.offer', 'guest.await', 'guest.migrate', 'guest.land'];
   const CONSOLE = ['console.list', 'console.read', 'console.watch', 'console.send'];
   for (const [kind, lacks] of Object.entries({
     qemu: [],
-    lxc: ['guest.create', 'guest.clone', ...SNAPSHOTS],
-    xen: ['guest.exec', ...SNAPSHOTS],
-    test: ['guest.exec', 'guest.create', ...CONSOLE],
+    lxc: ['guest.create', 'guest.clone', ...MOVES, ...SNAPSHOTS],
+    xen: ['guest.exec', ...MOVES, ...SNAPSHOTS],
+    test: ['guest.exec', 'guest.create', ...MOVES, ...CONSOLE],
   }))
     it(`${kind}: ${lacks.length === 0 ? 'nothing' : lacks.join(', ')}`, () => {
       const driver = drivers.get(kind) ?? assert.fail();
