@@ -5,6 +5,7 @@ import { absent, type Change, file, folder } from '../systemd/changes.ts';
 import type { Ground } from '../systemd/ground.ts';
 import { disabled, enabled, noUser, packages, running, stopped, user } from '../systemd/system-changes.ts';
 import { unitChanges } from './own-unit.ts';
+import { CENTRAL_PACKAGES } from './packages.ts';
 import {
   API_GROUP,
   API_SOCKET,
@@ -20,7 +21,6 @@ import type { ServerWish } from './server.ts';
 const UNIT = 'skerry-central.service';
 const USERS = '/etc/sysusers.d/skerry-central.conf';
 const USERS_TEXT = `u skerry-central - "Skerry central" ${CENTRAL_STATE}\nm skerry-central ${API_GROUP}\n`;
-const PACKAGES = ['fonts-dejavu-core', 'libatomic1'];
 
 /** What central's configuration begins with; from then on it is the administrator's. */
 export interface CentralBeginning {
@@ -43,7 +43,7 @@ export async function centralChanges(
   const secret = (): Promise<string | undefined> => readFile(ground.at(COMPONENT), 'utf8').catch(() => undefined);
   const unit = await unitChanges(ground, UNIT);
   return [
-    packages(ground, PACKAGES),
+    packages(ground, CENTRAL_PACKAGES),
     file(ground, USERS, USERS_TEXT, { mode: 0o644 }),
     user(ground, 'skerry-central', [API_GROUP], USERS),
     folder(ground, '/etc/skerry', { mode: 0o755 }),

@@ -4,17 +4,14 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { SITE_PACKAGES } from '#provisioning/roles/packages.ts';
 
 export type Suite = 'bookworm' | 'trixie';
 
 const SOURCES = '/etc/apt/sources.list.d/debian.sources';
 const BUILD_MS = 15 * 60_000;
 /** What every machine has, and what roles would fetch: a machine of a test reaches no archive. */
-const PACKAGES = [
-  ...['systemd', 'systemd-sysv', 'dbus', 'polkitd', 'ca-certificates', 'libatomic1', 'openssl', 'ejabberd'],
-  ...['libvirt-daemon-system', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils', 'fonts-dejavu-core'],
-  ...['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps', 'faketime'],
-];
+const PACKAGES = [...['systemd', 'systemd-sysv', 'dbus', 'polkitd', 'ca-certificates', 'faketime'], ...SITE_PACKAGES];
 const recipe = (more: readonly string[]): string[] => [
   '--variant=minbase',
   `--include=${[...PACKAGES, ...more].join(',')}`,
