@@ -121,10 +121,14 @@ const keyOf = ({ secret }: MigrationDeps, { operation, requester }: Call): strin
   createHmac('sha256', secret).update(`skerry migration ${requester.bareJid} ${operation}`).digest('hex');
 
 /** Have the target realise the networks that the guest is on, with its ports, before it comes. @throws Failure network-host */
-async function networksReady({ networks }: MigrationDeps, { guest, to, call }: Move): Promise<void> {
+async function networksReady({ networks, site, clock }: MigrationDeps, { guest, to, call }: Move): Promise<void> {
   const ports = [...networks.state.ports.values()].filter((port) => port.guest === guest.contact);
   if (ports.length === 0) return;
   call.progress(`making its networks at ${to.name}`);
+  while (call.resumed && site.findHost(to.name)?.reach !== 'heard') {
+    await paused(clock, AGAIN_MS, call.signal);
+    call.signal.throwIfAborted();
+  }
   const [stand] = await networks.handing.settle([to.name]);
   const named = new Set(ports.flatMap(({ network, mac }) => [network, mac]));
   const trouble = stand?.troubles.find(({ what, name }) => what === 'host' || named.has(name));
@@ -142,19 +146,30 @@ async function offerOf(deps: MigrationDeps, { guest, call }: Move, from: SiteHos
   }
 }
 
+/** One step. A job that goes on after a restart waits for hosts that are not heard yet: much of it may be done. */
 async function asked<S extends Step>(
-  { ask, site }: MigrationDeps,
+  { ask, site, clock }: MigrationDeps,
   host: SiteHost,
   step: S,
   args: Omit<ArgsOf<(typeof migrationVerbs)[S]>, never>,
   call: Call,
 ): Promise<ResultOf<(typeof migrationVerbs)[S]>> {
   const operation = `${call.operation} ${step}`;
-  const at = site.findHost(host.name) ?? host;
-  return (await ask(at, step, migrationVerbs[step], args, { ...call, operation })).value as ResultOf<
-    (typeof migrationVerbs)[S]
-  >;
+  for (;;) {
+    try {
+      const at = site.findHost(host.name) ?? host;
+      const { value } = await ask(at, step, migrationVerbs[step], args, { ...call, operation });
+      return value as ResultOf<(typeof migrationVerbs)[S]>;
+    } catch (error) {
+      if (!call.resumed || !(error instanceof Failure && UNHEARD.has(error.code))) throw error;
+      call.progress(`waiting for ${host.name}`);
+    }
+    await paused(clock, AGAIN_MS, call.signal);
+    call.signal.throwIfAborted();
+  }
 }
+
+const UNHEARD: ReadonlySet<string> = new Set(['host-unreachable', 'operation-uncertain']);
 
 const AGAIN_MS = 3_000;
 const ANSWER_MS = 60_000;
@@ -169,6 +184,11 @@ const SILENT: ReadonlySet<string> = new Set([
   'operation-uncertain',
 ]);
 
+/** The source has it, and it is not to be sent as it is now. All else says nothing of that. */
+const HAS_IT: ReadonlySet<string> = new Set(['guest-wrong-state', 'migration-unfit']);
+/** What is asked in a loop of its own. */
+const once = ({ resumed: _, ...call }: Call): Call => call;
+
 /** Ask the source, until it says so, whether it has none of the guest any more. @throws the reason why nobody waits any longer */
 async function hasLeft(deps: MigrationDeps, { guest, call }: Move, from: SiteHost): Promise<boolean> {
   for (let again = 0; ; again++) {
@@ -179,13 +199,13 @@ async function hasLeft(deps: MigrationDeps, { guest, call }: Move, from: SiteHos
         from,
         'guest.offer',
         { guest: guest.guest.name },
-        { ...call, signal, operation: `${call.operation} ${again}` },
+        { ...once(call), signal, operation: `${call.operation} ${again}` },
       );
       return false;
     } catch (error) {
       const code = error instanceof Failure ? error.code : 'internal';
       if (code === 'guest-not-found') return true;
-      if (!SILENT.has(code)) return false;
+      if (HAS_IT.has(code)) return false;
       call.progress(`${from.name} does not say whether it has the guest; it stands still at the other until then`);
     }
     await paused(deps.clock, AGAIN_MS, isCancelled(call) ? AbortSignal.timeout(AGAIN_MS * 2) : call.signal);
@@ -205,16 +225,13 @@ async function landed(deps: MigrationDeps, move: Move, outcome: 'came' | 'stayed
         to,
         'guest.land',
         { name, uuid, outcome },
-        { ...call, signal: waits, operation: `${call.operation} ${outcome}` },
+        { ...once(call), signal: waits, operation: `${call.operation} ${outcome}` },
       );
       return;
     } catch (error) {
       const code = error instanceof Failure ? error.code : 'internal';
-      if (!SILENT.has(code)) throw error;
-      if (waits.aborted) {
-        if (outcome === 'stayed') return;
-        throw error;
-      }
+      if (waits.aborted && outcome === 'stayed') return;
+      if (waits.aborted || !SILENT.has(code)) throw error;
       call.progress(`${to.name} does not answer; waiting for it`);
     }
     await paused(deps.clock, AGAIN_MS, waits);

@@ -47,7 +47,7 @@ describe('a guest of QEMU that moves', function () {
   const job = async (id: string): Promise<Job> => JSON.parse(await skerry('job', 'info', id, '--json'));
   /** Begin to move it, so slowly that it can be cut off. */
   const slowly = async (from: Host, to: Host): Promise<{ ended(): Promise<Job>; id: string }> => {
-    await rig.virsh(from, ['migrate-setspeed', GUEST, '4']);
+    await rig.virsh(from, ['migrate-setspeed', GUEST, '8']);
     const moving = rig.skerry(['guest', 'migrate', GUEST, `to=${to}`, '--json']);
     const list = async (): Promise<Job[]> => JSON.parse(await skerry('job', 'list', 'state=running', '--json'));
     let id = '';
@@ -69,8 +69,9 @@ describe('a guest of QEMU that moves', function () {
 
   it('goes on there as it was: what runs in it, and connections to it', async () => {
     const boot = await bootOf('host1');
-    await inGuest(rig, 'host1', GUEST, ['sh', '-c', 'nc -l -p 9100 >/tmp/got </dev/null 2>/dev/null &']);
-    const says = `(echo before; sleep 1; while [ ! -e /tmp/moved ]; do sleep 0.1; done; echo after) | nc ${ADDRESS} 9100 >/dev/null 2>&1 &`;
+    await inGuest(rig, 'host1', GUEST, ['sh', '-c', '(sleep 600 | nc -l -p 9100 >/tmp/got) >/dev/null 2>&1 &']);
+    const talk = `echo before; while [ ! -e /tmp/moved ]; do sleep 0.1; done; echo after`;
+    const says = `((${talk}) | nc ${ADDRESS} 9100) >/dev/null 2>&1 &`;
     await inGuest(rig, 'host1', 'fossil', ['sh', '-c', says]);
     const got = async (host: string) => (await inGuest(rig, host, GUEST, ['cat', '/tmp/got'])).stdout;
     await until('they are connected', async () => (await got('host1')) === 'before\n');
@@ -102,16 +103,11 @@ describe('a guest of QEMU that moves', function () {
     assert.equal(await bootOf('host1'), boot);
   });
 
-  it('stays when it is called off, and when either agent is killed in the middle', async () => {
+  it('stays when it is called off, and is at one of them when the agent that sends it is killed', async () => {
     const boot = await bootOf('host1');
     const cancelled = await slowly('host1', 'host2');
     await skerry('job', 'cancel', cancelled.id);
     assert.equal((await cancelled.ended()).state, 'cancelled');
-    assert.deepEqual(await places(), [['host1', 'running']]);
-
-    const broken = await slowly('host1', 'host2');
-    await rig.killAgent('host2');
-    assert.equal((await broken.ended()).state, 'failed');
     assert.deepEqual(await places(), [['host1', 'running']]);
 
     const begunAnew = await slowly('host1', 'host2');
@@ -144,7 +140,7 @@ describe('a guest of QEMU that moves', function () {
       await skerry('guest', 'start', 'mover');
       await copyFile(image, there);
       const refused = await rig.skerry(['guest', 'migrate', 'mover', 'to=host2']);
-      assert.match(refused.stderr, /is already|already; remove it/, refused.stdout);
+      assert.match(refused.stdout + refused.stderr, /already; remove it/);
       assert.deepEqual(await places('mover'), [['host1', 'running']]);
       await rm(there);
 
