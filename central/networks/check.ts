@@ -210,6 +210,8 @@ function* routerHops(
   if (!router) return yield bad(hop, 'it has none, so there is no way out', `router create … network=${network.name}`);
   const { name, host, wanted } = router;
   if (wanted === 'down') return yield bad(hop, `${name} is stopped`, `router start ${name}`);
+  const planned = handing.compiled.troubles.find((each) => each.what === 'router' && each.name === name)?.problem;
+  if (planned !== undefined) return yield bad(hop, planned, `router start ${name} host=HOST`);
   const { how, problem = '', troubles } = handing.standOf(host);
   const trouble = troubles.find((each) => each.what === 'router' && each.name === name)?.problem;
   if (how !== 'taken') return yield bad(hop, `${host}: ${problem}`, `see that the agent of ${host} is there`);

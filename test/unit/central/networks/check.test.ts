@@ -309,6 +309,8 @@ describe('the check of a way', () => {
     const away = () => stage.check('web1', '198.51.100.7');
     await stage.change((state) => withRow(state, 'routers', { ...core, wanted: 'down' }));
     assert.match(last(await away()).found, /core is stopped/);
+    await stage.change((state) => withRow(state, 'routers', { ...core, heldBy: 'host9' }));
+    assert.match(last(await away()).found, /host9 has not said yet that it let go of it/);
     host2(stage).troubles = () => [{ what: 'router', name: 'core', problem: 'dnsmasq does not stay up' }];
     await stage.change((state) => withRow(state, 'routers', core));
     assert.match(last(await away()).found, /host2: dnsmasq does not stay up/);
