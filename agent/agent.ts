@@ -84,7 +84,7 @@ export async function startAgent(
   const kept = settings(database);
   const epoch = nextEpoch(kept, now());
   const entity = entityOf(config, log, onBug);
-  const nets = realised(config, { run, settings: kept, clock: systemClock, log, onBug });
+  const nets = realised(config, { driver, run, settings: kept, clock: systemClock, log, onBug });
   const rules = authority(config, { entity, settings: kept, log, onBug });
   const { may, isCentral } = rules;
   const { host, central, limits, consoleBytes: keepBytes } = config;

@@ -148,6 +148,23 @@ const Keys = z.strictObject({
     })
     .optional()
     .meta({ description: 'Volumes that this host may export. Without it there are none.' }),
+  migration: z
+    .strictObject({
+      address: Address.optional().meta({
+        description:
+          'Where this host takes guests that move to it. Without it, where its tunnels begin (`networks.underlay`, `networks.wireguard`); without those it takes none.',
+      }),
+      ports: z
+        .strictObject({
+          from: z.int().min(1024).max(65_535).default(49_152).meta({ description: 'The first of them.' }),
+          to: z.int().min(1024).max(65_535).default(49_215).meta({ description: 'The last of them.' }),
+        })
+        .refine(({ from, to }) => from <= to, 'from is at most to')
+        .prefault({})
+        .meta({ description: 'Ports that it listens at, one for each guest while that is on its way.' }),
+    })
+    .prefault({})
+    .meta({ description: 'Guests that move to this host while they run.' }),
   keepDays: z
     .int()
     .min(1)

@@ -51,7 +51,8 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
 
   const kept = await openKept(config, now, onBug);
   const { site, jobs, journal, trail, policies, writer } = kept;
-  const entity = xmppComponent({ domain: config.jid, secret: readSecret(config), service: config.service, log, onBug });
+  const secret = readSecret(config);
+  const entity = xmppComponent({ domain: config.jid, secret, service: config.service, log, onBug });
   const may = maySite(site, policies.may);
   const feed = jobFeed();
   const told = doers(systemClock);
@@ -73,7 +74,7 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
-    ...{ networks, doers: told },
+    ...{ networks, secret, doers: told },
     rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
     ...{ together: journal.together, perform: performNow },
   });

@@ -27,6 +27,7 @@ import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { makingHandlers } from './verbs/making.ts';
+import { migrationHandlers } from './verbs/migration.ts';
 import { networkHandlers } from './verbs/network.ts';
 import { passedHandlers } from './verbs/passed.ts';
 import { type RoleDeps, roleHandlers } from './verbs/role.ts';
@@ -57,6 +58,8 @@ export interface HandlerDeps {
   chains: Chains;
   networks: Networks;
   perform: Perform;
+  /** Of which keys of moves are made. */
+  secret: string;
 }
 
 /** A handler for every verb of central. */
@@ -78,6 +81,7 @@ export function centralHandlers({
   chains,
   networks,
   perform,
+  secret,
 }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock, site });
   const deps = { site, ask, may };
@@ -89,6 +93,7 @@ export function centralHandlers({
   return {
     ...passed,
     ...makingHandlers({ ...deps, networks, feed, clock: systemClock }),
+    ...migrationHandlers({ ...deps, networks, secret, feed, clock: systemClock }),
     ...addressHandlers({ ...deps, networks }, passed['guest.delete']),
     ...siteHostHandlers({
       ...deps,

@@ -59,6 +59,12 @@ export const FAILURES = {
     'The guest {guest} was asked to shut down and was still {state} after {waitedS} s.',
   ],
   'guest-agent-silent': ['wait', 'recipient-unavailable', 'The guest agent of {guest} does not answer: {problem}.'],
+  'migration-unfit': ['cancel', 'not-acceptable', 'The guest {guest} cannot move to {to}: {problem}.'],
+  'migration-failed': [
+    'cancel',
+    'undefined-condition',
+    'The guest {guest} did not move, and is where it was: {problem}.',
+  ],
   'clone-unfit': ['cancel', 'not-acceptable', 'The guest {guest} cannot be cloned: {problem}.'],
   'program-failed': ['cancel', 'not-acceptable', 'The guest {guest} cannot run {program}: {problem}.'],
   'program-late': [

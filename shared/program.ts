@@ -4,8 +4,10 @@ import type { z } from 'zod';
 import { configReference } from './config/reference.ts';
 import { Failure, messageOf } from './errors.ts';
 
-/** sysexits.h */
+/** sysexits.h. The units do not start again what ends with it: nothing changes until somebody has put the configuration right. */
 const EX_CONFIG = 78;
+/** What it stands on may be there the next time: a database, a port. */
+const EX_START = 1;
 
 /** A program that runs until it is stopped: the agent, and central. */
 export interface Program<C extends { log: string }> {
@@ -28,19 +30,35 @@ export interface Program<C extends { log: string }> {
 
 /**
  * Run it: `--config FILE [--check | --restore FILE]`, or `--reference`, which prints its keys. SIGTERM and SIGINT stop it in order. What is wrong with
- * its configuration is told in a line, and is exit code 78 (sysexits.h).
+ * its configuration is told in a line, and is exit code 78 (sysexits.h); where it cannot start for another reason, that is told, and is 1.
  */
 export async function runProgram<C extends { log: string }>(program: Program<C>): Promise<void> {
   try {
-    await run(program);
+    await configured(program)?.();
   } catch (error) {
-    if (!(error instanceof Failure) && !(error instanceof TypeError && 'code' in error)) throw error;
-    process.stderr.write(`${messageOf(error)}\n`);
-    process.exit(EX_CONFIG);
+    if (!(error instanceof Failure)) throw error;
+    end(error, EX_START);
   }
 }
 
-async function run<C extends { log: string }>(program: Program<C>): Promise<void> {
+function end(error: unknown, exitCode: number): never {
+  process.stderr.write(`${messageOf(error)}\n`);
+  process.exit(exitCode);
+}
+
+/** @returns what is to be done with a configuration that is right; undefined where it is done */
+function configured<C extends { log: string }>(program: Program<C>): (() => Promise<void>) | undefined {
+  try {
+    return workOf(program);
+  } catch (error) {
+    // How it was called is checked by Node.
+    if (!(error instanceof Failure) && !(error instanceof TypeError && 'code' in error)) throw error;
+    return end(error, EX_CONFIG);
+  }
+}
+
+/** @throws Failure bad-argument, config-invalid */
+function workOf<C extends { log: string }>(program: Program<C>): (() => Promise<void>) | undefined {
   const { values } = parseArgs({
     options: {
       config: { type: 'string' },
@@ -49,19 +67,24 @@ async function run<C extends { log: string }>(program: Program<C>): Promise<void
       restore: { type: 'string' },
     },
   });
-  if (values.reference) return void process.stdout.write(configReference(program.schema));
+  if (values.reference) return say(configReference(program.schema));
   if (values.config === undefined)
     throw new Failure('bad-argument', { field: '--config', problem: 'name the configuration file' });
   const config = program.readConfig(values.config);
   program.readSecret(config);
   const about = program.about(config);
-  if (values.check) return void process.stdout.write(`${values.config} is right: ${Object.values(about).join(', ')}\n`);
-  if (values.restore !== undefined && program.restore)
-    return void process.stdout.write(`${await program.restore(config, values.restore)}\n`);
-  const log = pino({ level: config.log, base: program.base(config) });
-  stopOnSignal(program.name, log, await program.start(config, log));
-  log.info(about, `${program.name} is ready`);
+  if (values.check) return say(`${values.config} is right: ${Object.values(about).join(', ')}\n`);
+  const { restore: backup } = values;
+  const { restore } = program;
+  if (backup !== undefined && restore) return async () => say(`${await restore(config, backup)}\n`);
+  return async () => {
+    const log = pino({ level: config.log, base: program.base(config) });
+    stopOnSignal(program.name, log, await program.start(config, log));
+    log.info(about, `${program.name} is ready`);
+  };
 }
+
+const say = (text: string): undefined => void process.stdout.write(text);
 
 function stopOnSignal(name: string, log: Logger, stop: () => Promise<void>): void {
   let isStopping = false;

@@ -3,6 +3,7 @@ import type { BootParameter } from '#shared/model/boot-parameter.ts';
 import type { Guest, GuestForm, GuestRecipe, GuestState, GuestStats } from '#shared/model/guest.ts';
 import type { Nic, NicWanted } from '#shared/model/nic.ts';
 import type { Snapshot } from '#shared/model/snapshot.ts';
+import type { Migrating } from './migration.ts';
 
 /**
  * What a hypervisor must be able to do, whatever it is.
@@ -14,7 +15,7 @@ import type { Snapshot } from '#shared/model/snapshot.ts';
  * Every method that waits takes a signal, and stops waiting when it fires. Methods return when the hypervisor has done
  * it; what the guest makes of it is seen by `watch` and `readGuest`.
  */
-export interface HypervisorDriver {
+export interface HypervisorDriver extends Partial<Migrating> {
   /** `libvirt`, `fake`, `lxc`, `zones`. Of several in one: all of them, as `libvirt and lxc`. */
   readonly kind: string;
   /** Of several drivers in one (several.ts): each by its name, which is its `kind` as well. Left out by a driver that is one. */

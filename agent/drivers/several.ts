@@ -36,9 +36,22 @@ export function severalDrivers(drivers: ReadonlyMap<DriverName, HypervisorDriver
     defineGuest: first.defineGuest,
     ...(able?.createGuest ? { createGuest: able.createGuest } : {}),
     ...routed,
+    ...arriving(all),
     watch: (listener, onBreak, signal) => watchAll(all, listener, onBreak, signal),
     close: async () => {
       await Promise.all(all.map((part) => part.close()));
+    },
+  };
+}
+
+/** A guest that comes from elsewhere goes to the first that takes any; how it ends, to each, since all but that one know nothing of it. */
+function arriving(all: readonly HypervisorDriver[]): Pick<HypervisorDriver, 'awaitGuest' | 'landGuest'> {
+  const able = all.find((part) => part.awaitGuest);
+  if (!able?.awaitGuest) return {};
+  return {
+    awaitGuest: able.awaitGuest,
+    landGuest: async (id, outcome, signal) => {
+      for (const part of all) await part.landGuest?.(id, outcome, signal);
     },
   };
 }
@@ -116,6 +129,8 @@ const OF_ONE_GUEST = {
   takeSnapshot: 'snapshot.take',
   revertSnapshot: 'snapshot.revert',
   deleteSnapshot: 'snapshot.delete',
+  offerGuest: 'guest.migrate',
+  migrateGuest: 'guest.migrate',
 } as const satisfies Partial<Record<keyof HypervisorDriver, string>>;
 type OfOneGuest = keyof typeof OF_ONE_GUEST;
 

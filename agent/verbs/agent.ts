@@ -8,6 +8,7 @@ import type { GuestDeps } from './ground.ts';
 import { guestHandlers } from './guest.ts';
 import { type HostDeps, hostHandlers } from './host.ts';
 import { makingHandlers } from './making.ts';
+import { type MigrationDeps, migrationHandlers } from './migration.ts';
 import { type NetworkDeps, networkHandlers } from './network.ts';
 import { nicHandlers } from './nic.ts';
 import { snapshotHandlers } from './snapshot.ts';
@@ -15,11 +16,12 @@ import { type VolumeDeps, volumeHandlers } from './volume.ts';
 
 /** A handler for every verb of an agent. */
 export const agentHandlers = (
-  deps: GuestDeps & HostDeps & ConsoleDeps & NetworkDeps & VolumeDeps & AuditDeps & { jobs: JobRunner },
+  deps: GuestDeps & HostDeps & ConsoleDeps & NetworkDeps & VolumeDeps & AuditDeps & MigrationDeps & { jobs: JobRunner },
 ): Handlers<AgentVerbs> => ({
   ...hostHandlers(deps),
   ...guestHandlers(deps),
   ...makingHandlers(deps),
+  ...migrationHandlers(deps),
   ...snapshotHandlers(deps),
   ...nicHandlers(deps),
   ...consoleHandlers(deps),

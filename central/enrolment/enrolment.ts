@@ -72,7 +72,9 @@ export function enrolment({ database, writer, site, api, domain, join, now, audi
       const row = { hash: digestOf(token), by, expires_at: expiresAt, used_at: null };
       // May fail, so before anything is written: a token that nobody was given would in time take the account back from a host that runs.
       const command = joinCommand(`${jid}:${token}`, join);
-      // Written first: an account whose token is not known here could never be taken back.
+      // Before it is written that the token is open: where the server is away, the account is as it was, and what was written would in
+      // time take it back. Nobody is told a token that is not written down.
+      await ensureAccount(door, { jid, password: token });
       await writer.write(async (transaction) => {
         await transaction
           .insertInto('tokens')
@@ -80,7 +82,6 @@ export function enrolment({ database, writer, site, api, domain, join, now, audi
           .onConflict((conflict) => conflict.column('host').doUpdateSet(row))
           .execute();
       });
-      await ensureAccount(door, { jid, password: token });
       if (isThere) await door('kick_user', { user: host, host: domain });
       await rosterHosts(door, domain, [host]);
       if (!isThere) await site.enrol(host, jid);

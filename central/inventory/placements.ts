@@ -5,6 +5,9 @@ export interface Place {
   uuid: string;
 }
 
+/** Whether one is on its way to or from another host, with its vCPUs stopped: what has come of it does not run yet. */
+const isOnItsWay = (guest: Guest | undefined): boolean => guest?.state === 'paused' && guest.reason === 'migrating';
+
 /** Which contact is where. One that is being moved is on two hosts for a while: then it is where it runs, else where it came last. */
 export function placements() {
   const byContact = new Map<string, Place[]>();
@@ -48,7 +51,12 @@ export function placements() {
     best: (contact: string, recordOf: (host: string, uuid: string) => Guest | undefined): Place | undefined => {
       const places = byContact.get(contact);
       if (!places || places.length < 2) return places?.[0];
-      return places.findLast(({ host, uuid }) => isActive(recordOf(host, uuid)?.state ?? 'shutoff')) ?? places.at(-1);
+      const isOn = ({ host, uuid }: Place): boolean => isActive(recordOf(host, uuid)?.state ?? 'shutoff');
+      return (
+        places.findLast((place) => isOn(place) && !isOnItsWay(recordOf(place.host, place.uuid))) ??
+        places.find(isOn) ??
+        places.at(-1)
+      );
     },
   };
 }

@@ -21,6 +21,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { sendNetworks } from '#shared/xmpp/networks.ts';
 import type { NetworkBook } from './book.ts';
 import { type Compiled, compileSite } from './compile.ts';
+import type { Moves } from './moves.ts';
 import { isLeaving } from './router-moves.ts';
 import type { NetworkState } from './state.ts';
 
@@ -28,6 +29,7 @@ export interface HandingOutDeps {
   entity: Pick<Entity, 'request' | 'isOnline' | 'bareJid'>;
   site: Site;
   book: NetworkBook;
+  moves: Pick<Moves, 'expectedAt' | 'onChange'>;
   /** Subnet of hosts that meet by WireGuard. */
   mesh: string;
   clock: Clock;
@@ -83,7 +85,11 @@ export class HandingOut {
   constructor(deps: HandingOutDeps) {
     this.#deps = deps;
     for (const { name, known } of deps.site.hosts()) this.#ends.set(name, endsIn(known.facts?.networks));
-    this.#offs = [deps.site.onChange((change) => this.#onChange(change)), deps.book.onChange(() => this.#soon())];
+    this.#offs = [
+      deps.site.onChange((change) => this.#onChange(change)),
+      deps.book.onChange(() => this.#soon()),
+      deps.moves.onChange(() => this.#anew()),
+    ];
     this.#callOff = deps.clock.after(AGAIN_MS, () => this.#again());
     this.#anew();
   }
@@ -145,12 +151,15 @@ export class HandingOut {
   }
 
   #compile(state: NetworkState): Compiled {
-    const { site } = this.#deps;
+    const { site, moves } = this.#deps;
     const known = this.#compiled.get(state);
     if (known) return known;
     const compiled = compileSite(state, {
       hosts: new Set(site.hosts().map(({ name }) => name)),
-      hostsOf: (guest) => site.hostsOf(guest),
+      hostsOf: (guest) => {
+        const expected = moves.expectedAt(guest);
+        return expected === undefined ? site.hostsOf(guest) : [...new Set([...site.hostsOf(guest), expected])].sort();
+      },
       underlayOf: (host) => this.#ends.get(host)?.underlay,
       wireguardOf: (host) => this.#ends.get(host)?.wireguard,
       mesh: this.#deps.mesh,

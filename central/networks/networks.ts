@@ -9,6 +9,7 @@ import type { MacPlan } from './allotment.ts';
 import { type Made, NetworkBook } from './book.ts';
 import { HandingOut, type Stand } from './handing-out.ts';
 import { type HeldLooks, heldLooks } from './held-looks.ts';
+import { type Moves, moves } from './moves.ts';
 import { addLook } from './network-changes.ts';
 import { letGo } from './router-moves.ts';
 import { type Change, idOfRow, type NetworkState, type Rows, type SiteRouter, withoutRow } from './state.ts';
@@ -43,6 +44,8 @@ export class Networks {
   readonly book: NetworkBook;
   readonly handing: HandingOut;
   readonly macs: MacPlan;
+  /** Guests that move: their networks are at the host that they go to before they are. */
+  readonly moves: Moves = moves();
 
   readonly #held: HeldLooks;
   readonly #offs: (() => void)[] = [];
@@ -51,7 +54,7 @@ export class Networks {
 
   private constructor(deps: NetworksDeps, state: NetworkState) {
     this.book = new NetworkBook(deps.store, state);
-    this.handing = new HandingOut({ ...deps, book: this.book });
+    this.handing = new HandingOut({ ...deps, book: this.book, moves: this.moves });
     this.macs = deps.macs;
     this.#held = heldLooks(deps.clock);
     this.#offs.push(this.#releaseLooksIn(deps));

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Failure, messageOf } from '#shared/errors.ts';
+import { run } from '../rig/run.ts';
 import { asProgram, CLONE } from '../systemd/program.ts';
 import { buildPackages } from './build.ts';
 import { releasePapers } from './release.ts';
@@ -31,10 +32,21 @@ await asProgram(async () => {
     version,
     compression: options.quick ? 'quick' : 'best',
   } as const;
+  const changed = await uncommitted();
+  if (changed.length > 0)
+    console.error(
+      `Not committed, so in the packages, but not in the sources and under their name: ${changed.slice(0, 5).join(', ')}${changed.length > 5 ? ` and ${changed.length - 5} more` : ''}`,
+    );
   const packages = await buildPackages(build);
   for (const name of await releasePapers(build, packages)) console.log(join(options.out, name));
   return 0;
 });
+
+/** Tracked files that differ from the last commit: packages are made of what is there, the archive of sources of the commit. */
+async function uncommitted(): Promise<string[]> {
+  const said = await run(['git', '-C', CLONE, 'diff', '--name-only', 'HEAD']);
+  return said.split('\n').filter(Boolean);
+}
 
 function optionsIn(args: string[]) {
   try {

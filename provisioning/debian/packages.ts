@@ -86,6 +86,7 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
       configuration: [
         ...['agent.yaml', 'credentials.json'].map((name) => `/etc/skerry/${name}`),
         ...['/etc/skerry/credentials.json.joining', '/etc/sysusers.d/skerry.conf'],
+        ...['/var/cache/skerry', '/var/cache/skerry-root'],
         `${UNITS}/skerry-agent.service.d`,
       ],
     },
@@ -110,7 +111,7 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
       state: '/var/lib/skerry-central',
       configuration: [
         ...['central.yaml', 'central-secret.json'].map((name) => `/etc/skerry/${name}`),
-        '/etc/sysusers.d/skerry-central.conf',
+        ...['/etc/sysusers.d/skerry-central.conf', '/var/cache/skerry-central'],
         `${UNITS}/skerry-central.service.d`,
       ],
     },

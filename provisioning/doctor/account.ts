@@ -12,24 +12,23 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { serverFeatures } from '#shared/xmpp/server-features.ts';
 import { serverTimeMs } from '#shared/xmpp/server-time.ts';
-import { AGENT_CONFIG, CREDENTIALS } from '../roles/places.ts';
+import { AGENT_CONFIG } from '../roles/places.ts';
 import { lookAtServer } from '../tls/look.ts';
 import type { Machine } from './machine.ts';
 import { tlsFindings } from './tls.ts';
 
-/** A host that has an account does not join. */
-const JOIN_AGAIN = `then here rm ${CREDENTIALS}, and the line that it answers with`;
-
 /** The way of this host's agent to its server, as the agent goes it. */
-export async function agentsWay({ ground, agent }: Machine): Promise<Finding[]> {
+export async function agentsWay({ ground, agent, places }: Machine): Promise<Finding[]> {
   if (agent === undefined || !ground.isThisMachine) return [];
   const at = (path: string): string => resolve(dirname(AGENT_CONFIG), path);
-  const text = await readFile(at(agent.credentials), 'utf8').catch(() => '{}');
+  const text = await readFile(places.credentials, 'utf8').catch(() => '{}');
   const { password = '' } = JSON.parse(text) as { password?: string };
   const ca = agent.ca === undefined ? undefined : await readFile(at(agent.ca), 'utf8').catch(() => '');
   const authority = agent.ca === undefined ? [] : [authorityFinding(ca ?? '', at(agent.ca), Date.now())];
   const login = { jid: agent.jid, password, service: agent.service, ...(ca === undefined ? {} : { ca }) };
-  return [...authority, ...(await wayOf(login, `host enrol NAME again=yes; ${JOIN_AGAIN}`))];
+  // A host that has an account does not join.
+  const renew = `host enrol NAME again=yes; then here rm ${places.credentials}, and the line that it answers with`;
+  return [...authority, ...(await wayOf(login, renew))];
 }
 
 /**

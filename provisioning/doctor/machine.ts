@@ -1,7 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { AGENT_CONFIG, CENTRAL_CONFIG, SERVER_WISH } from '../roles/places.ts';
+import {
+  AGENT_CONFIG,
+  AGENT_STATE,
+  CENTRAL_CONFIG,
+  CENTRAL_SECRET,
+  CENTRAL_STATE,
+  CREDENTIALS,
+  SERVER_WISH,
+} from '../roles/places.ts';
 import { ServerWish } from '../roles/server.ts';
 import type { Ground } from '../systemd/ground.ts';
 
@@ -9,6 +18,7 @@ import type { Ground } from '../systemd/ground.ts';
 const Agent = z.object({
   jid: z.string(),
   credentials: z.string(),
+  state: z.string().default(AGENT_STATE),
   service: z.object({ host: z.string(), port: z.int().default(5222), directTls: z.boolean().default(false) }),
   ca: z.string().optional(),
   central: z.string().optional(),
@@ -23,6 +33,8 @@ export interface Machine {
   server?: z.output<typeof ServerWish> | undefined;
   central?: z.output<typeof Central> | undefined;
   agent?: z.output<typeof Agent> | undefined;
+  /** Where its programs have what is theirs: as their configuration names it, or where roles put it while that cannot be read. */
+  places: { credentials: string; agentState: string; secret: string; centralState: string };
 }
 
 export function machineAt(ground: Ground): Machine {
@@ -33,16 +45,27 @@ export function machineAt(ground: Ground): Machine {
       return undefined;
     }
   };
-  const places = { server: SERVER_WISH, central: CENTRAL_CONFIG, host: AGENT_CONFIG } as const;
+  const files = { server: SERVER_WISH, central: CENTRAL_CONFIG, host: AGENT_CONFIG } as const;
   const names = ['server', 'central', 'host'] as const;
+  const central = read(CENTRAL_CONFIG, Central);
+  const agent = read(AGENT_CONFIG, Agent);
   return {
     ground,
-    roles: new Set(names.filter((role) => existsSync(ground.at(places[role])))),
+    roles: new Set(names.filter((role) => existsSync(ground.at(files[role])))),
     server: read(SERVER_WISH, ServerWish),
-    central: read(CENTRAL_CONFIG, Central),
-    agent: read(AGENT_CONFIG, Agent),
+    central,
+    agent,
+    places: {
+      credentials: beside(AGENT_CONFIG, agent?.credentials ?? CREDENTIALS),
+      agentState: beside(AGENT_CONFIG, agent?.state ?? AGENT_STATE),
+      secret: beside(CENTRAL_CONFIG, central?.secret ?? CENTRAL_SECRET),
+      centralState: beside(CENTRAL_CONFIG, central?.state ?? CENTRAL_STATE),
+    },
   };
 }
+
+/** A path in a configuration is relative to the folder of that. */
+const beside = (config: string, path: string): string => resolve(dirname(config), path);
 
 /** What a program says, or undefined where it fails. */
 export const saidOr = (ground: Ground, argv: readonly [string, ...string[]]): Promise<string | undefined> =>

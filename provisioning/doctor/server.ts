@@ -59,12 +59,12 @@ async function certificateFinding(
 }
 
 /** The server and central have to have the same. */
-async function secretFinding({ ground, central }: Machine): Promise<Finding> {
+async function secretFinding({ ground, central, places }: Machine): Promise<Finding> {
   const check = 'secret of central';
   const server = await readFile(ground.at(COMPONENT), 'utf8').catch(() => undefined);
   if (server === undefined) return wrong(check, 'the server has none', INSTALL);
   if (central === undefined) return ok(check, 'central is not on this machine');
-  const its = await readFile(ground.at(central.secret), 'utf8').catch(() => undefined);
+  const its = await readFile(ground.at(places.secret), 'utf8').catch(() => undefined);
   return its === server
     ? ok(check, 'the server and central have the same')
     : wrong(check, 'central has another one than the server', './skerry install central');

@@ -2,43 +2,50 @@ import { statSync } from 'node:fs';
 import { execa } from 'execa';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import type { Finding } from '#shared/model/host.ts';
-import {
-  AGENT_CONFIG,
-  AGENT_STATE,
-  CENTRAL_CONFIG,
-  CENTRAL_STATE,
-  COMPONENT,
-  CREDENTIALS,
-  PKI,
-} from '../roles/places.ts';
+import { AGENT_CONFIG, CENTRAL_CONFIG, COMPONENT, PKI } from '../roles/places.ts';
 import { CLONE } from '../systemd/program.ts';
 import { isEnabled, running } from '../systemd/system-changes.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, saidOr } from './machine.ts';
 
-const SERVICES = [
-  { role: 'server', unit: 'ejabberd.service', files: ['/etc/ejabberd/ejabberd.yml', '/etc/ejabberd/skerry.pem'] },
-  { role: 'central', unit: 'skerry-central.service', files: [CENTRAL_CONFIG, '/etc/skerry/central-secret.json'] },
-  { role: 'host', unit: 'skerry-agent.service', files: [AGENT_CONFIG, CREDENTIALS] },
-] as const;
+const servicesOf = ({ server, places }: Machine) =>
+  [
+    {
+      role: 'server',
+      unit: 'ejabberd.service',
+      files: ['/etc/ejabberd/ejabberd.yml', server?.certificate ?? '/etc/ejabberd/skerry.pem'],
+    },
+    { role: 'central', unit: 'skerry-central.service', files: [CENTRAL_CONFIG, places.secret] },
+    { role: 'host', unit: 'skerry-agent.service', files: [AGENT_CONFIG, places.credentials] },
+  ] as const;
 
 /** Whether services run, by what is written now, and come again after a boot. */
-export async function services({ ground, roles }: Machine): Promise<Finding[]> {
-  const wanted = SERVICES.filter(({ role }) => roles.has(role));
+export async function services(machine: Machine): Promise<Finding[]> {
+  const { ground, roles } = machine;
+  const wanted = servicesOf(machine).filter(({ role }) => roles.has(role));
   const findings = wanted.map(async ({ unit, files }): Promise<Finding[]> => {
     const comes = (await isEnabled(ground, unit))
       ? ok(`${unit} at boot`, 'enabled')
       : wrong(`${unit} at boot`, 'it is not started at boot', `systemctl enable ${unit}`);
     if (!ground.isLive) return [comes];
     const state = (await ground.run(['systemctl', 'is-active', unit]).catch(() => '')) === 'active';
-    if (!state) {
-      const mend = `journalctl -u ${unit} says why; then systemctl start ${unit}`;
-      return [comes, wrong(unit, 'it does not run', mend)];
-    }
+    if (!state) return [comes, await stoppedFinding(ground, unit)];
     const isStale = (await running(ground, unit, files).missing([])) !== undefined;
     const found = 'it began before its configuration was changed last';
     return [comes, isStale ? warning(unit, found, `systemctl restart ${unit}`) : ok(unit, 'it runs')];
   });
   return (await Promise.all(findings)).flat();
+}
+
+/** EX_CONFIG of sysexits.h, after which its unit does not start it again. */
+const CONFIGURATION_WRONG = '78';
+
+async function stoppedFinding(ground: Machine['ground'], unit: string): Promise<Finding> {
+  const exitCode = await saidOr(ground, ['systemctl', 'show', '--value', '--property=ExecMainStatus', unit]);
+  if (exitCode === CONFIGURATION_WRONG) {
+    const found = 'it ended since its configuration is wrong, and is not started again by itself';
+    return wrong(unit, found, `journalctl -u ${unit} says what is wrong; put it right, then systemctl start ${unit}`);
+  }
+  return wrong(unit, 'it does not run', `journalctl -u ${unit} says why; then systemctl start ${unit}`);
 }
 
 const PROGRAMS = [
@@ -60,21 +67,23 @@ export async function configurations({ ground, roles }: Machine): Promise<Findin
   );
 }
 
-const SECRETS = [
-  { role: 'server', path: PKI, mode: 0o700, owner: 'root' },
-  { role: 'server', path: COMPONENT, mode: 0o600, owner: 'root' },
-  { role: 'server', path: '/etc/ejabberd/ejabberd.yml', mode: 0o600, owner: 'ejabberd' },
-  { role: 'central', path: '/etc/skerry/central-secret.json', mode: 0o600, owner: 'skerry-central' },
-  { role: 'central', path: CENTRAL_STATE, mode: 0o700, owner: 'skerry-central' },
-  { role: 'host', path: CREDENTIALS, mode: 0o600, owner: 'skerry' },
-  { role: 'host', path: AGENT_STATE, mode: 0o700, owner: undefined },
-] as const;
+const secretsOf = ({ places }: Machine) =>
+  [
+    { role: 'server', path: PKI, mode: 0o700, owner: 'root' },
+    { role: 'server', path: COMPONENT, mode: 0o600, owner: 'root' },
+    { role: 'server', path: '/etc/ejabberd/ejabberd.yml', mode: 0o600, owner: 'ejabberd' },
+    { role: 'central', path: places.secret, mode: 0o600, owner: 'skerry-central' },
+    { role: 'central', path: places.centralState, mode: 0o700, owner: 'skerry-central' },
+    { role: 'host', path: places.credentials, mode: 0o600, owner: 'skerry' },
+    { role: 'host', path: places.agentState, mode: 0o700, owner: undefined },
+  ] as const;
 
 /** Who may read what is nobody else's. */
-export async function secrets({ ground, roles, server }: Machine): Promise<Finding[]> {
+export async function secrets(machine: Machine): Promise<Finding[]> {
+  const { ground, roles, server } = machine;
   // A server with a certificate of the site's own has no authority here.
   const isMade = (path: string): boolean => path !== PKI || server?.certificate === undefined;
-  const wanted = SECRETS.filter(({ role, path }) => roles.has(role) && isMade(path));
+  const wanted = secretsOf(machine).filter(({ role, path }) => roles.has(role) && isMade(path));
   const findings = wanted.map(async ({ path, mode, owner, role }): Promise<Finding> => {
     const check = `mode of ${path}`;
     const found = statSync(ground.at(path), { throwIfNoEntry: false });

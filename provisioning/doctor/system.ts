@@ -5,7 +5,6 @@ import { hostname } from 'node:os';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
-import { AGENT_STATE, CENTRAL_STATE } from '../roles/places.ts';
 import { type Machine, saidOr } from './machine.ts';
 
 const DEBIANS = ['12', '13'];
@@ -63,15 +62,22 @@ export async function memory({ ground }: Machine): Promise<Finding[]> {
 }
 
 /** What each role writes to, and how little of it is too little. */
-const ROOMS = [
-  { role: 'server', path: '/var/lib/ejabberd', mibMin: 512, for: 'accounts and what people write' },
-  { role: 'central', path: CENTRAL_STATE, mibMin: 512, for: 'the journal: without it no change is carried out' },
-  { role: 'host', path: AGENT_STATE, mibMin: 512, for: 'the journal: without it no change is carried out' },
-  { role: 'host', path: '/var/lib/libvirt/images', mibMin: 2_048, for: 'images of guests' },
-] as const;
+const roomsOf = ({ places }: Machine) =>
+  [
+    { role: 'server', path: '/var/lib/ejabberd', mibMin: 512, for: 'accounts and what people write' },
+    {
+      role: 'central',
+      path: places.centralState,
+      mibMin: 512,
+      for: 'the journal: without it no change is carried out',
+    },
+    { role: 'host', path: places.agentState, mibMin: 512, for: 'the journal: without it no change is carried out' },
+    { role: 'host', path: '/var/lib/libvirt/images', mibMin: 2_048, for: 'images of guests' },
+  ] as const;
 
-export async function rooms({ ground, roles }: Machine): Promise<Finding[]> {
-  const wanted = ROOMS.filter(({ role, path }) => roles.has(role) && existsSync(ground.at(path)));
+export async function rooms(machine: Machine): Promise<Finding[]> {
+  const { ground, roles } = machine;
+  const wanted = roomsOf(machine).filter(({ role, path }) => roles.has(role) && existsSync(ground.at(path)));
   return await Promise.all(
     wanted.map(async ({ path, mibMin, for: what }) => {
       const { bavail, bsize } = await statfs(ground.at(path));

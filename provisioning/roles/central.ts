@@ -5,14 +5,22 @@ import { absent, type Change, file, folder } from '../systemd/changes.ts';
 import type { Ground } from '../systemd/ground.ts';
 import { disabled, enabled, noUser, packages, running, stopped, user } from '../systemd/system-changes.ts';
 import { unitChanges } from './own-unit.ts';
-import { API_GROUP, API_SOCKET, CA_FILE, CENTRAL_CONFIG, CENTRAL_STATE, COMPONENT } from './places.ts';
+import { CENTRAL_PACKAGES } from './packages.ts';
+import {
+  API_GROUP,
+  API_SOCKET,
+  CA_FILE,
+  CENTRAL_CACHE,
+  CENTRAL_CONFIG,
+  CENTRAL_SECRET,
+  CENTRAL_STATE,
+  COMPONENT,
+} from './places.ts';
 import type { ServerWish } from './server.ts';
 
 const UNIT = 'skerry-central.service';
 const USERS = '/etc/sysusers.d/skerry-central.conf';
 const USERS_TEXT = `u skerry-central - "Skerry central" ${CENTRAL_STATE}\nm skerry-central ${API_GROUP}\n`;
-const SECRET = '/etc/skerry/central-secret.json';
-const PACKAGES = ['fonts-dejavu-core', 'libatomic1'];
 
 /** What central's configuration begins with; from then on it is the administrator's. */
 export interface CentralBeginning {
@@ -35,15 +43,15 @@ export async function centralChanges(
   const secret = (): Promise<string | undefined> => readFile(ground.at(COMPONENT), 'utf8').catch(() => undefined);
   const unit = await unitChanges(ground, UNIT);
   return [
-    packages(ground, PACKAGES),
+    packages(ground, CENTRAL_PACKAGES),
     file(ground, USERS, USERS_TEXT, { mode: 0o644 }),
     user(ground, 'skerry-central', [API_GROUP], USERS),
     folder(ground, '/etc/skerry', { mode: 0o755 }),
-    file(ground, SECRET, secret, owned),
+    file(ground, CENTRAL_SECRET, secret, owned),
     file(ground, CENTRAL_CONFIG, config, { mode: 0o644 }, 'keep'),
     ...unit.changes,
     enabled(ground, UNIT),
-    running(ground, UNIT, [CENTRAL_CONFIG, SECRET, ...unit.files('central')]),
+    running(ground, UNIT, [CENTRAL_CONFIG, CENTRAL_SECRET, ...unit.files('central')]),
   ];
 }
 
@@ -54,7 +62,7 @@ export const centralRemoval = (ground: Ground): Change[] => [
 ];
 
 export const centralPurge = (ground: Ground): Change[] => [
-  ...[CENTRAL_STATE, CENTRAL_CONFIG, SECRET].map((path) => absent(ground, path)),
+  ...[CENTRAL_STATE, CENTRAL_CACHE, CENTRAL_CONFIG, CENTRAL_SECRET].map((path) => absent(ground, path)),
   noUser(ground, 'skerry-central'),
 ];
 
@@ -71,7 +79,7 @@ function skeleton(
   const ca = certificate === undefined ? { ca: CA_FILE } : {};
   const config = {
     jid: `central.${domain}`,
-    secret: SECRET,
+    secret: CENTRAL_SECRET,
     service: { host: '127.0.0.1', port: 5275 },
     ejabberd: { socket: API_SOCKET },
     state: CENTRAL_STATE,

@@ -19,10 +19,12 @@ import {
   packages,
   running,
   stopped,
+  unmasked,
   user,
 } from '../systemd/system-changes.ts';
 import { isThere, unitChanges } from './own-unit.ts';
-import { AGENT_CONFIG, AGENT_STATE, CA_FILE, CREDENTIALS, SERVER_WISH } from './places.ts';
+import { HOST_PACKAGES, LXC_PACKAGES, NETWORK_PACKAGES } from './packages.ts';
+import { AGENT_CACHES, AGENT_CONFIG, AGENT_STATE, CA_FILE, CREDENTIALS, SERVER_WISH } from './places.ts';
 
 const UNIT = 'skerry-agent.service';
 /** What it may do besides, where it makes networks. */
@@ -31,12 +33,6 @@ export const HOST_NETWORKS_FILE = `/etc/systemd/system/${UNIT}.d/networks.conf`;
 const LXC_FILE = `/etc/systemd/system/${UNIT}.d/zones.conf`;
 const USERS = '/etc/sysusers.d/skerry.conf';
 const USERS_TEXT = `u skerry - "Skerry agent" ${AGENT_STATE}\nm skerry libvirt\n`;
-const PACKAGES = [
-  ...['libvirt-daemon-system', 'libvirt-clients', 'qemu-utils', 'libatomic1'],
-  process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
-];
-const NETWORK_PACKAGES = ['iproute2', 'nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps'];
-const LXC_PACKAGES = ['lxc', 'iproute2', 'squashfs-tools', 'xz-utils', 'zstd'];
 /** Each router starts a haproxy of its own; Debian would start one more, with the file that comes with it. */
 const UNUSED_UNIT = 'haproxy.service';
 
@@ -80,7 +76,7 @@ export async function hostChanges(ground: Ground, beginning: HostBeginning): Pro
   return [
     // Before the package comes: nothing of it is started in between.
     ...(isForNetworks ? [maskedUnlessThere(ground, UNUSED_UNIT)] : []),
-    packages(ground, [...PACKAGES, ...(isForNetworks ? NETWORK_PACKAGES : []), ...(isForLxc ? LXC_PACKAGES : [])]),
+    packages(ground, [...HOST_PACKAGES, ...(isForNetworks ? NETWORK_PACKAGES : []), ...(isForLxc ? LXC_PACKAGES : [])]),
     file(ground, USERS, USERS_TEXT, { mode: 0o644 }),
     user(ground, 'skerry', ['libvirt'], USERS),
     folder(ground, '/etc/skerry', { mode: 0o755 }),
@@ -155,11 +151,15 @@ async function dropIn(ground: Ground, name: string, to: string): Promise<Change[
 export const hostRemoval = (ground: Ground): Change[] => [
   stopped(ground, UNIT),
   disabled(ground, UNIT),
+  // Where the host made no networks, whoever masked it was somebody else.
+  ...(existsSync(ground.at(HOST_NETWORKS_FILE)) ? [unmasked(ground, UNUSED_UNIT)] : []),
   ...[`/etc/systemd/system/${UNIT}`, HOST_NETWORKS_FILE, LXC_FILE, USERS].map((path) => absent(ground, path)),
 ];
 
 export const hostPurge = (ground: Ground): Change[] => [
-  ...[AGENT_STATE, AGENT_CONFIG, CREDENTIALS, `${CREDENTIALS}.joining`].map((path) => absent(ground, path)),
+  ...[AGENT_STATE, ...AGENT_CACHES, AGENT_CONFIG, CREDENTIALS, `${CREDENTIALS}.joining`].map((path) =>
+    absent(ground, path),
+  ),
   // Beside the server it is the server's.
   ...(existsSync(ground.at(SERVER_WISH)) ? [] : [absent(ground, CA_FILE)]),
   noUser(ground, 'skerry'),

@@ -16,8 +16,13 @@ export const SITE_SERVER = '# What skerry install server was told. It goes by th
 export const AGENT_CONFIG = '/etc/skerry/agent.yaml';
 export const CREDENTIALS = '/etc/skerry/credentials.json';
 export const AGENT_STATE = '/var/lib/skerry';
+/** What Node.js has compiled for the agent, as a user of its own and as root. */
+export const AGENT_CACHES = ['/var/cache/skerry', '/var/cache/skerry-root'] as const;
+export const CENTRAL_CACHE = '/var/cache/skerry-central';
 export const CENTRAL_CONFIG = '/etc/skerry/central.yaml';
 export const CENTRAL_STATE = '/var/lib/skerry-central';
+/** The secret of central's component, as central has it. */
+export const CENTRAL_SECRET = '/etc/skerry/central-secret.json';
 /** The skerry command reads it where it is told of no other site. */
 export const COMMAND_CONFIG = '/etc/skerry/site.yaml';
 /** The site's certificate authority, for all to read; without one, Debian knows it. */

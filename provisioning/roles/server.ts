@@ -8,6 +8,7 @@ import { ensureCertificates, staleCertificates } from '../pki/certificates.ts';
 import { absent, backup, block, type Change, file, folder, restored } from '../systemd/changes.ts';
 import type { Ground } from '../systemd/ground.ts';
 import { enabled, goingOn, group, packages, running, withStopped } from '../systemd/system-changes.ts';
+import { SERVER_PACKAGES } from './packages.ts';
 import { API_FOLDER, API_GROUP, API_SOCKET, CA_FILE, COMPONENT, PKI, SERVER_WISH, SITE_SERVER } from './places.ts';
 
 const UNIT = 'ejabberd.service';
@@ -77,7 +78,7 @@ export async function serverChanges(ground: Ground, wish: ServerWish): Promise<C
   // What is wrong in it is said before anything is changed.
   configOf(wish, certificate, 'a secret that is not known yet');
   return [
-    packages(ground, ['ejabberd', 'openssl']),
+    packages(ground, SERVER_PACKAGES),
     folder(ground, '/etc/skerry', { mode: 0o755 }),
     file(ground, SERVER_WISH, `${SITE_SERVER}${stringify(wish)}`, { mode: 0o644 }),
     ...(wish.certificate === undefined ? ownCertificate : []),

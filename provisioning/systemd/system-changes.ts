@@ -1,4 +1,4 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, readdir, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Change } from './changes.ts';
 import type { Ground } from './ground.ts';
@@ -89,6 +89,21 @@ export const maskedUnlessThere = (ground: Ground, unit: string): Change => ({
     return found.some((each) => each !== undefined) ? undefined : `mask ${unit}`;
   },
   apply: async () => void (await ground.run(['systemctl', `--root=${ground.root}`, '--quiet', 'mask', unit])),
+});
+
+/** A unit that we masked, as its package would have it but for one thing: it is not started by itself at the next boot. */
+export const unmasked = (ground: Ground, unit: string): Change => ({
+  missing: async () =>
+    (await readlink(ground.at(`/etc/systemd/system/${unit}`)).catch(() => '')) === '/dev/null'
+      ? `unmask ${unit}`
+      : undefined,
+  async apply() {
+    // In a tree without the package there is nothing to disable.
+    for (const verb of ['unmask', 'disable'])
+      await ground.run(['systemctl', `--root=${ground.root}`, '--quiet', verb, unit]).catch((error) => {
+        if (verb === 'unmask') throw error;
+      });
+  },
 });
 
 /**

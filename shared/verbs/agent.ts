@@ -6,6 +6,7 @@ import { hostVerbs } from './host.ts';
 import { hostedNetworkVerbs } from './hosted-network.ts';
 import { jobVerbs } from './job.ts';
 import { makingVerbs } from './making.ts';
+import { migrationVerbs } from './migration.ts';
 import { nicVerbs } from './nic.ts';
 import { snapshotVerbs } from './snapshot.ts';
 import { volumeVerbs } from './volume.ts';
@@ -19,6 +20,7 @@ export const agentVerbs = {
   ...hostVerbs,
   ...guestVerbs,
   ...makingVerbs,
+  ...migrationVerbs,
   ...snapshotVerbs,
   ...nicVerbs,
   ...consoleVerbs,

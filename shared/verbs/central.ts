@@ -14,6 +14,7 @@ import {
   siteHostVerbs,
 } from './fleet.ts';
 import { jobVerbs } from './job.ts';
+import { movingVerbs } from './migration.ts';
 import { networkVerbs } from './network.ts';
 import { roleVerbs } from './role.ts';
 import { routerVerbs } from './router.ts';
@@ -30,6 +31,7 @@ export const centralVerbs = {
   ...settingVerbs,
   ...placedVerbs,
   ...cloningVerbs,
+  ...movingVerbs,
   ...fleetVerbs,
   ...enrolmentVerbs,
   ...contactVerbs,

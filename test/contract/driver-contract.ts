@@ -5,6 +5,7 @@ import type { DriverHarness } from './driver-harness.ts';
 import { guestAgentContract } from './guest-agent-contract.ts';
 import { lifecycleContract } from './lifecycle-contract.ts';
 import { makingContract } from './making-contract.ts';
+import { migrationContract } from './migration-contract.ts';
 import { nicContract } from './nic-contract.ts';
 import { parameterContract } from './parameter-contract.ts';
 import { programContract } from './program-contract.ts';
@@ -34,6 +35,7 @@ export function driverContract(name: string, makeHarness: () => Promise<DriverHa
     programContract(stage);
     makingContract(stage);
     snapshotContract(stage);
+    migrationContract(stage);
     // Last, and behind the groups of the others: it closes the driver.
     describe('at the end', () => waitingContract(stage));
   });

@@ -64,6 +64,9 @@ export interface DriverHarness {
   /** A guest's definition that has what snapshots and clones of it need (a disk), where that of `definition` has not. */
   withDisk?(wanted: GuestWanted): Promise<string>;
 
+  /** A driver of this kind on another hypervisor, which guests can move to. Left out where they cannot, or where there is no other. */
+  other?: HypervisorDriver;
+
   /** Images that guests can be made of, and what else to say. Left out where the driver was given no folder of them. */
   images?: readonly { name: string; options?: Record<string, string> }[];
   /** Entries of that folder that no guest can be made of. */

@@ -11,9 +11,11 @@ driverContract('fake', async (): Promise<DriverHarness> => {
   const world = fakeWorld(FAKE_TIMES);
   const images = await mkdtemp(join(tmpdir(), 'skerry-images-'));
   await writeFile(join(images, 'small.raw'), 'a disk');
-  const harness = fakeHarness(fakeDriver({ world, host: 'here', images }), world);
+  const away = fakeWorld({ ...FAKE_TIMES, guests: 0 });
+  const harness = fakeHarness(fakeDriver({ world, host: 'here', images }), world, [away]);
   return {
     ...harness,
+    other: fakeDriver({ world: away, host: 'there' }),
     images: [{ name: 'small.raw' }],
     close: async () => {
       await harness.close();

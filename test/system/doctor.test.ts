@@ -118,6 +118,14 @@ const FAULTS: readonly Fault[] = [
     found: /surprise/,
   },
   {
+    name: 'the agent has ended by it, and stays so',
+    round: 6,
+    plant: `${restarted('skerry-agent')} && timeout 30 sh -c 'until systemctl -q is-failed skerry-agent; do sleep 0.1; done'`,
+    check: 'skerry-agent.service',
+    found: /its configuration is wrong, and is not started again/,
+    heal: restarted('skerry-agent'),
+  },
+  {
     name: 'the agent is older than its configuration',
     round: 3,
     plant: 'touch /etc/skerry/agent.yaml',
@@ -247,8 +255,16 @@ const FAULTS: readonly Fault[] = [
     heal: `mv /var/tmp/kept /etc/systemd/system/epmd.socket.d && systemctl daemon-reload && systemctl restart epmd.socket epmd ejabberd`,
   },
   {
-    name: 'the clock is off',
+    name: 'ejabberd does not run',
     round: 7,
+    plant: 'systemctl stop ejabberd',
+    check: 'ejabberd',
+    found: /cannot be reached/,
+    heal: 'systemctl start ejabberd',
+  },
+  {
+    name: 'the clock is off',
+    round: 8,
     plant: 'true',
     check: 'clock',
     found: /6\d\d s ahead/,
@@ -257,7 +273,7 @@ const FAULTS: readonly Fault[] = [
 ];
 
 /** The round of the clock, which is the doctor's own. */
-const CLOCK = 7;
+const CLOCK = 8;
 
 describe('skerry doctor', function () {
   this.timeout(300_000);
@@ -338,51 +354,30 @@ describe('skerry doctor, in a tree', () => {
   });
   after(() => rm(root, { recursive: true, force: true }));
 
+  const DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\nID=debian\nVERSION_ID="11"\n';
+  const EJABBERD_PACKAGE =
+    'Package: ejabberd\nStatus: install ok installed\nMaintainer: a <a@b.c>\nArchitecture: all\nVersion: 21.01-2\nDescription: XMPP\n';
+  /** Name, file, what stands in it, and the check that finds it. */
   const TREES = [
-    {
-      name: 'a Debian that is too old',
-      file: 'etc/os-release',
-      text: 'PRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\nID=debian\nVERSION_ID="11"\n',
-      finding: { check: 'Debian', verdict: 'warning' },
-    },
-    {
-      name: 'an ejabberd that is too old',
-      file: 'var/lib/dpkg/status',
-      text: 'Package: ejabberd\nStatus: install ok installed\nMaintainer: a <a@b.c>\nArchitecture: all\nVersion: 21.01-2\nDescription: XMPP\n',
-      finding: { check: 'package ejabberd', verdict: 'wrong' },
-    },
-    {
-      name: 'guests that cannot be hosts',
-      file: 'sys/module/kvm_intel/parameters/nested',
-      text: 'N\n',
-      finding: { check: 'nested', verdict: 'warning' },
-    },
-    {
-      name: 'bridges that go through iptables',
-      file: 'proc/sys/net/bridge/bridge-nf-call-iptables',
-      text: '1\n',
-      finding: { check: 'bridges', verdict: 'warning' },
-    },
-    {
-      name: 'too little memory',
-      file: 'proc/meminfo',
-      text: 'MemTotal:         524288 kB\n',
-      finding: { check: 'memory', verdict: 'warning' },
-    },
-  ];
+    ['a Debian that is too old', 'etc/os-release', DEBIAN, 'Debian', 'warning'],
+    ['an ejabberd that is too old', 'var/lib/dpkg/status', EJABBERD_PACKAGE, 'package ejabberd', 'wrong'],
+    ['guests that cannot be hosts', 'sys/module/kvm_intel/parameters/nested', 'N\n', 'nested', 'warning'],
+    ['bridges that go through iptables', 'proc/sys/net/bridge/bridge-nf-call-iptables', '1\n', 'bridges', 'warning'],
+    ['too little memory', 'proc/meminfo', 'MemTotal:         524288 kB\n', 'memory', 'warning'],
+  ] as const;
   it('finds out what a tree alone shows', async () => {
     for (const [file, text] of [
       ['etc/skerry/server.yaml', 'domain: example.org\n'],
       ['etc/skerry/agent.yaml', await readFile(join(ROOT, 'agent/agent.example.yaml'), 'utf8')],
-      ...TREES.map((each) => [each.file, each.text] as const),
+      ...TREES.map(([, file, text]) => [file, text] as const),
     ] as const) {
       await mkdir(join(root, dirname(file)), { recursive: true });
       await writeFile(join(root, file), text);
     }
     const { stdout } = await execa(process.execPath, [MAIN, 'doctor', '--root', root, '--json'], { reject: false });
-    for (const { name, finding } of TREES) {
-      const found = (JSON.parse(stdout) as Finding[]).find(({ check }) => check === finding.check);
-      assert.equal(found?.verdict, finding.verdict, `${name}: ${stdout}`);
+    for (const [name, , , check, verdict] of TREES) {
+      const found = (JSON.parse(stdout) as Finding[]).find((finding) => finding.check === check);
+      assert.equal(found?.verdict, verdict, `${name}: ${stdout}`);
       assert.ok(found.mend, name);
     }
   });

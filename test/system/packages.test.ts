@@ -11,7 +11,7 @@ import { stringify } from 'yaml';
 import { buildPackages, debianArchitecture } from '#provisioning/debian/build.ts';
 import { DEBIAN_PACKAGES } from '#provisioning/debian/packages.ts';
 import { releasePapers } from '#provisioning/debian/release.ts';
-import { bootMachine, type DebianMachine } from './support/debian-machine.ts';
+import { bootMachine, type DebianMachine, leanRoot } from './support/debian-machine.ts';
 import { until } from './support/until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -46,7 +46,7 @@ describe('Debian packages', function () {
     if (process.getuid?.() !== 0) this.skip();
     folder = await mkdtemp(join(tmpdir(), 'skerry-packages-'));
     await build('old', '0.0.1');
-    machine = await bootMachine(['libatomic1', 'libstdc++6'], { '/packages': folder });
+    machine = await bootMachine(await leanRoot('libatomic1', 'libstdc++6'), { '/packages': folder });
   });
   after(async () => {
     await machine?.stop();

@@ -138,4 +138,13 @@ for (const suite of SUITES)
       assert.deepEqual((await centre.skerry('install', 'all-in-one')).lines, []);
       await heard('centre');
     });
+
+    it('what was masked for networks is not any more once the host is gone, and does not start by itself', async () => {
+      // A machine of a test has the package already, so nothing was masked for it.
+      await centre.run(['systemctl', 'mask', '--now', 'haproxy.service']);
+      const { lines, stderr } = await centre.skerry('install', 'host', '--remove');
+      assert.ok(lines.includes('unmask haproxy.service'), stderr);
+      const { stdout } = await centre.run(['systemctl', 'is-enabled', 'haproxy.service']);
+      assert.equal(stdout, 'disabled');
+    });
   });

@@ -5,6 +5,7 @@ import { DEAF, defineDeaf, type Effect, GUEST, HOST, remove, type Scene } from '
 import { guestEffects } from './effects/guest.ts';
 import { guestPowerEffects } from './effects/guest-power.ts';
 import { makingEffects } from './effects/making.ts';
+import { migrationEffects } from './effects/migration.ts';
 import { networkEffects } from './effects/network.ts';
 import { nicEffects } from './effects/nic.ts';
 import { otherEffects } from './effects/others.ts';
@@ -17,6 +18,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   ...guestEffects,
   ...guestPowerEffects,
   ...makingEffects,
+  ...migrationEffects,
   ...nicEffects,
   ...networkEffects,
   ...volumeEffects,

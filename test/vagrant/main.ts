@@ -1,32 +1,56 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
+import { parseArgs } from 'node:util';
 import { buildGuest } from '#provisioning/guest/build.ts';
 import { type Host, startHost } from '#provisioning/rig/host.ts';
 import { kvmVerdict } from '#provisioning/rig/kvm.ts';
 import { buildBox } from '#provisioning/vagrant/box/build.ts';
-import { until } from '#test/system/support/until.ts';
+import { vagrantMachines } from './machines.ts';
+import { operatorOutside } from './outsider.ts';
+import { DEV_STEPS, type Scene, SITE_STEPS, type Step } from './steps.ts';
 
 /**
- * The whole Vagrant rig, as a new user would have it, with the local box: three machines, hosts that join, a nested guest, the grid over
- * both hosts, and all of it gone again. It runs in a libvirt of its own, in namespaces that end with it; nothing of it reaches the
- * network. `--agents N`: so many hosts.
+ * The whole Vagrant rig, as a new user would have it, with the local box: machines up, hosts that join, nested guests, the grid over both
+ * hosts, and all of it gone again. It runs in a libvirt of its own, in namespaces that end with it; nothing of it reaches the network.
+ * `--agents N`: so many hosts. `--dev`: machines that run a working tree, a copy of this one, which is changed. `--keep`: where a step
+ * fails, the machines stay until Ctrl-C, to be looked at.
  */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-const HEARD_MS_MAX = 5 * 60_000;
 const CACHE = join(ROOT, '.cache');
+const NOT_COPIED = ['.git', '.cache', '.skerry', '.vagrant', 'dist'];
+const { values: told } = parseArgs({
+  options: {
+    agents: { type: 'string', default: '2' },
+    dev: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+  },
+});
+const agents = Number(told.agents);
 const began = performance.now();
-const agents = process.argv.includes('--agents') ? Number(process.argv[process.argv.indexOf('--agents') + 1]) : 2;
+const secondsSince = (time: number): string => ((performance.now() - time) / 1_000).toFixed(1);
+const say = (line: string): void => void process.stdout.write(`${secondsSince(began).padStart(7)} s  ${line}\n`);
+const summary: string[] = [];
 
-const say = (line: string): void =>
-  void process.stdout.write(`${((performance.now() - began) / 1_000).toFixed(1).padStart(7)} s  ${line}\n`);
+async function step<T>(name: string, act: () => Promise<T>): Promise<T> {
+  const since = performance.now();
+  try {
+    const made = await act();
+    summary.push(`${secondsSince(since).padStart(7)} s  ${name}`);
+    return made;
+  } catch (error) {
+    summary.push(`${secondsSince(since).padStart(7)} s  FAILED: ${name}`);
+    throw error;
+  } finally {
+    say(`(${summary.at(-1)?.trim()})`);
+  }
+}
 
-const image = await buildGuest(CACHE, say);
-const box = await buildBox(CACHE, say);
+const image = await step('the tiny guest', () => buildGuest(CACHE, say));
+await step('the local box', () => buildBox(CACHE, say));
 const { works: hasKvm, because } = await kvmVerdict(image, join(CACHE, 'kvm.json'));
-say(`${hasKvm ? 'KVM' : 'no KVM'}: ${because}; box ${box.slice(ROOT.length + 1)}`);
+say(`${hasKvm ? 'KVM' : 'no KVM'}: ${because}`);
 
 const work = await mkdtemp(join(tmpdir(), 'skerry-vagrant-'));
 const host = await startHost({
@@ -37,57 +61,49 @@ const host = await startHost({
   names: new Map(),
   hasKvm,
 });
+// What goes on in it fails then, and is cleared away. It stays a listener: execa ends a process that has none.
+process.on('SIGINT', () => void host.machine.kill());
 try {
   host.machine.begin();
   await host.libvirtReady();
-  say('libvirt answers');
-  await tryRig(host);
+  await tryRig(host, told.dev ? await copied(join(work, 'clone')) : ROOT);
   say('all of it works');
+} catch (error) {
+  if (!told.keep) throw error;
+  say(`${error instanceof Error ? error.stack : error}`);
+  say(`Kept until Ctrl-C: nsenter -t ${host.machine.init.pid} -a`);
+  await host.machine.ended;
 } finally {
   await host.machine.kill();
   await rm(work, { recursive: true, force: true });
+  process.stdout.write(`\n${summary.join('\n')}\n`);
+  say('in all');
 }
 
-async function tryRig({ machine }: Host): Promise<void> {
-  const env = {
-    // nsenter(1) goes to the namespaces' own root.
-    VAGRANT_CWD: ROOT,
+/** A tree to change: this one is somebody's. */
+async function copied(clone: string): Promise<string> {
+  const filter = (path: string): boolean => !NOT_COPIED.some((name) => path === join(ROOT, name));
+  await cp(ROOT, clone, { recursive: true, verbatimSymlinks: true, filter });
+  await symlink(CACHE, join(clone, '.cache'));
+  return clone;
+}
+
+async function tryRig({ machine }: Host, clone: string): Promise<void> {
+  const machines = vagrantMachines(machine, clone, {
     VAGRANT_HOME: join(CACHE, 'vagrant'),
     VAGRANT_DOTFILE_PATH: join(work, 'dotfiles'),
     SKERRY_BOX: 'local',
     SKERRY_AGENTS: String(agents),
     SKERRY_DRIVER: hasKvm ? 'kvm' : 'qemu',
     SKERRY_MANAGEMENT: 'none',
-  };
-  const vagrant = async (...args: string[]): Promise<void> => {
-    const [file, ...argv] = machine.enter(['vagrant', ...args]);
-    await execa(file, argv, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] });
-  };
-  /** On the server's machine, as root. */
-  const there = async (command: string): Promise<string> => {
-    const [file, ...argv] = machine.enter(['vagrant', 'ssh', 'central_server', '-c', `sudo sh -c '${command}'`]);
-    const { stdout } = await execa(file, argv, { cwd: ROOT, env, stdin: 'ignore', stderr: 'inherit' });
-    return stdout;
-  };
-  const holds = async (command: string, due: RegExp): Promise<void> => {
-    const said = await there(command);
-    if (!due.test(said)) throw new Error(`${command}: ${due} is due, and there came\n${said}`);
-    say(`${command}: ${said.split('\n').length} lines, as they should be`);
-  };
-  const asOperator = 'SKERRY_JID=operator@skerry.test SKERRY_PASSWORD_FILE=/etc/skerry/operator.password';
-  await vagrant('up');
-  say(`${agents + 1} machines are up, and the hosts have joined`);
-  // An agent that has just been started takes its time to be heard, on an emulated machine half a minute and more.
-  for (let n = 1; n <= agents; n++) {
-    const command = `skerry host info agent-${n}`;
-    await until(command, async () => /State: up/.test(await there(command)) || undefined, HEARD_MS_MAX);
-    say(`agent-${n} is heard`);
-  }
-  await holds('make-grid', /grid/);
-  await holds(`${asOperator} skerry guest start venti`, /running/);
-  await holds('skerry guest poweroff venti --yes', /off/);
-  await holds('skerry chain up grid', /./);
-  await holds('skerry chain status grid', /(ready.*){6}/s);
-  await holds('skerry guest list state:running', /cpu1.*cpu2.*fossil.*venti/s);
-  await vagrant('destroy', '--force');
+    ...(told.dev ? { SKERRY_DEV: '1' } : {}),
+  });
+  await step(`vagrant up, ${agents + 1} machines`, () => machines.vagrant('up'));
+  const operator = await operatorOutside(machine, machines, join(work, 'operator'));
+  const scene: Scene = { machines, operator, agents, clone };
+  const steps: readonly Step[] = told.dev ? DEV_STEPS : SITE_STEPS;
+  for (const [name, act] of steps) await step(name, () => act(scene));
+  await step('vagrant destroy', () => machines.vagrant('destroy', '--force'));
+  const left = await host.virsh(['list', '--all', '--name']);
+  if (left.trim() !== '') throw new Error(`vagrant destroy left ${left}`);
 }

@@ -7,6 +7,7 @@ import { checkedDefinition, definitionOfForm, definitionText, parseDefinition } 
 import { ACTIVE, type Ground, groundOf, OFF, ON, requireState } from './ground.ts';
 import { driverGuestOf, type FakeGuest } from './guest.ts';
 import { cloneGuest, createGuest } from './making.ts';
+import { migrating } from './migrating.ts';
 import { attachNic, detachNic, nicsOf } from './nics.ts';
 import { runProgram } from './programs.ts';
 import { deleteSnapshot, revertSnapshot, snapshotsOf, takeSnapshot } from './snapshots.ts';
@@ -89,6 +90,7 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0, images }: 
       }),
     ...making(ground, images),
     ...snapshots(ground),
+    ...migrating(ground),
     runProgram: async (id, program, signal) => {
       const guest = await read(signal, () => found(id));
       requireState(guest, 'guest.exec', ON);

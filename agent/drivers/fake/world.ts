@@ -32,6 +32,8 @@ export interface FakeWorld {
   named(name: string): FakeGuest | undefined;
   define(definition: FakeDefinition): FakeGuest;
   remove(guest: FakeGuest): void;
+  /** A guest of another world is here now. */
+  arrive(record: FakeRecord): void;
   /** A guest's record was changed from outside of it. */
   changed(did: string, guest: FakeGuest, event: Omit<GuestEvent, 'name' | 'id'>): void;
   listen(listener: GuestEventListener, onBreak: (problem: Error) => void): () => void;
@@ -100,6 +102,8 @@ export function fakeWorld(options: FakeWorldOptions = {}): FakeWorld {
       store.put('delete', record.definition.name, record.id, undefined);
       tell(record, { what: 'undefined', detail: 'Removed' });
     },
+    arrive: (record) =>
+      changed('arrive', adopt(record).record, { what: 'started', state: record.state, detail: 'Migrated' }),
     changed: (did, guest, event) => changed(did, guest.record, event),
     listen(listener, onBreak) {
       const watcher = { listener, onBreak };

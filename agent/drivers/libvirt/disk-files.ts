@@ -1,5 +1,5 @@
 import { chown, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { run } from '#agent/exec/run.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { failedWith, type Ground } from './ground.ts';
@@ -78,6 +78,18 @@ export function newDisks(
       await Promise.all([...made].map((path) => rm(seen(path), { force: true })));
     },
   };
+}
+
+/** Make an empty disk at this path, as libvirt sees it, which nothing has. @throws Failure host-command, host-space, host-timeout */
+export async function blankDisk(
+  { root }: Ground,
+  file: string,
+  { format, sizeBytes }: { format: DiskFormat; sizeBytes: number },
+  signal: AbortSignal,
+): Promise<void> {
+  await qemuImg(['create', '-q', '-f', format, root + file, String(sizeBytes)], QUICK_MS_MAX, signal);
+  const { uid, gid } = await stat(root + dirname(file));
+  await chown(root + file, uid, gid);
 }
 
 /** @throws Failure host-command, host-space, host-timeout */

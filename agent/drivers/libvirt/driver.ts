@@ -1,6 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { Migrating } from '#agent/drivers/migration.ts';
 import { turns } from '#agent/drivers/turns.ts';
 import { keptWatches } from '#agent/drivers/watches.ts';
 import type { GuestForm } from '#shared/model/guest.ts';
@@ -13,6 +14,9 @@ import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from
 import { examine } from './examine.ts';
 import type { Ground } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
+import { awaitGuest, landGuest } from './migration/arriving.ts';
+import { offerOf } from './migration/offer.ts';
+import { migrateGuest } from './migration/sending.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, suspendGuest } from './power.ts';
 import { runProgram } from './programs.ts';
@@ -82,6 +86,7 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
     ...(hypervisor.hasDiskFiles ? making(ground, { images, diskFolder, definitionOf }) : {}),
     ...(hypervisor.snapshots ? snapshots(ground) : {}),
     ...(hypervisor.hasAgent ? inside(ground) : {}),
+    ...(hypervisor.migrates ? migrating(ground, diskFolder) : {}),
   };
 }
 
@@ -106,6 +111,13 @@ const snapshots = (
   takeSnapshot: (id, name, work) => takeSnapshot(ground, id, name, work),
   revertSnapshot: (id, name, work) => revertSnapshot(ground, id, name, work),
   deleteSnapshot: (id, name, work) => deleteSnapshot(ground, id, name, work),
+});
+
+const migrating = (ground: Ground, diskFolder: string): Migrating => ({
+  offerGuest: async (id, signal) => JSON.stringify(await offerOf(ground, id, signal)),
+  awaitGuest: (coming, signal) => awaitGuest(ground, diskFolder, coming, signal),
+  migrateGuest: (id, to, work) => migrateGuest(ground, id, to, work),
+  landGuest: (id, outcome, signal) => landGuest(ground, id, outcome, signal),
 });
 
 /** What QEMU's agent does inside a guest. */

@@ -20,6 +20,8 @@ export interface Hypervisor {
   snapshots?: 'in disks' | 'anyhow';
   /** Whether disks are files that qemu-img reads. */
   hasDiskFiles?: boolean;
+  /** Whether guests that run can move to another host. */
+  migrates?: boolean;
   /** Whether guests can be handed files by the firmware's own way, fw_cfg. */
   hasFwCfg?: boolean;
   /** Ways to ask a guest to shut down, in the order in which they are tried, where there is a guest agent and where not. */
@@ -36,6 +38,7 @@ const HYPERVISORS: Readonly<Record<string, Hypervisor>> = {
     hasFwCfg: true,
     snapshots: 'in disks',
     hasDiskFiles: true,
+    migrates: true,
     askModes: { agent: ['agent', 'acpi'], plain: ['acpi'] },
   },
   test: {

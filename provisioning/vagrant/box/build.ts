@@ -85,7 +85,7 @@ async function insecureKey(): Promise<string> {
 /** A new recipe makes a new box; a newer package does not. */
 async function recipeDigest(): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of ['build.ts', 'disk.ts', 'recipe.ts', '../../debian/bootstrap.ts'])
+  for (const name of ['build.ts', 'disk.ts', 'recipe.ts', '../../debian/bootstrap.ts', '../../roles/packages.ts'])
     hash.update(await readFile(fileURLToPath(new URL(name, import.meta.url))));
   return hash.digest('hex').slice(0, 16);
 }

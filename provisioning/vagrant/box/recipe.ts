@@ -1,16 +1,13 @@
 import type { RootRecipe } from '../../debian/bootstrap.ts';
+import { SITE_PACKAGES } from '../../roles/packages.ts';
 
 /** What makes it a machine that Vagrant can drive. */
 const MACHINE = [
   ...['linux-image-cloud-amd64', 'systemd-sysv', 'udev', 'dbus', 'kmod', 'zstd'],
   ...['openssh-server', 'sudo', 'rsync', 'iproute2', 'ca-certificates', 'systemd-timesyncd'],
 ];
-/** What the roles of a site install: there, they find it. */
-const SITE = [
-  ...['ejabberd', 'openssl', 'fonts-dejavu-core', 'libatomic1', 'libstdc++6'],
-  ...['libvirt-daemon-system', 'libvirt-clients', 'qemu-utils', 'qemu-system-x86'],
-  ...['nftables', 'dnsmasq-base', 'haproxy', 'udhcpc', 'iputils-ping', 'procps'],
-];
+/** What our packages depend on beside what roles install. */
+const OURS = ['libstdc++6'];
 
 /** Only what a virtual machine has: the whole first root is a tenth so large, and unpacked at each boot. */
 const INITRAMFS = {
@@ -18,7 +15,10 @@ const INITRAMFS = {
   '/etc/initramfs-tools/modules': 'virtio_pci\nvirtio_blk\next4\n',
 };
 
-export const BOX_ROOT: RootRecipe = { packages: [...MACHINE, ...SITE], files: INITRAMFS };
+export const BOX_ROOT: RootRecipe = {
+  packages: [...new Set([...MACHINE, ...SITE_PACKAGES, ...OURS])],
+  files: INITRAMFS,
+};
 
 /** Names of links as the kernel gives them: Vagrant counts on eth0 being the first. */
 export const KERNEL_LINE = 'root=/dev/vda1 ro net.ifnames=0 console=ttyS0 quiet mitigations=off nowatchdog';

@@ -34,6 +34,7 @@ export async function testAgent(
     central?: string;
     metrics?: object;
     networks?: object;
+    migration?: object;
   },
 ): Promise<TestAgent> {
   const folder = await mkdtemp(join(tmpdir(), 'skerry-agent-'));
@@ -53,6 +54,7 @@ export async function testAgent(
     ...(options.central ? { central: options.central } : {}),
     ...(options.metrics ? { metrics: options.metrics } : {}),
     ...(options.networks ? { networks: options.networks } : {}),
+    ...(options.migration ? { migration: options.migration } : {}),
   };
   await writeFile(configFile, stringify(config));
   const program = testProgram('agent', [process.execPath, MAIN, '--config', configFile]);

@@ -18,12 +18,12 @@ export interface DebianMachine {
   stop(): Promise<void>;
 }
 
+/** The root of one that has systemd and these. */
+export const leanRoot = (...packages: string[]): Promise<string> =>
+  cachedRoot(CACHE, { packages: ['systemd', ...packages] });
+
 /** Boot one in a container of systemd-nspawn, with folders of this machine to read. It ends with this process, however that ends. */
-export async function bootMachine(
-  packages: readonly string[],
-  folders: Readonly<Record<string, string>>,
-): Promise<DebianMachine> {
-  const root = await cachedRoot(CACHE, { packages: ['systemd', ...packages] });
+export async function bootMachine(root: string, folders: Readonly<Record<string, string>>): Promise<DebianMachine> {
   const binds = Object.entries(folders).map(([there, here]) => `--bind-ro=${here}:${there}`);
   const options = ['--quiet', '--volatile=overlay', '--register=no', '--keep-unit', '--private-network', '--boot'];
   const argv = ['--pdeathsig', 'KILL', 'systemd-nspawn', ...options, ...binds, `--directory=${root}`];

@@ -9,6 +9,7 @@ import { examineMachine } from '#provisioning/doctor/examine.ts';
 import { machineAt } from '#provisioning/doctor/machine.ts';
 import { xmppServer } from '#provisioning/doctor/server.ts';
 import { secrets } from '#provisioning/doctor/services.ts';
+import { rooms } from '#provisioning/doctor/system.ts';
 import { ensureCertificates } from '#provisioning/pki/certificates.ts';
 import { groundAt } from '#provisioning/systemd/ground.ts';
 import type { Finding } from '#shared/model/host.ts';
@@ -61,5 +62,41 @@ describe('the doctor on the machine of a server', () => {
     } finally {
       process.getuid = getuid as () => number;
     }
+  });
+});
+
+describe('the doctor on a machine whose configurations name places of their own', () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'skerry-doctor-'));
+    for (const folder of ['etc/skerry/own', 'srv/agent', 'srv/central'])
+      mkdirSync(join(root, folder), { recursive: true });
+    const service = { host: 'xmpp.example.org' };
+    const agent = { jid: 'host1@example.org', credentials: 'own/account.json', service, state: '/srv/agent' };
+    const central = { jid: 'central.example.org', secret: '/srv/central.json', state: '/srv/central' };
+    writeFileSync(join(root, 'etc/skerry/agent.yaml'), stringify(agent));
+    writeFileSync(join(root, 'etc/skerry/central.yaml'), stringify(central));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  it('looks there for secrets and for room', async () => {
+    const machine = machineAt(groundAt(root));
+    for (const [file, mode] of [
+      ['etc/skerry/own/account.json', 0o644],
+      ['srv/central.json', 0o600],
+    ] as const)
+      writeFileSync(join(root, file), '{}', { mode });
+    const verdicts = (await secrets(machine)).map(({ check, found }) => `${check}: ${found}`);
+    assert.ok(verdicts.includes('mode of /etc/skerry/own/account.json: others can read it'), verdicts.join('\n'));
+    assert.ok(verdicts.includes('mode of /srv/agent: others can read it'), verdicts.join('\n'));
+    assert.ok(verdicts.some((each) => each.startsWith('mode of /srv/central.json')));
+    assert.doesNotMatch(verdicts.join('\n'), /credentials|central-secret|var.lib/);
+    const checks = (await rooms(machine)).map(({ check }) => check);
+    assert.deepEqual(checks, ['room in /srv/central', 'room in /srv/agent']);
+  });
+
+  it('looks where they are by default while a configuration cannot be read', () => {
+    writeFileSync(join(root, 'etc/skerry/agent.yaml'), 'a: [');
+    assert.equal(machineAt(groundAt(root)).places.credentials, '/etc/skerry/credentials.json');
   });
 });

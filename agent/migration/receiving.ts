@@ -1,0 +1,90 @@
+import type { Duplex } from 'node:stream';
+import type { HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { Coming, Landing } from '#agent/drivers/migration.ts';
+import { Failure, messageOf } from '#shared/errors.ts';
+import { type Listening, listenForSource } from './tunnel.ts';
+
+export interface ReceivingDeps {
+  driver: HypervisorDriver;
+  host: string;
+  /** Where this host takes guests from others; undefined: nowhere. */
+  address(): string | undefined;
+  ports: { from: number; to: number };
+  log: Record<'info' | 'warn', (fields: object, message: string) => void>;
+}
+
+/** What the source is to be told. */
+export interface Way {
+  address: string;
+  port: number;
+  told: string;
+}
+
+/** Guests that are to come from other hosts. */
+export interface Receiving {
+  /** @throws Failure migration-unfit, verb-unsupported, and what `awaitGuest` throws */
+  expect(coming: Coming, key: Uint8Array, signal: AbortSignal): Promise<Way>;
+  land(id: string, outcome: 'came' | 'stayed', signal: AbortSignal): Promise<void>;
+  stop(): void;
+}
+
+/** The channel by which the source says that it has none of the guest any more. */
+export const GO = 'go';
+const GO_MS_MAX = 60_000;
+
+/** Whoever is awaited may come until it is said how it ended, or this agent ends. */
+export function receiving(deps: ReceivingDeps): Receiving {
+  const { log } = deps;
+  const awaited = new Map<string, Listening>();
+  const close = (id: string): void => {
+    awaited.get(id)?.close();
+    awaited.delete(id);
+  };
+  const land = async (id: string, outcome: 'came' | 'stayed', signal: AbortSignal): Promise<void> => {
+    if (outcome === 'stayed') close(id);
+    await landing(deps).landGuest(id, outcome, signal);
+  };
+  const go = async (id: string, stream: Duplex): Promise<void> => {
+    try {
+      await land(id, 'came', AbortSignal.timeout(GO_MS_MAX));
+      stream.end('ok\n');
+    } catch (error) {
+      log.warn({ guest: id, err: error }, 'a guest has come, and does not run yet');
+      stream.end(`${messageOf(error)}\n`);
+    }
+  };
+  return {
+    land: async (id, outcome, signal) => {
+      await land(id, outcome, signal);
+      close(id);
+    },
+    expect: async (coming, key, signal) => {
+      const address = addressOf(deps, coming);
+      // Whoever is asked for anew is not to come by the way of before.
+      close(coming.id);
+      const there: Landing = await landing(deps).awaitGuest(coming, signal);
+      const accept = (channel: string, stream: Duplex): void =>
+        channel === GO ? void go(coming.id, stream) : there.accept(channel, stream);
+      const listening = await listenForSource({ address, ports: deps.ports, key, accept });
+      awaited.set(coming.id, listening);
+      log.info({ guest: coming.name, port: listening.port }, 'a guest is awaited');
+      return { address, port: listening.port, told: there.told };
+    },
+    stop: () => {
+      for (const id of [...awaited.keys()]) close(id);
+    },
+  };
+}
+
+function landing({ driver, host }: ReceivingDeps): Pick<Required<HypervisorDriver>, 'awaitGuest' | 'landGuest'> {
+  const { awaitGuest, landGuest } = driver;
+  if (awaitGuest && landGuest) return { awaitGuest, landGuest };
+  throw new Failure('verb-unsupported', { driver: driver.kind, host, verb: 'guest.migrate' });
+}
+
+function addressOf({ address, host }: ReceivingDeps, { name }: Coming): string {
+  const found = address();
+  if (found !== undefined) return found;
+  const problem = `${host} has no address for it: name \`networks.underlay\` or \`migration.address\` in its configuration`;
+  throw new Failure('migration-unfit', { guest: name, to: host, problem });
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { fakeDriver } from '#agent/drivers/fake/driver.ts';
+import { type FakeGuestOptions, fakeWorld } from '#agent/drivers/fake/world.ts';
+import { hostInventory } from '#agent/inventory/several.ts';
+import { receiving } from '#agent/migration/receiving.ts';
+import { migrationHandlers } from '#agent/verbs/migration.ts';
+import { systemClock } from '#shared/clock.ts';
+import type { Call } from '#shared/verb/request.ts';
+import { code, may } from './stage.ts';
+
+const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+const CENTRAL = { bareJid: 'central.x', fullJid: 'central.x', behalfOf: 'admin@x' };
+const key = randomBytes(32).toString('hex');
+
+/** The verbs of one host, on the fake hypervisor. */
+async function hostOf(host: string, guests: FakeGuestOptions[], takesGuests = true) {
+  const world = fakeWorld({ bootMs: 0, shutdownMs: 0, guests });
+  const driver = fakeDriver({ world, host });
+  const inventory = hostInventory({ driver, host, clock: systemClock, log: quiet, onBug: assert.fail });
+  await inventory.start();
+  const ports = { from: 49_152, to: 49_215 };
+  const awaited = receiving({
+    driver,
+    host,
+    address: () => (takesGuests ? '127.0.0.1' : undefined),
+    ports,
+    log: quiet,
+  });
+  const consoles = { mark: async () => {} };
+  const handlers = migrationHandlers({ driver, inventory, may, host, consoles, log: quiet, receiving: awaited });
+  return {
+    ...{ world, handlers },
+    stop: async () => {
+      awaited.stop();
+      await inventory.stop();
+      world.close();
+    },
+  };
+}
+
+const callOf = (verb: string, more: Partial<Call> = {}): Call => ({
+  ...{ verb, requester: CENTRAL, surface: 'central', operation: 'o', signal: AbortSignal.timeout(10_000) },
+  ...{ progress: () => {}, ...more },
+});
+
+describe('what two hosts do of a move', () => {
+  let source: Awaited<ReturnType<typeof hostOf>>;
+  let target: Awaited<ReturnType<typeof hostOf>>;
+  beforeEach(async () => {
+    source = await hostOf('host1', [{ name: 'venti', running: true }, { name: 'off' }]);
+    target = await hostOf('host2', []);
+  });
+  afterEach(() => Promise.all([source.stop(), target.stop()]));
+
+  const uuid = (): string => source.world.named('venti')?.record.id ?? '';
+  const awaits = async (to = target) => {
+    const { offer } = await source.handlers['guest.offer']({ guest: 'venti' }, callOf('guest.offer'));
+    const coming = { name: 'venti', uuid: uuid(), from: 'host1', offer, key };
+    return to.handlers['guest.await'](coming, callOf('guest.await'));
+  };
+  const sends = (way: Awaited<ReturnType<typeof awaits>>, more: object = {}, call: Partial<Call> = {}) =>
+    source.handlers['guest.migrate'](
+      { guest: 'venti', to: 'host2', key, ...way, ...more },
+      callOf('guest.migrate', call),
+    );
+  const stateThere = (): string | undefined => target.world.named('venti')?.record.state;
+
+  it('is that it runs at the other, when this one has none of it', async () => {
+    const way = await awaits();
+    assert.equal(way.address, '127.0.0.1');
+    await sends(way);
+    assert.equal(source.world.named('venti'), undefined);
+    assert.equal(stateThere(), 'running');
+  });
+
+  it('is taken from central alone', async () => {
+    const admin = { bareJid: 'admin@x', fullJid: 'admin@x/1' };
+    await assert.rejects(
+      target.handlers['guest.await'](
+        { name: 'a', uuid: 'b', from: 'host1', offer: '', key },
+        callOf('guest.await', { requester: admin }),
+      ),
+      code('not-permitted'),
+    );
+    const way = await awaits();
+    await assert.rejects(sends(way, {}, { requester: admin }), code('not-permitted'));
+    await assert.rejects(
+      target.handlers['guest.land'](
+        { name: 'venti', uuid: uuid(), outcome: 'came' },
+        callOf('guest.land', { requester: admin }),
+      ),
+      code('not-permitted'),
+    );
+    assert.equal(source.world.named('venti')?.record.state, 'running');
+  });
+
+  it('comes to nothing without the key of the move', async () => {
+    const way = await awaits();
+    await assert.rejects(sends(way, { key: randomBytes(32).toString('hex') }), code('migration-failed'));
+    assert.equal(source.world.named('venti')?.record.state, 'running');
+    assert.equal(stateThere(), undefined);
+  });
+
+  it('comes to nothing when the target has said that it stayed: nobody is awaited then', async () => {
+    const way = await awaits();
+    const stayed = { name: 'venti', uuid: uuid(), outcome: 'stayed' as const };
+    await target.handlers['guest.land'](stayed, callOf('guest.land'));
+    await assert.rejects(sends(way), code('migration-failed'));
+    assert.equal(source.world.named('venti')?.record.state, 'running');
+  });
+
+  it('is done already, where a job that is begun again finds none of it here', async () => {
+    const way = await awaits();
+    await sends(way);
+    assert.deepEqual(await sends(way, {}, { resumed: true }), { guest: 'venti' });
+    await assert.rejects(sends(way), code('guest-not-found'));
+    assert.equal(stateThere(), 'running');
+  });
+
+  it('is refused of a guest that is off, and by a host that has no address for it', async () => {
+    await assert.rejects(
+      source.handlers['guest.offer']({ guest: 'off' }, callOf('guest.offer')),
+      code('guest-wrong-state', { verb: 'guest.migrate' }),
+    );
+    const closed = await hostOf('host3', [], false);
+    await assert.rejects(awaits(closed), code('migration-unfit'));
+    await closed.stop();
+  });
+});

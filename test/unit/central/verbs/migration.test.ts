@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { migrationHandlers } from '#central/verbs/migration.ts';
+import { Failure } from '#shared/errors.ts';
+import type { Guest } from '#shared/model/guest.ts';
+import type { Job } from '#shared/model/job.ts';
+import type { Call } from '#shared/verb/request.ts';
+import { guestOf, sceneOf } from '../networks/scene.ts';
+
+const VENTI = guestOf('venti');
+const DONE = { id: '7', verb: 'guest.migrate', state: 'done', progress: 'done', outcome: 'done' } as Job;
+const FAILED: Job = { ...DONE, state: 'failed', outcome: 'migration-failed', progress: 'It broke.' };
+const absent = (): Failure => new Failure('guest-not-found', { guest: 'venti', host: 'host1' });
+const silent = (): Failure => new Failure('host-unreachable', { host: 'host1', problem: 'it is not heard' });
+
+type Script = Partial<Record<'guest.offer' | 'guest.await' | 'guest.migrate' | 'guest.land', (unknown | Failure)[]>>;
+
+/** Two hosts whose agents answer as they are told, the last answer again and again; venti is at host1. */
+async function stage(script: Script, more: { resumed?: true; at?: Record<string, Guest[]> } = {}) {
+  const scene = await sceneOf(more.at ?? { host1: [VENTI], host2: [] });
+  const { site, networks, clock } = scene;
+  const asked: string[] = [];
+  const cancel = new AbortController();
+  const comes = async (): Promise<void> => {
+    const { seq } = site.host('host2').known;
+    await site.take('host2@skerry.test', {
+      ...{ epoch: 1, seq: seq + 1, kind: 'change', part: 0, more: false, gone: [], jobs: [] },
+      ...{ host: { state: 'up', version: '0.1.0' }, guests: [{ ...VENTI, host: 'host2' }] },
+    });
+  };
+  const answers: Script = {
+    'guest.offer': [{ guest: 'venti', uuid: VENTI.uuid, offer: '{}' }],
+    'guest.await': [{ address: '10.78.0.12', port: 49152, told: '' }],
+    'guest.migrate': [DONE],
+    'guest.land': [{ name: 'venti', outcome: 'came' }],
+    ...script,
+  };
+  const handlers = migrationHandlers({
+    ...{ site, networks, clock, secret: 'the-secret-of-central', may: () => true },
+    feed: { follow: () => () => {}, heard: () => {} },
+    ask: async (host, verb, _row, args) => {
+      asked.push([host.name, verb, ...('outcome' in args ? [args.outcome] : [])].join(' '));
+      const left = answers[verb as keyof Script] ?? [];
+      const answer = left.length > 1 ? left.shift() : left[0];
+      if (answer instanceof Failure) throw answer;
+      if (verb === 'guest.land' && args.outcome === 'came') await comes();
+      return { value: answer, isJob: verb === 'guest.migrate' } as never;
+    },
+  });
+  const call: Call = {
+    ...{ verb: 'guest.migrate', surface: 'form', operation: 'op1', signal: cancel.signal, progress: () => {} },
+    requester: { bareJid: 'ann@skerry.test', fullJid: 'ann@skerry.test/1' },
+    ...(more.resumed ? { resumed: true } : {}),
+  };
+  let found: Guest | Failure | undefined;
+  handlers['guest.migrate']({ guest: 'venti', to: 'host2' }, call).then(
+    (guest) => {
+      found = guest as Guest;
+    },
+    (error: Failure) => {
+      found = error;
+    },
+  );
+  for (let turn = 0; turn < 200 && found === undefined; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1_000);
+  }
+  networks.stop();
+  return { found, asked, scene };
+}
+
+const STEPS = ['host1 guest.offer', 'host2 guest.await', 'host1 guest.migrate'];
+const codeOf = (found: unknown): string => (found instanceof Failure ? found.code : 'done');
+
+describe('a guest that moves, as central has it', () => {
+  it('is offered, awaited, sent, and runs when the source has none of it', async () => {
+    const { found, asked } = await stage({});
+    assert.equal((found as Guest).host, 'host2', String(found));
+    assert.deepEqual(asked, [...STEPS, 'host2 guest.land came']);
+  });
+
+  it('stays where it is as long as the source has it, and what has come is removed', async () => {
+    const { found, asked } = await stage({ 'guest.migrate': [FAILED] });
+    assert.equal(codeOf(found), 'job-failed');
+    assert.deepEqual(asked, [...STEPS, 'host1 guest.offer', 'host2 guest.land stayed']);
+  });
+
+  it('is where it came when the source has none of it, whatever became of the job', async () => {
+    const offer = { guest: 'venti', uuid: VENTI.uuid, offer: '{}' };
+    const { found, asked } = await stage({ 'guest.migrate': [FAILED], 'guest.offer': [offer, absent()] });
+    assert.equal(codeOf(found), 'done', String(found));
+    assert.deepEqual(asked.slice(3), ['host1 guest.offer', 'host2 guest.land came']);
+  });
+
+  it('is not decided while the source is silent', async () => {
+    const offer = { guest: 'venti', uuid: VENTI.uuid, offer: '{}' };
+    const { found, asked } = await stage({ 'guest.migrate': [FAILED], 'guest.offer': [offer, silent()] });
+    assert.equal(found, undefined);
+    assert.ok(!asked.some((line) => line.includes('guest.land')), asked.join());
+    assert.ok(asked.length > 5, 'it asks again and again');
+  });
+
+  it('is decided when the source is heard again', async () => {
+    const offer = { guest: 'venti', uuid: VENTI.uuid, offer: '{}' };
+    const answers = [offer, silent(), silent(), offer];
+    const { found, asked } = await stage({ 'guest.migrate': [FAILED], 'guest.offer': answers });
+    assert.equal(codeOf(found), 'job-failed');
+    assert.equal(asked.at(-1), 'host2 guest.land stayed');
+  });
+
+  it('is not sent to a host that does not take it', async () => {
+    const unfit = new Failure('migration-unfit', { guest: 'venti', to: 'host2', problem: 'there is no bridge br0' });
+    const { found, asked } = await stage({ 'guest.await': [unfit] });
+    assert.equal(codeOf(found), 'migration-unfit');
+    assert.deepEqual(asked, STEPS.slice(0, 2));
+  });
+
+  it('is only said to have come, where an earlier life of the job was so far', async () => {
+    const { found, asked } = await stage({ 'guest.offer': [absent()] }, { resumed: true });
+    assert.equal(codeOf(found), 'done', String(found));
+    assert.deepEqual(asked, ['host1 guest.offer', 'host2 guest.land came']);
+  });
+
+  it('is refused where another of its name is, and where it is already', async () => {
+    const namesake = { ...guestOf('venti', 'host2'), uuid: 'another', state: 'shutoff' as const };
+    const taken = await stage({}, { at: { host1: [VENTI], host2: [namesake] } });
+    assert.equal(codeOf(taken.found), 'guest-exists');
+    const there = await stage({}, { at: { host1: [], host2: [{ ...VENTI, host: 'host2' }] } });
+    assert.equal(codeOf(there.found), 'migration-unfit');
+    assert.deepEqual([...taken.asked, ...there.asked], []);
+  });
+
+  it('is found where it runs while what has come of it stands still', async () => {
+    const arriving: Guest = { ...VENTI, host: 'host2', state: 'paused', reason: 'migrating' };
+    const { scene } = await stage({ 'guest.offer': [absent()] }, { at: { host1: [VENTI], host2: [arriving] } });
+    assert.equal(scene.site.find('venti')?.host.name, 'host1');
+  });
+});
