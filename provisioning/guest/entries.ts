@@ -26,6 +26,7 @@ const OWN: Readonly<Record<string, string>> = {
   'sbin/reboot': 'reboot',
   'etc/profile': 'profile',
   'etc/udhcpc': 'udhcpc',
+  'etc/serve': 'serve',
 };
 
 /** All that is in the guest's root, from the unpacked packages, this machine's libraries and the files in root/. */

@@ -13,6 +13,7 @@ export const ZONE_MARKER = 'skerry-zone: up';
  *
  * What a zone is told in the environment of its init it does: `address` (with its prefix) and `gateway` for its first interface,
  * `serve`, the port of its web server, and `late`, the seconds that it takes to come up. Without `address` that interface asks the network for one.
+ * Of its boot parameters it heeds those of the tiny guest: skerry.serve, skerry.page, skerry.dial.
  */
 const FILES: Readonly<Record<string, { text: string; mode: number }>> = {
   'etc/passwd': { text: 'root:x:0:0:root:/root:/bin/sh\n', mode: 0o644 },
@@ -37,18 +38,29 @@ fi
 [ -z "$serve" ] || httpd -p "$serve" -h /srv
 [ -z "$late" ] || sleep "$late"
 echo "${ZONE_MARKER}" >/dev/console
+name=$(hostname) serve= page= dial=
+say() { echo "skerry-zone: $*" >/dev/console; }
+# A shell does not know variables of such names.
+for word in $(tr '\\0' '\\n' </proc/1/environ | grep '^skerry[.]'); do
+  case $word in
+    skerry.serve=*) serve=\${word#*=} ;;
+    skerry.page=*) page=\${word#*=} ;;
+    skerry.dial=*) dial=\${word#*=} ;;
+  esac
+done
+. /etc/serve
 `,
     mode: 0o755,
   },
   'srv/index.html': { text: 'a zone of Skerry\n', mode: 0o644 },
 };
-/** What its DHCP client runs: that of the tiny guest. */
-const LEASED = new URL('../guest/root/udhcpc', import.meta.url);
+/** Of the tiny guest: what its DHCP client runs, and its service. */
+const SHARED = ['udhcpc', 'serve'].map((name) => ({ name, url: new URL(`../guest/root/${name}`, import.meta.url) }));
 const FOLDERS = ['bin', 'sbin', 'dev', 'proc', 'sys', 'tmp', 'run', 'root', 'var', 'etc', 'srv', 'usr/bin', 'usr/sbin'];
 
 /** Make it in a folder of that cache, or find it there. @throws Failure setup-needed when Debian's package cannot be had */
 export async function buildZoneRoot(cache: string): Promise<string> {
-  const sources = [new URL(import.meta.url), LEASED].map(({ pathname }) => pathname);
+  const sources = [new URL(import.meta.url), ...SHARED.map(({ url }) => url)].map(({ pathname }) => pathname);
   const digest = hash('sha256', (await Promise.all(sources.map((each) => readFile(each, 'utf8')))).join()).slice(0, 16);
   const folder = join(cache, `zone-${digest}`);
   if (existsSync(folder)) return folder;
@@ -81,6 +93,8 @@ async function fill(root: string, busybox: Buffer): Promise<void> {
     await writeFile(join(root, path), text, { mode });
     await chmod(join(root, path), mode);
   }
-  await copyFile(LEASED, join(root, 'etc/udhcpc'));
-  await chmod(join(root, 'etc/udhcpc'), 0o755);
+  for (const { name, url } of SHARED) {
+    await copyFile(url, join(root, 'etc', name));
+    await chmod(join(root, 'etc', name), 0o755);
+  }
 }
