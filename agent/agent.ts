@@ -102,7 +102,7 @@ export async function startAgent(
   hostMetrics(registry, inventory);
   const perform = measured(
     performer<AgentVerbs>({
-      ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits },
+      ...{ table: agentVerbs, handlers, may, supports, journal, jobs, onBug, now, newId, limits, changesGoOn: true },
       audit: journal.audit,
       ...{ questions: guestQuestions({ inventory }), beforeJobs: beforeMaking({ inventory, host }) },
       here: { driver: driver.kind, host },

@@ -121,6 +121,7 @@ export function agentJournal({ database, factsOf, now, onBug, table = agentVerbs
         for (const id of ids) operations.supersede(bareJid, id, supersededBy(id), time());
       }),
     end: (request, recorded, audit) => {
+      if (recorded.outcome === 'failed' && recorded.code === 'verb-timeout') return trail.add(audit);
       const at = time();
       const write = (): void =>
         inTransaction(database, () => {

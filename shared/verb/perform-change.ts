@@ -3,7 +3,7 @@ import type { Job } from '#shared/model/job.ts';
 import { auditRecord, withoutSecrets } from './audit.ts';
 import { turnstile } from './perform-bounds.ts';
 import type { PerformDeps, Recorded } from './perform-deps.ts';
-import { cutOffBy, type RunVerb } from './perform-run.ts';
+import { cutOffBy, type RunVerb, timedOut, timeLimit, untilCutOff } from './perform-run.ts';
 import type { Request } from './request.ts';
 import type { Verb, VerbTable } from './verb.ts';
 
@@ -13,7 +13,10 @@ export interface Ended {
   replayed: boolean;
 }
 
-type ChangeDeps = Pick<PerformDeps<VerbTable>, 'journal' | 'now'> & {
+/** `behind`: how it really ends, where nobody was made to wait for that. */
+type Answered = Ended & { behind?: Promise<Ended> };
+
+type ChangeDeps = Pick<PerformDeps<VerbTable>, 'journal' | 'now' | 'changesGoOn'> & {
   run: RunVerb;
   failureOf(error: unknown): Failure;
 };
@@ -24,28 +27,40 @@ type ChangeDeps = Pick<PerformDeps<VerbTable>, 'journal' | 'now'> & {
  * Changes of one guest wait for each other. A job gives its place up as soon as it is begun, and job.cancel names no guest,
  * so that a poweroff and a cancel overtake a shutdown that waits for its guest. The journal is written when the turn has come and nothing
  * is left to do but to act: what was cut off while it waited has no entry, and may be asked again.
+ *
+ * The time limit of a verb is of the wait, where `changesGoOn`: what was asked of a hypervisor goes on in any case. Its place is given up
+ * then, so that a poweroff overtakes a start that hangs; the same operation asked again waits for the same end, which is written down when
+ * it is there.
  */
-export function changer({ journal, now, run, failureOf }: ChangeDeps) {
+export function changer({ journal, now, run, failureOf, changesGoOn }: ChangeDeps) {
   const underWay = new Map<string, { asked: string; ended: Promise<Ended> }>();
   const inTurn = turnstile();
 
-  const carryOut = async (request: Request, row: Verb, args: Record<string, unknown>): Promise<Ended> => {
+  const recordedOf = (row: Verb, work: Promise<unknown>): Promise<Recorded> =>
+    work.then(
+      (value): Recorded => (row.job ? { outcome: 'job', job: (value as Job).id } : { outcome: 'done', value }),
+      (error): Recorded => failed(failureOf(error)),
+    );
+
+  const carryOut = async (request: Request, row: Verb, args: Record<string, unknown>): Promise<Answered> => {
     if (request.signal?.aborted) throw cutOffBy(request);
     const beganAt = now();
     const earlier = await journal.begin(request, args, withoutSecrets(row, args));
     if (earlier) return { recorded: earlier, replayed: true };
-    const recorded = await run(request, row, args).then(
-      (value): Recorded => (row.job ? { outcome: 'job', job: (value as Job).id } : { outcome: 'done', value }),
-      (error): Recorded => {
-        const { code, details } = failureOf(error);
-        return { outcome: 'failed', code, details };
-      },
-    );
-    await journal.end(request, recorded, auditRecord(request, row, args, recorded, { beganAt, endedAt: now() }));
-    return { recorded, replayed: false };
+    const written = async (recorded: Recorded): Promise<Ended> => {
+      await journal.end(request, recorded, auditRecord(request, row, args, recorded, { beganAt, endedAt: now() }));
+      return { recorded, replayed: false };
+    };
+    let left: Promise<unknown> | undefined;
+    const leave = (work: Promise<unknown>): void => {
+      left = work;
+    };
+    const recorded = await recordedOf(row, run(request, row, args, changesGoOn ? leave : undefined));
+    if (!left) return written(recorded);
+    return { recorded, replayed: false, behind: recordedOf(row, left).then(written) };
   };
 
-  const once = async (request: Request, row: Verb, args: Record<string, unknown>): Promise<Ended> => {
+  const once = async (request: Request, row: Verb, args: Record<string, unknown>): Promise<Answered> => {
     if (request.supersedes?.length) await journal.supersede?.(request, request.supersedes);
     const recorded = await journal.find(request, args);
     if (recorded) return { recorded, replayed: true };
@@ -58,13 +73,34 @@ export function changer({ journal, now, run, failureOf }: ChangeDeps) {
     const asked = JSON.stringify([verb, args]);
     const joined = underWay.get(key);
     if (joined && joined.asked !== asked) throw new Failure('operation-mismatch', { operation });
-    if (joined) return { ...(await joined.ended), replayed: true };
-    const ended = once(request, row, args);
-    underWay.set(key, { asked, ended });
+    if (joined) return withinLimit(joined.ended, verb, row);
+    const answered = once(request, row, args);
+    const forget = (): void => void underWay.delete(key);
+    underWay.set(key, { asked, ended: answered });
     try {
-      return await ended;
-    } finally {
-      underWay.delete(key);
+      const { behind, ...ended } = await answered;
+      if (behind) underWay.set(key, { asked, ended: behind });
+      void (behind ?? answered).catch(() => {}).finally(forget);
+      return ended;
+    } catch (error) {
+      forget();
+      throw error;
     }
   };
+}
+
+const failed = ({ code, details }: Failure): Recorded => ({ outcome: 'failed', code, details });
+
+/** How what is under way ends, or that it has not ended yet. */
+async function withinLimit(ended: Promise<Ended>, verb: string, row: Verb): Promise<Ended> {
+  const limit = timeLimit(row.timeoutMs);
+  try {
+    const { recorded } = await untilCutOff(ended, limit.signal, () => timedOut(verb, row));
+    return { recorded, replayed: true };
+  } catch (error) {
+    if (limit.signal.aborted && error instanceof Failure) return { recorded: failed(error), replayed: true };
+    throw error;
+  } finally {
+    limit.end();
+  }
 }

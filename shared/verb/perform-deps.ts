@@ -27,7 +27,10 @@ export interface Journal {
    * @throws Failure host-space
    */
   supersede?(request: Request, operations: readonly string[]): void | Promise<void>;
-  /** Never throws: the effect is there. What cannot be written now is kept, and written as soon as it can be. */
+  /**
+   * Of a `verb-timeout` nobody knows how it ended: it stays open, and that is found out when it is asked again.
+   * Never throws: the effect is there. What cannot be written now is kept, and written as soon as it can be.
+   */
   end(request: Request, recorded: Recorded, audit: AuditRecord): void | Promise<void>;
 }
 
@@ -51,6 +54,8 @@ export interface PerformDeps<T extends VerbTable> {
   beforeJobs?: BeforeJobs<T>;
   journal: Journal;
   jobs: Jobs;
+  /** Changes go on past their verb's time limit, and their outcome is written down when it is there. Else their signal fires then. */
+  changesGoOn?: boolean;
   /** Take a record for the trail; must neither throw nor wait. Records of changes go through `journal.end`. */
   audit(record: AuditRecord): void;
   /** Whether reads that went well are in the trail too; true unless given. What was refused or failed always is. */

@@ -7,7 +7,16 @@ import type { Verb, VerbTable } from './verb.ts';
 const TIME_IS_OVER = new DOMException('The time of the verb is over.', 'TimeoutError');
 
 type AnyHandler = (args: unknown, call: Call) => Promise<unknown>;
-export type RunVerb = (request: Request, row: Verb, args: Record<string, unknown>) => Promise<unknown>;
+/** @param leave takes work that goes on when nobody waits for it any longer */
+export type RunVerb = (
+  request: Request,
+  row: Verb,
+  args: Record<string, unknown>,
+  leave?: (work: Promise<unknown>) => void,
+) => Promise<unknown>;
+
+/** So long work may go on past its row's time limit: all that drivers ask has limits of its own below that. */
+const LEFT_MS_MAX = 600_000;
 
 /**
  * Call the handler, under the row's time limit, and hold what it answers to the row. For a job: begin it.
@@ -17,23 +26,43 @@ export type RunVerb = (request: Request, row: Verb, args: Record<string, unknown
 export function verbRunner<T extends VerbTable>(
   deps: Pick<PerformDeps<T>, 'handlers' | 'jobs' | 'beforeJobs'>,
 ): RunVerb {
-  return async (request, row, args) => {
+  return async (request, row, args, leave) => {
     const handler = (deps.handlers as Readonly<Record<string, unknown>>)[request.verb] as AnyHandler;
     const { verb, requester, surface, operation } = request;
-    const limit = new AbortController();
-    // AbortSignal.timeout has no end before its time: of each of a thousand requests it would be there a minute longer.
-    const timer = setTimeout(() => limit.abort(TIME_IS_OVER), row.timeoutMs).unref();
-    const signal = request.signal ? AbortSignal.any([limit.signal, request.signal]) : limit.signal;
-    const call: Call = { verb, requester, surface, operation, signal, progress: () => {} };
-    const cutOff = (): Failure => (limit.signal.aborted ? timedOut(verb, row) : cutOffBy(request));
+    const limit = timeLimit(row.timeoutMs);
+    const workLimit = leave ? timeLimit(row.timeoutMs + LEFT_MS_MAX) : limit;
+    const until = ({ signal }: TimeLimit): AbortSignal =>
+      request.signal ? AbortSignal.any([signal, request.signal]) : signal;
+    const call: Call = { verb, requester, surface, operation, signal: until(workLimit), progress: () => {} };
+    const cutOff = (by: TimeLimit) => (): Failure => (by.signal.aborted ? timedOut(verb, row) : cutOffBy(request));
     try {
       if (row.job) (deps.beforeJobs as BeforeJobs<VerbTable> | undefined)?.[verb]?.(args);
       if (row.job) return await deps.jobs.start(call, row, args, (jobCall) => handler(args, jobCall));
-      return checkedResult(verb, row, await untilCutOff(handler(args, call), signal, cutOff));
+      const work = untilCutOff(handler(args, call), call.signal, cutOff(workLimit)).finally(workLimit.end);
+      const checked = work.then((value) => checkedResult(verb, row, value));
+      const answer = untilCutOff(checked, until(limit), cutOff(limit));
+      return await answer.catch((error) => {
+        if (limit.signal.aborted) leave?.(checked);
+        throw error;
+      });
     } finally {
-      clearTimeout(timer);
+      limit.end();
+      if (row.job) workLimit.end();
     }
   };
+}
+
+export interface TimeLimit {
+  signal: AbortSignal;
+  /** It is not needed any more. */
+  end(): void;
+}
+
+/** AbortSignal.timeout has no end before its time: of each of a thousand requests it would be there a minute longer. */
+export function timeLimit(ms: number): TimeLimit {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(TIME_IS_OVER), ms).unref();
+  return { signal: controller.signal, end: () => clearTimeout(timer) };
 }
 
 export const timedOut = (verb: string, row: Verb): Failure =>

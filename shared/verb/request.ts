@@ -48,7 +48,7 @@ export interface Call {
   supersedes?: readonly string[];
   /** A job that an earlier run of the program had begun: it may have done some of it, or all. */
   resumed?: true;
-  /** Fires at the row's time limit, at cancel, and at the agent's end. */
+  /** Fires at the row's time limit (of a change at an agent: minutes after it), at cancel, and at the agent's end. */
   signal: AbortSignal;
   /** Tell how far a job is. Does nothing for a verb that is not a job. */
   progress(text: string, percent?: number): void;

@@ -54,6 +54,19 @@ describe('journal of the agent', () => {
     return { database, journal, judge };
   };
 
+  it('keeps what was not waited for open, and finds out how it ended when it is asked again', async () => {
+    const { journal } = opened();
+    const asked = request('guest.start');
+    await journal.begin(asked, { guest: 'venti' }, {});
+    const late = { outcome: 'failed', code: 'verb-timeout', details: { verb: 'guest.start', timeoutS: 60 } } as const;
+    journal.end(asked, late, { ...record('guest.start'), outcome: 'verb-timeout' });
+    journal.flush();
+    assert.equal(journal.find(asked, { guest: 'venti' }), undefined);
+    now = { guest: guest('running') };
+    const found = await journal.begin(asked, { guest: 'venti' }, {});
+    assert.deepEqual(found, { outcome: 'done', value: guest('running') });
+  });
+
   it('answers the same id with what was recorded, also in another run', async () => {
     const { journal } = opened();
     await journal.begin(request('guest.start'), { guest: 'venti' }, {});
