@@ -49,7 +49,7 @@ describe('a site of one machine, from Debian packages', function () {
   it('has server, central and host after one line', async () => {
     const files = (await readdir(folder)).filter((name) => name.endsWith('.deb'));
     await machine.run(['dpkg', '-i', ...files.map((name) => `/packages/${name}`)]);
-    const told = ['--domain', 'example.org', '--admin', 'ada@example.org', '--host-name', 'one', '--networks'];
+    const told = ['--domain', 'example.org', '--admin', 'ada@example.org', '--host-name', 'one'];
     await skerry('install', 'all-in-one', ...told);
     assert.equal(await skerry('install', 'all-in-one'), '');
     const isUp = async () => /^State: +up$/m.test(await skerry('host', 'info', 'one').catch(() => '')) || undefined;
