@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FakeDefinition } from '#agent/drivers/fake/definition.ts';
+import { uriProblem } from '#agent/drivers/libvirt/uri.ts';
 import { DriverName } from '#shared/model/guest.ts';
 
 const Path = z.string().min(1);
@@ -41,6 +42,7 @@ const LibvirtConfig = z.strictObject({
   ...OF_ANY,
   uri: z
     .string()
+    .refine((uri) => uriProblem(uri) === undefined, { error: ({ input }) => uriProblem(String(input)) })
     .default('qemu:///system')
     .meta({ description: 'Connection URI: `qemu:///system`, `lxc:///system`, `xen:///system`.' }),
   consoleFolder: Path.optional().meta({

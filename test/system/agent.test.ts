@@ -197,6 +197,11 @@ describe('an agent on a server', function () {
     await writeFile(join(agent.folder, 'open.json'), '{"jid":"host1@skerry.test","password":"x"}');
     await chmod(join(agent.folder, 'open.json'), 0o644);
     assert.match(await refusal(file), /open\.json: others can read it: chmod 600/);
+    await writeFile(
+      file,
+      'jid: host1@skerry.test\ncredentials: open.json\nservice: { host: a }\nstate: s\ndriver: { kind: libvirt, uri: vmware:///x }\n',
+    );
+    assert.match(await refusal(file), /wrong\.yaml: line 5: driver.*uri.*"vmware:\/\/\/x" is not one of qemu/);
   });
 });
 
