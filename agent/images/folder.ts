@@ -43,7 +43,9 @@ export async function imageIn(folder: string, name: string, host: string): Promi
 }
 
 async function kindOf(path: string): Promise<ImageKind> {
-  if ((await stat(path)).isDirectory()) return 'folder';
+  const found = await stat(path);
+  if (found.isDirectory()) return 'folder';
+  if (!found.isFile()) throw new Error(`${path} is neither a file nor a folder`);
   await using file = await open(path, 'r');
   const { buffer, bytesRead } = await file.read(Buffer.alloc(LOOKED_AT_BYTES), 0, LOOKED_AT_BYTES, 0);
   const begins = buffer.subarray(0, bytesRead);

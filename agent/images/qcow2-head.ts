@@ -39,17 +39,21 @@ export function parseQcow2Head(bytes: Buffer): Qcow2Head | undefined {
   if (at === 0) return { hasDataFile };
   const length = cluster.readUInt32BE(16);
   if (length === 0 || length > NAME_BYTES_MAX || at + length > cluster.length) return undefined;
-  const format = formatIn(cluster.subarray(0, at), version === 3 ? cluster.readUInt32BE(100) : HEAD_BYTES_V2);
+  const formats = formatsIn(cluster.subarray(0, at), version === 3 ? cluster.readUInt32BE(100) : HEAD_BYTES_V2);
+  // QEMU takes the last of several; nothing that makes images writes more than one.
+  if (formats.length > 1) return undefined;
+  const [format] = formats;
   const name = cluster.toString('utf8', at, at + length);
   return { backing: { name, ...(format === undefined ? {} : { format }) }, hasDataFile };
 }
 
-function formatIn(head: Buffer, from: number): string | undefined {
+function formatsIn(head: Buffer, from: number): string[] {
+  const found: string[] = [];
   for (let at = from; at + 8 <= head.length; ) {
     const [type, length] = [head.readUInt32BE(at), head.readUInt32BE(at + 4)];
-    if (type === END || at + 8 + length > head.length) return undefined;
-    if (type === BACKING_FORMAT) return head.toString('latin1', at + 8, at + 8 + length);
+    if (type === END || at + 8 + length > head.length) return found;
+    if (type === BACKING_FORMAT) found.push(head.toString('latin1', at + 8, at + 8 + length));
     at += 8 + Math.ceil(length / 8) * 8;
   }
-  return undefined;
+  return found;
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Coming, Landing } from '#agent/drivers/migration.ts';
+import { turns } from '#agent/drivers/turns.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type Listening, listenForSource } from './tunnel.ts';
 
@@ -36,6 +37,7 @@ const GO_MS_MAX = 60_000;
 export function receiving(deps: ReceivingDeps): Receiving {
   const { log } = deps;
   const awaited = new Map<string, Listening>();
+  const inTurn = turns();
   const close = (id: string): void => {
     awaited.get(id)?.close();
     awaited.delete(id);
@@ -54,26 +56,29 @@ export function receiving(deps: ReceivingDeps): Receiving {
     }
   };
   return {
-    land: async (id, outcome, signal) => {
-      await land(id, outcome, signal);
-      close(id);
-    },
-    expect: async (coming, key, signal) => {
-      const address = addressOf(deps, coming);
-      // Whoever is asked for anew is not to come by the way of before.
-      close(coming.id);
-      const there: Landing = await landing(deps).awaitGuest(coming, signal);
-      const accept = (channel: string, stream: Duplex): void =>
-        channel === GO ? void go(coming.id, stream) : there.accept(channel, stream);
-      const listening = await listenForSource({ address, ports: deps.ports, key, accept });
-      awaited.set(coming.id, listening);
-      log.info({ guest: coming.name, port: listening.port }, 'a guest is awaited');
-      return { address, port: listening.port, told: there.told };
-    },
+    land: (id, outcome, signal) =>
+      inTurn(id, async () => {
+        await land(id, outcome, signal);
+        close(id);
+      }),
+    expect: (coming, key, signal) => inTurn(coming.id, () => expect(coming, key, signal)),
     stop: () => {
       for (const id of [...awaited.keys()]) close(id);
     },
   };
+
+  async function expect(coming: Coming, key: Uint8Array, signal: AbortSignal): Promise<Way> {
+    const address = addressOf(deps, coming);
+    // Whoever is asked for anew is not to come by the way of before.
+    close(coming.id);
+    const there: Landing = await landing(deps).awaitGuest(coming, signal);
+    const accept = (channel: string, stream: Duplex): void =>
+      channel === GO ? void go(coming.id, stream) : there.accept(channel, stream);
+    const listening = await listenForSource({ address, ports: deps.ports, key, accept });
+    awaited.set(coming.id, listening);
+    log.info({ guest: coming.name, port: listening.port }, 'a guest is awaited');
+    return { address, port: listening.port, told: there.told };
+  }
 }
 
 function landing({ driver, host }: ReceivingDeps): Pick<Required<HypervisorDriver>, 'awaitGuest' | 'landGuest'> {

@@ -124,7 +124,9 @@ export function networkKeeper({ driver, settings, clock, log, onBug }: NetworkKe
       await watching.start();
     },
     take: async (document) => {
-      if (digestOf('networks', document) === standing.digest && !passing) return standing;
+      const digest = digestOf('networks', document);
+      // How it stands may be of a document before the one that it is at.
+      if (digest === standing.digest && digest === digestOf('networks', wanted) && !passing) return standing;
       keepNetworks(settings, document);
       wanted = document;
       isKept = true;

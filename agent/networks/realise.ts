@@ -29,7 +29,7 @@ export async function realise(
   if (there instanceof Failure) {
     // What is not wanted may be there still, and nothing else here has its name.
     const unknown = { what: 'host' as const, name: 'networks', problem: there.message };
-    return { troubles: [...everything(wanted, there.message), unknown] };
+    return { troubles: [unknown, ...everything(wanted, there.message)] };
   }
   await remove(driver, wanted, there, troubles, signal);
   await guard(driver, wanted, troubles, signal);

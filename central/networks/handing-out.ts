@@ -226,7 +226,7 @@ export class HandingOut {
       const way = { from: entity.bareJid, to: `${host.jid}/agent`, timeoutMs: ANSWER_MS, signal: asking.signal };
       const standing = await sendNetworks(entity, way, document);
       this.#answered.set(name, { digest, standing });
-      this.#confirmed.set(name, standing);
+      if (standing.digest === digest) this.#confirmed.set(name, standing);
       this.#learn(name, endsIn(standing));
       // A report of when it was still at it may say less.
       if (standing.digest === digest) {

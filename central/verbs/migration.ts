@@ -10,7 +10,7 @@
  * As long as it has, that one is the guest, and what is at the target is removed; else the one at the target is. While the
  * source is not heard, nothing is done: silence is not death.
  */
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { paused } from '#shared/clock.ts';
@@ -98,8 +98,8 @@ async function carriedOver(deps: MigrationDeps, move: Move, from: SiteHost): Pro
   const offered = await offerOf(deps, move, from);
   if (offered === undefined) return true;
   const key = keyOf(deps, call);
-  const { name, uuid } = guest.guest;
-  const way = await asked(deps, to, 'guest.await', { name, uuid, from: from.name, offer: offered, key }, call);
+  const { name } = guest.guest;
+  const way = await wayTo(deps, move, { from: from.name, offer: offered, key });
   try {
     const row = migrationVerbs['guest.migrate'];
     await carryOutJob(deps, from, 'guest.migrate', row, { guest: name, to: to.name, key, ...way }, call);
@@ -109,6 +109,20 @@ async function carriedOver(deps: MigrationDeps, move: Move, from: SiteHost): Pro
     if (call.signal.aborted && !isCancelled(call)) throw error;
     if (await hasLeft(deps, move, from)) return true;
     await landed(deps, move, 'stayed');
+    throw error;
+  }
+}
+
+/** Where it shall be sent. A target of which nobody knows whether it awaits the guest is told that it does not come. */
+async function wayTo(deps: MigrationDeps, move: Move, coming: { from: string; offer: string; key: string }) {
+  const { guest, to, call } = move;
+  const { name, uuid } = guest.guest;
+  try {
+    return await asked(deps, to, 'guest.await', { name, uuid, ...coming }, call);
+  } catch (error) {
+    const isUncertain = error instanceof Failure && SILENT.has(error.code);
+    const isForNow = call.signal.aborted && !isCancelled(call);
+    if (!isForNow && (isUncertain || isCancelled(call))) await landed(deps, move, 'stayed');
     throw error;
   }
 }
@@ -225,7 +239,8 @@ async function landed(deps: MigrationDeps, move: Move, outcome: 'came' | 'stayed
         to,
         'guest.land',
         { name, uuid, outcome },
-        { ...once(call), signal: waits, operation: `${call.operation} ${outcome}` },
+        // Under an id of its own each time: how it failed before would be the answer. It says how things shall be.
+        { ...once(call), signal: waits, operation: `${call.operation} ${outcome} ${randomUUID()}` },
       );
       return;
     } catch (error) {

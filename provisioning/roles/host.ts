@@ -29,8 +29,11 @@ import { AGENT_CACHES, AGENT_CONFIG, AGENT_STATE, CA_FILE, CREDENTIALS, SERVER_W
 const UNIT = 'skerry-agent.service';
 /** What it may do besides, where it makes networks. */
 export const HOST_NETWORKS_FILE = `/etc/systemd/system/${UNIT}.d/networks.conf`;
-/** What it may do besides, where it starts zones. Read after that of networks, whose list of system calls would be all that is left. */
-const LXC_FILE = `/etc/systemd/system/${UNIT}.d/zones.conf`;
+/**
+ * What it may do besides, where it starts zones. By their names read after that of networks, whose list of system calls would be all that
+ * is left, and before `override.conf`, which is the administrator's (systemctl edit).
+ */
+const LXC_FILE = `/etc/systemd/system/${UNIT}.d/networks.zones.conf`;
 const USERS = '/etc/sysusers.d/skerry.conf';
 const USERS_TEXT = `u skerry - "Skerry agent" ${AGENT_STATE}\nm skerry libvirt\n`;
 /** Each router starts a haproxy of its own; Debian would start one more, with the file that comes with it. */

@@ -125,9 +125,9 @@ describe('skerry install, in a tree', () => {
         drivers.map(({ kind }) => kind),
         ['libvirt', 'lxc'],
       );
-      // systemd reads drop-ins by their names, and the last one takes the filter of system calls away.
+      // systemd reads drop-ins by their names: this takes the filter of system calls away, and the administrator's override.conf comes last.
       const more = (await readdir(join(root, 'etc/systemd/system/skerry-agent.service.d'))).sort();
-      assert.deepEqual(more, ['networks.conf', 'zones.conf']);
+      assert.deepEqual(more, ['networks.conf', 'networks.zones.conf']);
       const unit = join(root, 'etc/systemd/system/skerry-agent.service');
       const { exitCode, stderr } = await execa('systemd-analyze', ['verify', unit], { reject: false });
       assert.deepEqual([exitCode, stderr], [0, '']);

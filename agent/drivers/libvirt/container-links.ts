@@ -127,12 +127,13 @@ async function finishSome(
   isMeant: (guest: Pick<DriverGuest, 'id' | 'name'>) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(FINISH_MS_MAX)]);
-  try {
-    const guests = await listNames(ground, limit);
-    for (const { id } of guests.filter(isMeant)) await finishLinks(ground, id, limit);
-  } catch (error) {
-    // It has ended meanwhile, or the driver is being closed.
+  const limited = (): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(FINISH_MS_MAX)]);
+  // It has ended meanwhile, or the driver is being closed.
+  const missed = (error: unknown): void =>
     ground.log.debug({ err: error }, 'the links of a container were not seen to');
-  }
+  const guests = await listNames(ground, limited()).catch((error) => {
+    missed(error);
+    return [];
+  });
+  for (const { id } of guests.filter(isMeant)) await finishLinks(ground, id, limited()).catch(missed);
 }

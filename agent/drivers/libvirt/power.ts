@@ -35,7 +35,8 @@ export async function poweroffGuest(ground: Ground, id: GuestId, signal: AbortSi
   try {
     await act(ground, id, { verb: 'guest.poweroff', needed: 'running' }, ['destroy', id], signal);
   } catch (error) {
-    if (!isKilled || !failedWith(error, 'guest-wrong-state')) throw error;
+    // One that libvirt keeps no definition of is gone with its first process.
+    if (!isKilled || !(failedWith(error, 'guest-wrong-state') || failedWith(error, 'guest-not-found'))) throw error;
   }
 }
 

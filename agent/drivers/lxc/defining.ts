@@ -10,7 +10,7 @@ import { type LimitWritten, memoryLimit, vcpuLimit, withLimit } from './limits.t
 import { errorsIn } from './output.ts';
 import { textFrom, zoneIn } from './power.ts';
 import { readConfig, readGuest, readZone } from './reading.ts';
-import { inRootTurn, inStartTurn } from './roots.ts';
+import { folderMode, inRootTurn, inStartTurn } from './roots.ts';
 import { forgetSnapshots } from './snapshots.ts';
 import { guestState } from './states.ts';
 import { definitionText, nameIn, withAutostart, withTitle } from './zone-config.ts';
@@ -62,16 +62,6 @@ async function storeConfig(ground: Ground, name: string, config: ZoneConfig): Pr
   await writeFile(`${file}.new`, configText(config), { mode: 0o600 });
   await rename(`${file}.new`, file);
 }
-
-/**
- * Who may enter the folder of a zone. A root user of a zone whose files belong to the host's root on the disk can make a program there that
- * anybody of the host who gets at it runs as the host's root: so nobody gets at it. Where the files themselves are shifted, that is
- * harmless, and the zone's own root has to get there.
- */
-export const folderMode = (config: ZoneConfig): number =>
-  settingOf(config, 'lxc.idmap') !== undefined && !/\bidmap=/.test(settingOf(config, 'lxc.rootfs.options') ?? '')
-    ? 0o711
-    : 0o700;
 
 /** Change what a configuration says; nothing is written where it says so already. */
 export async function changeConfig(

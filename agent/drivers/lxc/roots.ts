@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GuestId } from '#agent/drivers/driver.ts';
 import type { Command } from '#agent/exec/run.ts';
@@ -142,11 +142,24 @@ async function putInPlace(ground: Ground, name: string, work: string, config: Zo
   const place = await freePlace(folder);
   const text = configText(config.map((line) => line.replace(ROOT_HERE, join(folder, place))));
   await writeFile(join(work, 'config'), text, { mode: 0o600 });
-  if (!(await exists(folder))) return rename(work, folder);
+  if (!(await exists(folder))) {
+    await chmod(work, folderMode(config));
+    return rename(work, folder);
+  }
   await ground.zones.renew(name);
   await rename(join(work, 'rootfs'), join(folder, place));
   await rename(join(work, 'config'), join(folder, 'config'));
 }
+
+/**
+ * Who may enter the folder of a zone. A root user of a zone whose files belong to the host's root on the disk can make a program there that
+ * anybody of the host who gets at it runs as the host's root: so nobody gets at it. Where the files themselves are shifted, that is
+ * harmless, and the zone's own root has to get there.
+ */
+export const folderMode = (config: ZoneConfig): number =>
+  settingOf(config, 'lxc.idmap') !== undefined && !/\bidmap=/.test(settingOf(config, 'lxc.rootfs.options') ?? '')
+    ? 0o711
+    : 0o700;
 
 /** Stands in a configuration for the place of the root, until that is known. */
 export const ROOT_HERE = '/@root@';

@@ -69,7 +69,10 @@ async function requireGround(ground: Ground, diskFolder: string, guest: string, 
       throw unfit(`${file} is on a file system that both hosts share, and is another file there`);
     if (found.size !== sizeBytes && inode === undefined) throw unfit(`${file} is another file there`);
   }
-  for (const { name } of offer.copies)
+  const names = offer.copies.map(({ name }) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw unfit(`two of its disks are files called ${twice}; rename one`);
+  for (const name of names)
     if (await stat(join(ground.root, diskFolder, name)).catch(() => undefined))
       throw unfit(`there is ${join(diskFolder, name)} already; remove it, or rename it`);
   for (const bridge of ground.root === '' ? offer.bridges : [])

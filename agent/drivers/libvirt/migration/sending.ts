@@ -77,10 +77,10 @@ async function migrated(ground: Ground, guest: DriverGuest, { files, sockets, wo
       const words = wordsOf(guest, { sockets, files, xml, persistentXml });
       // Not by the job's signal: to go on without knowing how it ended is no way to call it off.
       const done = ground.virsh.slow(words, AbortSignal.timeout(MOVE_MS_MAX), MOVE_MS_MAX);
-      const callOff = (): void => void calledOff(ground, id).catch(() => {});
+      const told = new AbortController();
+      const callOff = (): void => void calledOff(ground, id, told.signal).catch(() => {});
       work.signal.addEventListener('abort', callOff, { once: true });
       if (work.signal.aborted) callOff();
-      const told = new AbortController();
       const telling = tell(ground, id, work, told.signal);
       try {
         await done;
@@ -152,8 +152,12 @@ async function tell(ground: Ground, id: GuestId, { progress }: Work, signal: Abo
 const CALL_OFF_MS_MAX = 60_000;
 const AGAIN_MS = 200;
 
-/** Call off a move of this guest, and wait until there is none. */
-async function calledOff({ virsh }: Ground, id: GuestId): Promise<void> {
+/**
+ * Call off a move of this guest, and wait until there is none.
+ *
+ * @param over fires when it has ended: until then it may be one that libvirt has not begun yet; undefined: one that was begun
+ */
+async function calledOff({ virsh }: Ground, id: GuestId, over?: AbortSignal): Promise<void> {
   const signal = AbortSignal.timeout(CALL_OFF_MS_MAX);
   for (;;) {
     const said = await virsh.slow(['domjobinfo', id], signal).catch((error: unknown) => {
@@ -161,8 +165,9 @@ async function calledOff({ virsh }: Ground, id: GuestId): Promise<void> {
       throw error;
     });
     const { type, operation } = parseJobInfo(said);
-    if (type === 'none' || !/migration/i.test(operation)) return;
-    await virsh.slow(['domjobabort', id], signal).catch(() => {});
+    const isMoving = type !== 'none' && /migration/i.test(operation);
+    if (!isMoving && (over === undefined || over.aborted)) return;
+    if (isMoving) await virsh.slow(['domjobabort', id], signal).catch(() => {});
     await pause(AGAIN_MS, undefined, { signal });
   }
 }

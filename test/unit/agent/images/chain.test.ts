@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -41,6 +41,33 @@ describe('agent/images: what an image hangs on', () => {
     await image('below/middle', '../base.raw');
     assert.equal(await problem(await image('top', 'below/middle', 'qcow2')), undefined);
     assert.match((await problem(await image('round', 'round', 'qcow2'))) ?? '', /hangs on more than 32/);
+  });
+
+  it('is refused where it says twice of which format that is: QEMU takes the last', async () => {
+    await image('middle', '../secret');
+    const file = await image('twice', 'middle', 'raw');
+    const bytes = await readFile(file);
+    const at = bytes.indexOf(Buffer.from('e2792aca', 'hex'));
+    const name = bytes.indexOf('middle', at);
+    const second = Buffer.from(`e2792aca00000005${Buffer.from('qcow2').toString('hex')}000000`, 'hex');
+    // The second behind the first, and the name behind both.
+    const moved = Buffer.concat([
+      bytes.subarray(0, at + 16),
+      second,
+      bytes.subarray(at + 16, name),
+      Buffer.from('middle'),
+    ]);
+    moved.copy(bytes);
+    bytes.writeBigUInt64BE(BigInt(name + second.length), 8);
+    await writeFile(file, bytes);
+    const { stdout } = await execa('qemu-img', ['info', '--output=json', file]);
+    assert.equal((JSON.parse(stdout) as Record<string, string>)['backing-filename-format'], 'qcow2', 'what QEMU says');
+    assert.match((await problem(file)) ?? '', /no qcow2/);
+  });
+
+  it('is refused where it is a pipe, and nobody waits for it', async () => {
+    await execa('mkfifo', [join(folder, 'pipe')]);
+    assert.match((await problem(join(folder, 'pipe'))) ?? '', /no plain file/);
   });
 
   it('is refused outside it, directly, by a link, and further down', async () => {

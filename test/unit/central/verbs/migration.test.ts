@@ -19,6 +19,8 @@ async function stage(script: Script, more: { resumed?: true; at?: Record<string,
   const scene = await sceneOf(more.at ?? { host1: [VENTI], host2: [] });
   const { site, networks, clock } = scene;
   const asked: string[] = [];
+  /** As an agent's journal: an id that has failed fails again. */
+  const failed = new Map<string, Failure>();
   const cancel = new AbortController();
   const comes = async (): Promise<void> => {
     const { seq } = site.host('host2').known;
@@ -37,11 +39,16 @@ async function stage(script: Script, more: { resumed?: true; at?: Record<string,
   const handlers = migrationHandlers({
     ...{ site, networks, clock, secret: 'the-secret-of-central', may: () => true },
     feed: { follow: () => () => {}, heard: () => {} },
-    ask: async (host, verb, _row, args) => {
+    ask: async (host, verb, _row, args, { operation }) => {
       asked.push([host.name, verb, ...('outcome' in args ? [args.outcome] : [])].join(' '));
+      const before = failed.get(operation);
+      if (before) throw before;
       const left = answers[verb as keyof Script] ?? [];
       const answer = left.length > 1 ? left.shift() : left[0];
-      if (answer instanceof Failure) throw answer;
+      if (answer instanceof Failure) {
+        if (answer.code !== 'host-unreachable') failed.set(operation, answer);
+        throw answer;
+      }
       if (verb === 'guest.land' && args.outcome === 'came') await comes();
       return { value: answer, isJob: verb === 'guest.migrate' } as never;
     },
@@ -112,6 +119,20 @@ describe('a guest that moves, as central has it', () => {
     const { found, asked } = await stage({ 'guest.await': [unfit] });
     assert.equal(codeOf(found), 'migration-unfit');
     assert.deepEqual(asked, STEPS.slice(0, 2));
+  });
+
+  it('is said to have come until the host that it came to can let it run', async () => {
+    const hung = new Failure('host-timeout', { command: 'virsh resume', timeoutS: 300 });
+    const { found, asked } = await stage({ 'guest.land': [hung, hung, { name: 'venti', outcome: 'came' }] });
+    assert.equal(codeOf(found), 'done', String(found));
+    assert.equal(asked.filter((line) => line === 'host2 guest.land came').length, 3);
+  });
+
+  it('is called off at a host of which nobody knows whether it awaits it', async () => {
+    const late = new Failure('verb-timeout', { verb: 'guest.await', timeoutS: 120 });
+    const { found, asked } = await stage({ 'guest.await': [late] });
+    assert.equal(codeOf(found), 'verb-timeout');
+    assert.deepEqual(asked, [...STEPS.slice(0, 2), 'host2 guest.land stayed']);
   });
 
   it('is only said to have come, where an earlier life of the job was so far', async () => {
