@@ -2,8 +2,8 @@
  * Responsibilities: channels between the agents of two hosts, for one guest that moves, and nothing else.
  *
  * Theory of operation: where the guest comes to, the agent listens at one port for as long as it is awaited. Whoever connects proves
- * by TLS that it has the key of this move (a pre-shared key of 256 bits, RFC 4279 and RFC 5489), which that agent made and
- * central gave to the source; each side so knows the other. A connection is one channel: its name on a line, then its bytes.
+ * by TLS that it has the key of this move (a pre-shared key of 256 bits, RFC 4279 and RFC 5489), which
+ * central made and gave to both agents; each side so knows the other. A connection is one channel: its name on a line, then its bytes.
  *
  * What can go wrong: a connection breaks. What it carried ends with it, and the hypervisors give the move up.
  */
