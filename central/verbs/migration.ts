@@ -80,15 +80,13 @@ function moveOf({ site }: MigrationDeps, name: string, to: string, call: Call): 
 /** Whoever may have it moved may have it there too. @throws Failure not-permitted, guest-exists */
 function requireAllowed({ may, site }: MigrationDeps, { guest, to, call }: Move): void {
   const { contact } = guest;
-  const { requester, verb, resumed } = call;
+  const { requester, verb } = call;
   if (!may(requester, verb, { guest: contact, host: to.name }))
     throw new Failure('not-permitted', { requester: requester.bareJid, verb: `${verb} ${contact} to=${to.name}` });
+  const { name, uuid } = guest.guest;
   const known = site.findHost(to.name)?.known.guests.values();
-  const namesake = known?.find(
-    ({ name, uuid }) => name === guest.guest.name && (!resumed || uuid !== guest.guest.uuid),
-  );
-  if (namesake && namesake.uuid !== guest.guest.uuid)
-    throw new Failure('guest-exists', { guest: namesake.name, host: to.name });
+  if (known?.some((each) => each.name === name && each.uuid !== uuid))
+    throw new Failure('guest-exists', { guest: name, host: to.name });
 }
 
 /** @returns whether it has come: where it has not, that is thrown @throws Failure why it has not */
