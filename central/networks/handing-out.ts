@@ -11,7 +11,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isHeardAnew } from '#central/inventory/anew.ts';
-import type { Site, SiteChange } from '#central/inventory/site.ts';
+import type { SiteChange } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';

@@ -3,6 +3,7 @@ import type { Kept } from '#central/kept.ts';
 import { type Clock, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { GivenOutside } from '#shared/model/network.ts';
+import { oneLine } from '#shared/turns.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import type { MacPlan } from './allotment.ts';
@@ -50,7 +51,7 @@ export class Networks {
 
   readonly #looks: Looks;
   readonly #off: () => void;
-  #passing: Promise<unknown> = Promise.resolve();
+  readonly #inLine = oneLine();
 
   private constructor(deps: NetworksDeps, state: NetworkState) {
     this.book = new NetworkBook(deps.store, state);
@@ -155,13 +156,11 @@ export class Networks {
 
   /** Give routers that a host has let go of to those where they shall run. One at a time, so that whoever comes later waits for it too. */
   #passOn(): Promise<Stand[]> {
-    const turn = this.#passing.then(async () => {
+    return this.#inLine(async () => {
       const next: Next = (state) => letGo(state, (router, host) => this.handing.hasLeft(router, host));
       if (next(this.state) === this.state) return [];
       return this.#realise(await this.book.change(`passed on ${randomUUID()}`, next));
     });
-    this.#passing = turn.catch(() => {});
-    return turn;
   }
 
   #realise({ before, after }: Pick<Made, 'before' | 'after'>): Promise<Stand[]> {
