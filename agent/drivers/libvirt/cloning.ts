@@ -63,7 +63,8 @@ function fileDisks({ name: guest }: DriverGuest, disks: readonly XmlDisk[]): Fil
     const { file, device } = disk;
     if (file === undefined) throw new Failure('clone-unfit', { guest, problem: `its disk ${device} is no file` });
     // A file is called by it, and libvirt looks at how it begins only.
-    if (!DEVICE.test(device)) throw new Failure('clone-unfit', { guest, problem: `its disk ${device} has an odd name` });
+    if (!DEVICE.test(device))
+      throw new Failure('clone-unfit', { guest, problem: `its disk ${device} has an odd name` });
     return { ...disk, file };
   });
 }
