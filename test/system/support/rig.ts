@@ -198,7 +198,12 @@ async function rigOf(dir: string): Promise<TestRig> {
     bareJid: (name) => host(name).jid,
     agentJid: (name) => `${host(name).jid}/agent`,
     async ensureOff(name, guest) {
-      if ((await state(name, guest)) !== 'shut off') await virsh(name, ['destroy', guest]);
+      const isOff = async () => (await state(name, guest)) === 'shut off';
+      if (await isOff()) return;
+      await virsh(name, ['destroy', guest]).catch(async (error) => {
+        // It may have gone off by itself meanwhile.
+        if (!(await isOff())) throw error;
+      });
     },
     async ensureRunning(name, guest) {
       if ((await state(name, guest)) === 'running') return;
