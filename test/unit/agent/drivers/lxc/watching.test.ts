@@ -70,7 +70,7 @@ describe('agent/drivers/lxc: files that are watched', () => {
     writeFileSync(log, '');
     let heard = '';
     const news = new EventTarget();
-    const followed = await followLog(log, assert.fail);
+    const followed = await followLog(log, (problem) => assert.fail(String(problem)));
     followed.onData((chunk) => {
       heard += Buffer.from(chunk).toString();
       news.dispatchEvent(new Event('heard'));
