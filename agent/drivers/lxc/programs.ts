@@ -34,7 +34,7 @@ export async function runProgram(
   const said = Buffer.from(ended.stderr).toString('utf8');
   const notRun = NOT_RUN.exec(said)?.[1];
   if (notRun !== undefined && [126, 127].includes(ended.exitCode ?? 0)) throw failed(notRun);
-  if (ended.exitCode === undefined || said.startsWith('lxc-attach: ')) {
+  if (ended.exitCode === undefined || (ended.exitCode !== 0 && said.startsWith('lxc-attach: '))) {
     await zoneIn(ground, id, 'guest.exec', ['running'], signal);
     throw new Failure('host-command', { problem: said.trim() || `lxc-attach was ended by ${ended.signal}` });
   }
