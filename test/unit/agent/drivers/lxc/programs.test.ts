@@ -13,7 +13,7 @@ let folder: string;
 /** A zone that runs, as far as programs in it ask, where lxc-attach ends so. */
 const attached = (exitCode: number, stderr: string): Ground => {
   const end: ProcessEnd = {
-    ...{ exitCode, cut: false, stderrEnd: stderr },
+    ...{ exitCode, cut: false, isLate: false, stderrEnd: stderr },
     ...{ stdout: new Uint8Array(), stderr: Buffer.from(stderr) },
   };
   return {
