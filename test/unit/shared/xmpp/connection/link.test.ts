@@ -158,6 +158,20 @@ describe('The link', () => {
     assert.ok(retryMsOf(await offline) >= 10);
   });
 
+  it('is not slower to do so for a server that was away for long before', async () => {
+    const reconnect = { slowRetryMsMin: 100, slowRetryMsMax: 60_000, retryMsMin: 1, retryMsMax: 1 };
+    await begin({}, { reconnect });
+    const { status } = recorded as Recorded;
+    for (let n = 0; n < 8; n++) {
+      const online = status('online');
+      server.peers.at(-1)?.cut();
+      await online;
+    }
+    const offline = status('offline');
+    server.peers.at(-1)?.send('<stream:error><conflict xmlns="urn:ietf:params:xml:ns:xmpp-streams"/></stream:error>');
+    assert.ok(retryMsOf(await offline) <= 100);
+  });
+
   it('is not ended by what an earlier connection left behind', async () => {
     const first = await begin({}, { reconnect: { retryMsMin: 5, probeMs: PROBE_MS, deadMs: 60_000 } });
     const { status, statuses } = recorded as Recorded;
