@@ -19,7 +19,7 @@ const SMALL: HostRouter = { ...ROUTER, legs: ROUTER.legs.slice(0, 1), routed: []
 const RESIDUE = /^sk5254000000/;
 
 describe('routers on Linux: made whole', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let scene: Scene;
   let routers: LinuxRouters;
   const make = (router = ROUTER, networks: readonly HostNetwork[] = NETWORKS): Promise<void> =>
@@ -221,7 +221,7 @@ describe('routers on Linux: made whole', function () {
       return scene.run(command, signal);
     };
     await assert.rejects(
-      routersOn(scene, disturbed, 1_500).makeRouter(SMALL, NETWORKS, never()),
+      routersOn(scene, disturbed, 4_000).makeRouter(SMALL, NETWORKS, never()),
       failed('network-host', /dnsmasq does not come up: .*Address already in use/s),
     );
     await other?.end();

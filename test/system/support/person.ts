@@ -7,7 +7,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import type { TestRig } from './rig.ts';
 import type { TestServer } from './server.ts';
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 
 /** Somebody with an account of a test server, or a component of it. */
 export interface Person {
