@@ -101,14 +101,16 @@ describe('The link', () => {
       await online;
     });
 
-  it('that answers is not given up', async () => {
-    const peer = await begin({ features }, { reconnect: { probeMs: 40, deadMs: 40 } });
+  it('that answers is not given up, also where the program stood still when it did', async () => {
+    const peer = await begin({ features }, { reconnect: { probeMs: 40, deadMs: 600 } });
     let asked = 0;
     const enough = new Promise<void>((resolve) => {
       peer.onElement = (element) => {
         if (!element.is('r', SM_NS)) return;
-        peer.send(`<a xmlns="${SM_NS}" h="0"/>`);
         asked += 1;
+        // The program stands still, for longer than an answer is waited for.
+        if (asked === 2) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+        peer.send(`<a xmlns="${SM_NS}" h="0"/>`);
         if (asked === 5) resolve();
       };
     });
