@@ -11,7 +11,8 @@
  * source is not heard, nothing is done: silence is not death.
  */
 import { createHmac, randomUUID } from 'node:crypto';
-import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { SiteGuest, SiteHost } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { paused } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
