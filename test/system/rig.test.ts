@@ -246,7 +246,7 @@ async function areConnected(rig: TestRig, hosts: readonly string[]): Promise<boo
 }
 
 describe('a rig that ends', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
 
   it('leaves nothing behind, whether it is taken down or killed, and comes up again with the same accounts', async () => {
     const network = await mainNetwork();

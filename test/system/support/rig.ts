@@ -181,7 +181,7 @@ async function rigOf(dir: string): Promise<TestRig> {
     // Behind `--` are words of a program of a guest's.
     const at = args.includes('--') ? args.indexOf('--') : args.length;
     const words = args.toSpliced(at, 0, '--dir', dir);
-    const ran = await execa(process.execPath, [MAIN, ...words], { reject: false, timeout: 120_000 });
+    const ran = await execa(process.execPath, [MAIN, ...words], { reject: false, timeout: 240_000 });
     return { exitCode: ran.exitCode ?? -1, stdout: ran.stdout, stderr: ran.stderr };
   };
   return {
