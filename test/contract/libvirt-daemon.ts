@@ -23,7 +23,7 @@ export interface LibvirtDaemon {
 }
 
 const NOBODY = 65_534;
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 60_000;
 
 /**
  * Start one.
