@@ -19,7 +19,8 @@ function unlessGone(error: NodeJS.ErrnoException): string {
 const mechanismsIn = (features: string): string[] =>
   [...features.matchAll(/<mechanism>([^<]*)</g)].map((found) => found[1] ?? '');
 
-describe('ejabberd: whom it trusts', () => {
+describe('ejabberd: whom it trusts', function () {
+  this.timeout(180_000);
   let server: TestServer;
   before(async () => {
     server = await testServer({ accounts: ['alice', 'host1'], components: SECRETS });
