@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 /** A program of ours as a process of its own, that a test starts, kills and starts again. */
 export interface TestProgram {
@@ -44,11 +44,8 @@ export function testProgram(name: string, [file = '', ...args]: readonly string[
       child = started;
       exited = once(started, 'close');
       const ready = Promise.withResolvers<void>();
-      createInterface({ input: started.stdout }).on('line', (line) => {
-        const record = recordIn(line);
-        // What is killed may leave its last line unfinished.
-        if (record === undefined && started.killed) return;
-        if (record === undefined) throw new Error(`${name} logged ${line}`);
+      onLines(started.stdout, (line) => {
+        const record = JSON.parse(line) as Record<string, unknown>;
         logged.push(record);
         for (const tell of [...waiting]) tell(record);
         if (process.env.SKERRY_TEST_LOG) process.stderr.write(`${line}\n`);
@@ -75,10 +72,12 @@ export function testProgram(name: string, [file = '', ...args]: readonly string[
   };
 }
 
-function recordIn(line: string): Record<string, unknown> | undefined {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+/** What is not ended by a line end is no line: its writer was killed. */
+function onLines(stream: Readable, take: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) take(line);
+  });
 }

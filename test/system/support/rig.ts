@@ -17,8 +17,9 @@ import { until as found } from './until.ts';
 
 export const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 const UP_TIMEOUT_MS = 180_000;
-const RUN_MS_MAX = 30_000;
-/** Of what comes about in a second or two: on a machine that has others to serve, guests that are emulated stand still for long. */
+/** It may wait for a chain of guests that are emulated. */
+const SKERRY_MS = 200_000;
+/** What takes seconds takes several times as long on a busy machine. */
 const WAIT_MS = 60_000;
 
 /** A real rig for system tests: one for all of them in a run of mocha, brought up when the first asks for it. */
@@ -144,7 +145,7 @@ async function rigOf(dir: string): Promise<TestRig> {
   const virsh = async (host: string, args: readonly string[]): Promise<string> => {
     const { stdout } = await execa('virsh', ['-q', '-c', uri(host), ...args], {
       env: { LC_ALL: 'C' },
-      timeout: RUN_MS_MAX,
+      timeout: WAIT_MS,
     });
     return stdout;
   };
@@ -158,7 +159,7 @@ async function rigOf(dir: string): Promise<TestRig> {
   };
   const kill = async (target: ProcessId) => {
     signal(target, 'SIGKILL');
-    if (!(await areGone([target], RUN_MS_MAX))) throw new Error(`process ${target.pid} did not die`);
+    if (!(await areGone([target], WAIT_MS))) throw new Error(`process ${target.pid} did not die`);
   };
   const hold = (name: string) => {
     const { pid } = part(name);
@@ -181,7 +182,7 @@ async function rigOf(dir: string): Promise<TestRig> {
     // Behind `--` are words of a program of a guest's.
     const at = args.includes('--') ? args.indexOf('--') : args.length;
     const words = args.toSpliced(at, 0, '--dir', dir);
-    const ran = await execa(process.execPath, [MAIN, ...words], { reject: false, timeout: 240_000 });
+    const ran = await execa(process.execPath, [MAIN, ...words], { reject: false, timeout: SKERRY_MS });
     return { exitCode: ran.exitCode ?? -1, stdout: ran.stdout, stderr: ran.stderr };
   };
   return {
@@ -201,7 +202,12 @@ async function rigOf(dir: string): Promise<TestRig> {
     bareJid: (name) => host(name).jid,
     agentJid: (name) => `${host(name).jid}/agent`,
     async ensureOff(name, guest) {
-      if ((await state(name, guest)) !== 'shut off') await virsh(name, ['destroy', guest]);
+      const isOff = async () => (await state(name, guest)) === 'shut off';
+      if (await isOff()) return;
+      await virsh(name, ['destroy', guest]).catch(async (error) => {
+        // It may have gone off by itself meanwhile.
+        if (!(await isOff())) throw error;
+      });
     },
     async ensureRunning(name, guest) {
       if ((await state(name, guest)) === 'running') return;
@@ -230,9 +236,11 @@ async function rigOf(dir: string): Promise<TestRig> {
       const { starter, libvirtd } = libvirtdOf(part(name).pid);
       process.kill(starter, 'SIGSTOP');
       try {
+        // Before it stands still it might start another one.
+        await until('its starter stands still', () => stateOf(starter) === 'T');
         // Its starter cannot reap it meanwhile: that it is dead is seen by nobody answering.
         signal(libvirtd, 'SIGKILL');
-        await until('libvirtd is gone', () => isZombie(libvirtd.pid));
+        await until('libvirtd is gone', () => stateOf(libvirtd.pid) === 'Z');
       } catch (error) {
         process.kill(starter, 'SIGCONT');
         throw error;
@@ -277,4 +285,6 @@ function nameOf(pid: number): string {
   }
 }
 
-const isZombie = (pid: number): boolean => /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+/** A letter of proc(5): T stands still, Z is dead and not reaped. */
+const stateOf = (pid: number): string | undefined =>
+  /^\d+ \(.*\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];

@@ -26,9 +26,9 @@ describe('exports of a host whose configuration names no volumes any more', () =
     await mkdir(folder);
     // As a server is started, in the place of one.
     const server = join(state, 'qemu-nbd');
-    await execa('mkfifo', [join(state, 'nobody-writes')]);
-    // It starts nothing: what is just being started has the words of who starts it.
-    await writeFile(server, `#!/bin/sh\nread -r _ <${join(state, 'nobody-writes')}\n`, { mode: 0o755 });
+    // It waits for a writer of its pipe, and starts nothing: what a shell forks is called as the shell is, until it is another program.
+    await execa('mkfifo', [join(state, 'pipe')]);
+    await writeFile(server, `#!/bin/sh\nread never < ${join(state, 'pipe')}\n`, { mode: 0o755 });
     await keepUp(
       {
         ...{ run, folder, seenAt: folder, upMsMax: 10_000, enter: [], processes: processesHere },
