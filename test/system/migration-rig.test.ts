@@ -18,7 +18,7 @@ const LISTENS = ':238C ';
 const DISK_BYTES = 16 * 2 ** 20;
 
 describe('a guest of QEMU that moves', function () {
-  this.timeout(240_000);
+  this.timeout(480_000);
   let rig: TestRig;
   before(async () => {
     rig = await testRig();
