@@ -9,7 +9,7 @@ const registry = { contentType: 'text/plain; version=0.0.4; charset=utf-8' as co
 
 describe('metrics', () => {
   it('are at their place, and a request for anything else does no harm', async () => {
-    const server = createServer(answering(registry, assert.fail)).listen(0, '127.0.0.1');
+    const server = createServer(answering(registry, (error) => assert.fail(String(error)))).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const statusOf = async (request: string): Promise<string> => {
