@@ -20,6 +20,8 @@ export interface ReportsDeps {
   inventory: Inventory;
   jobs: Pick<JobRunner, 'list' | 'onJob'>;
   hostNow(): Host;
+  /** Another one after each boot of the host. */
+  boot: string;
   /** Verbs that a driver cannot do of its guests, by the driver's name. */
   lacks: NonNullable<HostFacts['lacks']>;
   /** Without it, this host realises no networks. */
@@ -73,10 +75,10 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   };
 }
 
-function factsOf({ hostNow, networks, exports }: ReportsDeps, problem: string | undefined): HostFacts {
+function factsOf({ hostNow, boot, networks, exports }: ReportsDeps, problem: string | undefined): HostFacts {
   const { name: _, guests: __, running: ___, since: ____, tags: _____, ...facts } = hostNow();
   return {
-    ...facts,
+    ...{ ...facts, boot },
     ...(problem === undefined ? {} : { problem }),
     ...(networks ? { networks: networks.standing } : {}),
     ...(exports ? { exports: [...exports.standing] } : {}),

@@ -68,7 +68,10 @@ export function hostAt(site: Site, node: GraphNode): string | undefined {
   return host ?? guestAt(site, node)?.host.name;
 }
 
-/** What central knows of each node, without what probes tell. Of a silent host nothing is known: what it said last may not be so. */
+/**
+ * What central knows of each node, without what probes tell. Of a silent host nothing is known, nor of guests whose hypervisor does not
+ * answer: what was said last may not be so.
+ */
 export function stateFacts(site: Site, graph: Graph): Map<string, Fact> {
   const facts = new Map<string, Fact>();
   for (const node of graph.nodes) {
@@ -89,6 +92,8 @@ function factOf(site: Site, node: GraphNode): Fact | undefined {
   }
   if (name !== undefined && !host) return { state: 'down', why: `there is no host ${name}` };
   if (host && host.reach !== 'heard') return { state: 'unknown', why: `${host.name} is not heard` };
+  if (host?.known.facts?.state === 'degraded')
+    return { state: 'unknown', why: `the hypervisor of ${host.name} does not answer` };
   const guest = guestAt(site, node);
   if (!guest) return { state: 'down', why: noGuest(site, node) };
   const { state } = guest.guest;

@@ -12,6 +12,8 @@ export const HostFacts = Host.omit({ name: true, guests: true, running: true, si
   .extend({
     /** Why it is degraded. */
     problem: z.string().optional(),
+    /** Another one after each boot of the host. */
+    boot: z.string().max(100).optional(),
     /** Verbs of guests that a driver of the host cannot do, by the driver's name. */
     lacks: z.record(z.string(), z.array(z.string())).optional(),
     /** Without it, the agent realises no networks. */
