@@ -92,10 +92,16 @@ function factOf(site: Site, node: GraphNode): Fact | undefined {
   }
   if (name !== undefined && !host) return { state: 'down', why: `there is no host ${name}` };
   if (host && host.reach !== 'heard') return { state: 'unknown', why: `${host.name} is not heard` };
-  if (host?.known.facts?.state === 'degraded')
-    return { state: 'unknown', why: `the hypervisor of ${host.name} does not answer` };
   const guest = guestAt(site, node);
+  if (host && isBlind(host, guest)) return { state: 'unknown', why: `the hypervisor of ${host.name} does not answer` };
   if (!guest) return { state: 'down', why: noGuest(site, node) };
   const { state } = guest.guest;
   return isActive(state) ? { state: 'up' } : { state: 'down', why: `it is ${state}` };
+}
+
+/** Whether what runs a guest does not answer. One that is not there may be of any. */
+function isBlind({ known: { facts } }: SiteHost, guest: SiteGuest | undefined): boolean {
+  const driver = guest?.guest.driver;
+  const isToldOf = facts?.silent !== undefined && driver !== undefined && !facts.silent.includes(driver);
+  return facts?.state === 'degraded' && !isToldOf;
 }

@@ -21,5 +21,6 @@ const hasBooted = (before: string | undefined, after: string | undefined): boole
 export const isOther = ({ before, after }: Extract<SiteChange, { what: 'host' }>): boolean =>
   before?.reach !== after?.reach ||
   before?.known.facts?.state !== after?.known.facts?.state ||
+  before?.known.facts?.silent?.join() !== after?.known.facts?.silent?.join() ||
   before?.tags.join() !== after?.tags.join() ||
   !isDeepStrictEqual(before?.known.facts?.exports, after?.known.facts?.exports);

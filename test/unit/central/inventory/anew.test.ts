@@ -60,4 +60,29 @@ describe('a host that is heard anew', () => {
     assert.equal(await hear({ epoch: 6, guests, host: { state: 'up', version: '1', boot: 'second' } }), 'other');
     assert.deepEqual(stateFacts(site, graph).get('web'), { state: 'up' });
   });
+
+  it('has guests that are known while the hypervisor of others does not answer', async () => {
+    const { site, hear } = await stage();
+    const web = guestOf('web', { state: 'running', driver: 'lxc' });
+    const host = { state: 'degraded', version: '1', boot: 'first' };
+    const stateOf = () => stateFacts(site, graph).get('web')?.state;
+    assert.equal(await hear({ epoch: 6, guests: [web], host: { ...host, silent: ['libvirt'] } }), 'other');
+    assert.equal(stateOf(), 'up');
+    assert.equal(
+      await hear({ epoch: 6, seq: 2, kind: 'change', host: { ...host, silent: ['libvirt', 'lxc'] } }),
+      'other',
+    );
+    assert.equal(stateOf(), 'unknown');
+    assert.equal(await hear({ epoch: 7, guests: [web], host: { ...host, silent: ['libvirt'] } }), 'other');
+    assert.equal(stateOf(), 'up');
+    assert.equal(await hear({ epoch: 8, seq: 0, kind: 'blind', guests: [], host }), 'other');
+    assert.equal(stateOf(), 'unknown', 'an agent that has begun anew has heard of none');
+  });
+
+  it('may have a guest that is not there, while one of its hypervisors does not answer', async () => {
+    const { site, hear } = await stage();
+    const host = { state: 'degraded', version: '1', boot: 'first', silent: ['libvirt'] };
+    await hear({ epoch: 6, guests: [], host });
+    assert.equal(stateFacts(site, graph).get('web')?.state, 'unknown');
+  });
 });
