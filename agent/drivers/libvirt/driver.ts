@@ -20,7 +20,7 @@ import type { Ground } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
 import { awaitGuest, landGuest } from './migration/arriving.ts';
 import { offerOf } from './migration/offer.ts';
-import { migrateGuest } from './migration/sending.ts';
+import { migrateGuest, recallGuest } from './migration/sending.ts';
 import { runInNamespaces } from './namespace-programs.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, suspendGuest } from './power.ts';
@@ -123,7 +123,8 @@ const migrating = (ground: Ground, diskFolder: string): Migrating => ({
   offerGuest: async (id, signal) => JSON.stringify(await offerOf(ground, id, signal)),
   awaitGuest: (coming, signal) => awaitGuest(ground, diskFolder, coming, signal),
   migrateGuest: (id, to, work) => migrateGuest(ground, id, to, work),
-  landGuest: (id, outcome, signal) => landGuest(ground, id, outcome, signal),
+  recallGuest: (id, signal) => recallGuest(ground, id, signal),
+  landGuest: (id, landed, signal) => landGuest(ground, id, landed, signal),
 });
 
 /** What is done and asked inside a guest. */

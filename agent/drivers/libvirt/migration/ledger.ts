@@ -8,6 +8,8 @@ import { checkedId, type Ground } from '../ground.ts';
 /** What was made for a guest that is awaited: written before it is made, so that it is found again after any crash. */
 const Awaited = z.strictObject({
   name: z.string(),
+  /** Which move it is awaited by. */
+  move: z.string(),
   runs: z.boolean(),
   autostart: z.boolean(),
   /** Disks that are made for it. */
