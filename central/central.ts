@@ -25,7 +25,7 @@ import { centralHandlers } from './handlers.ts';
 import type { Site } from './inventory/site.ts';
 import { type Kept, openKept } from './kept.ts';
 import { siteMetrics } from './metrics.ts';
-import { endLeftMoves, type LeftMovesDeps } from './moving/left-moves.ts';
+import { type Moving, type MovingDeps, siteMoving } from './moving/moving.ts';
 import { siteNetworks } from './networks/networks.ts';
 import { maySite, offersOf } from './offers.ts';
 import { pictures } from './pictures/pictures.ts';
@@ -73,13 +73,12 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   });
   const networks = await siteNetworks(kept, { entity, macs: config.macs, mesh: config.mesh, log, onBug });
   const chains = await siteChains({ entity, kept, may, feed, networks, log, onBug });
-  const stopping = new AbortController();
+  const moving = movingOf(kept, { entity, log, onBug });
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
-    ...{ networks, secret, doers: told, moving: { book: kept.moves, stopping: stopping.signal } },
+    ...{ networks, secret, doers: told, moving, together: journal.together, perform: performNow },
     rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
-    ...{ together: journal.together, perform: performNow },
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline, jobs);
   siteMetrics(registry, site);
@@ -119,15 +118,14 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     config.events &&
     serveEvents({ ...{ entity, site, policies, log }, service: config.events, onJob: jobs.onJob, clock: systemClock });
   jobs.resume(centralVerbs, handlers);
-  const endMoving = movesLeft(kept, { entity, log, onBug, stopping: stopping.signal });
+  moving.endLeft();
   const endChores = chores(kept, hosts, config.keepDays, onBug);
   // What a run asks of a host goes by the server: before it is there, nothing is due.
   const connected = entity.start().then(schedules.start);
   connected.catch((error) => log.error({ problem: messageOf(error) }, 'the server does not take us'));
 
   return async () => {
-    stopping.abort(new Error('central stops'));
-    endMoving();
+    moving.stop();
     endChores();
     if (endMetrics) await endMetrics();
     schedules.stop();
@@ -174,14 +172,11 @@ const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: 
   });
 type Api = ReturnType<typeof ejabberdApi> | undefined;
 
-/** What earlier jobs left of moves is brought to its end. Those that go on have claimed theirs by now. Returns what ends it. */
-const movesLeft = (
+const movingOf = (
   { site, moves: book }: Kept,
-  { entity, ...deps }: Pick<LeftMovesDeps, 'log' | 'onBug' | 'stopping'> & { entity: Entity },
-): (() => void) => {
-  const ask = agentCaller({ entity, clock: systemClock, site });
-  return endLeftMoves({ ...deps, site, book, ask, clock: systemClock });
-};
+  { entity, ...deps }: Pick<MovingDeps, 'log' | 'onBug'> & { entity: Entity },
+): Moving =>
+  siteMoving({ ...deps, site, book, ask: agentCaller({ entity, clock: systemClock, site }), clock: systemClock });
 
 /** What is done from time to time. Returns what ends it. */
 function chores(

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Coming, Landed, Landing } from '#agent/drivers/migration.ts';
-import { turns } from '#agent/drivers/turns.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
+import { turns } from '#shared/turns.ts';
 import { type Listening, listenForSource } from './tunnel.ts';
 
 export interface ReceivingDeps {

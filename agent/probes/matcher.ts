@@ -9,8 +9,10 @@
  * The machine is busy, and has no time for the thread: that is not the pattern's fault, so what counts is the time that the thread
  * computed, and a question whose thread did not come to it in a long while is answered as that, and asked again.
  */
+
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '#shared/clock.ts';
+import { oneLine } from '#shared/turns.ts';
 import type { Answer, Question } from './match-worker.ts';
 
 export type Found = { isFound: boolean; problem?: never } | { isFound?: never; problem: string };
@@ -38,7 +40,7 @@ const WORKER = new URL('./match-worker.ts', import.meta.url);
 export function matcher(clock: Clock, worker: URL = WORKER): Matcher {
   const refusedUntil = new Map<string, number>();
   const thread = matchThread(worker);
-  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = oneLine();
   let idle = (): void => {};
 
   const isRefused = (pattern: string): boolean => {
@@ -60,9 +62,7 @@ export function matcher(clock: Clock, worker: URL = WORKER): Matcher {
   return {
     find: (pattern, texts, signal) => {
       if (texts.length === 0) return Promise.resolve({ isFound: false });
-      const mine = last.then(() => find({ pattern, texts }, signal));
-      last = mine.catch(() => {});
-      return mine;
+      return inTurn(() => find({ pattern, texts }, signal));
     },
     stop: () => {
       idle();

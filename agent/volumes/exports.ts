@@ -8,11 +8,13 @@
  * What can go wrong: an export that is new does not come up: it is not wanted any more, and whoever asked is told. One that was wanted
  * before stays wanted, is tried again, and reported with why.
  */
+
 import type { Logger } from 'pino';
 import type { Settings } from '#agent/journal/settings.ts';
 import { type Clock, paused } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Export, ExportStanding } from '#shared/model/volume.ts';
+import { oneLine } from '#shared/turns.ts';
 import type { VolumeDriver } from './driver.ts';
 import { wantedExports } from './wanted.ts';
 
@@ -61,16 +63,13 @@ export function keptExports({ driver, settings, clock, log, onBug }: ExportsDeps
   let standing: readonly ExportStanding[] = wanted.all().map((one) => ({ ...one, unseen: true }));
   let waitMs = CHECK_MS;
   let callOff = (): void => {};
-  let turns: Promise<unknown> = Promise.resolve();
+  const line = oneLine();
 
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = turns.then(() => {
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> =>
+    line(() => {
       stopped.signal.throwIfAborted();
       return work();
     });
-    turns = turn.catch(() => {});
-    return turn;
-  };
   const tell = (next: readonly ExportStanding[]): void => {
     const sorted = next.toSorted((a, b) => (a.volume < b.volume ? -1 : 1));
     if (JSON.stringify(sorted) === JSON.stringify(standing)) return;
@@ -152,7 +151,7 @@ export function keptExports({ driver, settings, clock, log, onBug }: ExportsDeps
     stop: async () => {
       stopped.abort(new Error('the agent stops'));
       callOff();
-      await turns;
+      await line(async () => {});
       callOff();
     },
   };

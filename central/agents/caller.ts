@@ -8,7 +8,8 @@
  * same operation is asked again.
  */
 import { createHash } from 'node:crypto';
-import type { Site, SiteChange, SiteHost } from '#central/inventory/site.ts';
+import type { SiteChange, SiteHost } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import { type Clock, paused } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { shown } from '#shared/verb/arguments.ts';

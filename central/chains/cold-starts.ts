@@ -8,7 +8,8 @@
  * chain that was ordered down meanwhile has to be ordered down again.
  */
 import { isHeardAnew } from '#central/inventory/anew.ts';
-import type { Site, SiteChange } from '#central/inventory/site.ts';
+import type { SiteChange } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import { sendColdStart } from '#shared/xmpp/cold-start.ts';

@@ -1,4 +1,5 @@
-import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { SiteGuest, SiteHost } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { Graph, GraphNode } from '#shared/chain/compile.ts';
 import type { Fact } from '#shared/chain/run.ts';
 import { isActive } from '#shared/model/guest.ts';

@@ -9,7 +9,8 @@
  * carries the mark of its probe, and one with another mark does not count.
  */
 import { isHeardAnew, isOther } from '#central/inventory/anew.ts';
-import type { Site, SiteChange } from '#central/inventory/site.ts';
+import type { SiteChange } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { GraphNode } from '#shared/chain/compile.ts';
 import type { Fact, Run } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';

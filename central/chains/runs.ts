@@ -8,20 +8,22 @@
  * What can go wrong: two chains want the opposite of one node. The later order is refused. A chain would change while it runs: refused,
  * since a run knows its nodes by place.
  */
+
 import type { Site } from '#central/inventory/site.ts';
-import type { Graph } from '#shared/chain/compile.ts';
 import type { Step } from '#shared/chain/engine.ts';
 import { begin, cancel, conflicts, hold, redirect } from '#shared/chain/orders.ts';
 import { type Plan, plan } from '#shared/chain/plan.ts';
-import { type Fact, fits, hasEnded, type Run, watched } from '#shared/chain/run.ts';
+import { type Fact, fits, hasEnded, type Run } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
 import { type Conductor, type ConductorDeps, conductor } from '#shared/conduct/conductor.ts';
 import { Failure } from '#shared/errors.ts';
+import { oneLine } from '#shared/turns.ts';
 import type { ChainBook, KnownChain } from './book.ts';
 import type { carrier } from './carry.ts';
-import { missingOf, stateFacts } from './facts.ts';
+import { missingOf } from './facts.ts';
 import type { ManagedNodes } from './managed-nodes.ts';
 import type { Probing } from './probing.ts';
+import { type RunFacts, runFacts } from './run-facts.ts';
 import type { ChainStore, StoredRun } from './store.ts';
 import { timesBetween } from './times.ts';
 
@@ -64,12 +66,13 @@ interface Going {
 
 export class ChainRuns {
   readonly #deps: RunsDeps;
+  readonly #facts: RunFacts;
   readonly #going = new Map<string, Going>();
   readonly #listeners = new Set<RunListener>();
-  #turns: Promise<unknown> = Promise.resolve();
 
   constructor(deps: RunsDeps) {
     this.#deps = deps;
+    this.#facts = runFacts(deps);
   }
 
   /** Go on with what an earlier central left. */
@@ -87,11 +90,7 @@ export class ChainRuns {
     return this.#going.has(chain);
   }
   /** Orders, and changes of chains, come one after the other. */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turns.then(work);
-    this.#turns = turn.catch(() => {});
-    return turn;
-  }
+  readonly inTurn = oneLine();
   /** @throws Failure chain-running */
   refuseGoing(name: string): void {
     const going = this.#going.get(name);
@@ -101,7 +100,7 @@ export class ChainRuns {
   /** What an order would do. @throws Failure chain-not-found, chain-node-unknown */
   plan(name: string, goal: 'up' | 'down', part: readonly string[]): Plan {
     const { graph, past } = this.#deps.book.find(name);
-    const facts = this.#facts(graph, this.#going.get(name)?.conductor.run);
+    const facts = this.#facts.all(graph, this.#going.get(name)?.conductor.run);
     const others = [...this.#going].filter(([other]) => other !== name).map(([, { conductor: each }]) => each.run);
     return plan(graph, { goal, part, facts, history: past, others, now: this.#deps.clock.now() });
   }
@@ -134,7 +133,7 @@ export class ChainRuns {
   }
   /** What is known of the nodes now, whatever the last run made of them. @throws Failure chain-not-found */
   now(name: string): ReadonlyMap<string, Fact> {
-    return this.#known(this.#deps.book.find(name).graph, undefined);
+    return this.#facts.known(this.#deps.book.find(name).graph, undefined);
   }
   /** A run as it is, or was in the end. */
   async find(id: string): Promise<Run | undefined> {
@@ -175,7 +174,7 @@ export class ChainRuns {
   #goOn(chain: KnownChain, { run, requester }: StoredRun): Going {
     const going: Going = { requester, conductor: conductor(this.#conducting(chain, run)) };
     this.#going.set(chain.stored.name, going);
-    this.#watch(chain.graph, run);
+    this.#facts.watch(chain.graph, run);
     going.conductor.start();
     return going;
   }
@@ -185,7 +184,7 @@ export class ChainRuns {
     let before = run;
     return {
       ...{ graph, run, clock, onBug },
-      facts: (now) => this.#facts(graph, now),
+      facts: (now) => this.#facts.all(graph, now),
       keep: async (next, changed) => {
         const times = timesBetween(before, next, chain.past, clock.now());
         await store.keep(next, changed, times);
@@ -205,35 +204,12 @@ export class ChainRuns {
     const { run } = step;
     const requester = this.#going.get(run.chain)?.requester ?? '';
     this.#deps.book.want(run.chain, run.goal);
-    this.#watch(chain.graph, run);
+    this.#facts.watch(chain.graph, run);
     if (hasEnded(run)) {
       this.#going.get(run.chain)?.conductor.stop();
       this.#going.delete(run.chain);
     }
     for (const listener of this.#listeners) listener(chain, before, step, requester);
-  }
-  #watch(graph: Graph, run: Run): void {
-    const sinceOf = (name: string): number => run.nodes[graph.places.get(name) ?? 0]?.upFrom ?? 0;
-    const nodes = watched(graph, run).map((node) => ({ node, since: sinceOf(node.name) }));
-    this.#deps.probing.watch(run.id, nodes);
-  }
-  /** Without what probes tell. */
-  #known(graph: Graph, run: Run | undefined): Map<string, Fact> {
-    const facts = stateFacts(this.#deps.site, graph);
-    for (const [at, node] of graph.nodes.entries()) {
-      const fact = this.#deps.managed.factOf(node, run?.nodes[at]?.want === 'down');
-      if (fact) facts.set(node.name, fact);
-    }
-    return facts;
-  }
-  #facts(graph: Graph, run: Run | undefined): Map<string, Fact> {
-    const facts = this.#known(graph, run);
-    if (!run) return facts;
-    for (const node of graph.nodes) {
-      const sight = node.spec.ready && this.#deps.probing.sightOf(run.id, node);
-      if (sight) facts.set(node.name, { state: 'unknown', ...facts.get(node.name), ...sight });
-    }
-    return facts;
   }
   #refuseConflicts(run: Run): void {
     for (const [name, { conductor: other }] of this.#going) {

@@ -10,7 +10,8 @@
 
 import { setImmediate } from 'node:timers/promises';
 import xml, { type Element } from '@xmpp/xml';
-import type { Site, SiteChange, SiteGuest } from '#central/inventory/site.ts';
+import type { SiteChange, SiteGuest } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { May } from '#shared/verb/policy.ts';
 import { capsElement, type Identity } from '#shared/xmpp/disco.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';

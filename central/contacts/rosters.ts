@@ -10,7 +10,8 @@
  */
 
 import xml from '@xmpp/xml';
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';

@@ -1,6 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
 import { hostState } from '#central/inventory/selector.ts';
-import type { SiteGuest } from '#central/inventory/site.ts';
 import { type GuestState, hasCrashed } from '#shared/model/guest.ts';
 
 /** How a guest's state shows in a roster (RFC 6121 section 4.7.2.1); undefined: plainly available. */

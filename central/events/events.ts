@@ -1,5 +1,6 @@
+import type { SiteChange } from '#central/inventory/known-site.ts';
 import { guestRecord, hostRecord } from '#central/inventory/records.ts';
-import type { Site, SiteChange } from '#central/inventory/site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { PolicyStore } from '#central/roles/policy-store.ts';
 import type { Clock } from '#shared/clock.ts';
 import type { SiteEvent } from '#shared/model/event.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { SiteChange } from './site.ts';
+import type { SiteChange } from './known-site.ts';
 
 /** Whether a host is heard after it was not, or its agent has begun anew: what it was told before may be forgotten. */
 export const isHeardAnew = (change: SiteChange): change is Extract<SiteChange, { what: 'host' }> =>

@@ -1,7 +1,7 @@
 import { type Guest, isActive } from '#shared/model/guest.ts';
 import type { SiteGuestRecord, SiteHostRecord } from '#shared/model/site.ts';
+import type { SiteGuest, SiteHost } from './known-site.ts';
 import { hostState } from './selector.ts';
-import type { SiteGuest, SiteHost } from './site.ts';
 
 /** A guest as verbs answer it: by its name at the site. */
 export function guestRecord({ contact, guest, host, tags, title, notes }: SiteGuest): SiteGuestRecord {

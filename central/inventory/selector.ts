@@ -3,7 +3,7 @@ import { GuestState, isInState } from '#shared/model/guest.ts';
 import { shown } from '#shared/verb/arguments.ts';
 import { globMatches } from '#shared/verb/policy.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
-import type { SiteGuest, SiteHost } from './site.ts';
+import type { SiteGuest, SiteHost } from './known-site.ts';
 
 type Test<T> = (thing: T) => boolean;
 

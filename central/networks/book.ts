@@ -5,6 +5,7 @@
  * With it is written that this operation made it: one that was cut off by a kill of central, and is asked again, is not carried out
  * twice, and gets the change that it made.
  */
+import { oneLine } from '#shared/turns.ts';
 import { type Change, changeOf, isWhole, type NetworkState, undone } from './state.ts';
 import type { NetworkStore } from './store.ts';
 
@@ -18,7 +19,7 @@ export class NetworkBook {
   readonly #store: NetworkStore;
   readonly #listeners = new Set<() => void>();
   #state: NetworkState;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = oneLine();
 
   constructor(store: NetworkStore, state: NetworkState) {
     this.#store = store;
@@ -71,11 +72,5 @@ export class NetworkBook {
   #know(state: NetworkState): void {
     this.#state = state;
     for (const listener of [...this.#listeners]) listener();
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work, work);
-    this.#turn = turn.catch(() => {});
-    return turn;
   }
 }

@@ -4,7 +4,8 @@
  * Theory of operation: the hops are looked at in the order in which a packet comes by them; each knows what would mend it. Nothing behind
  * the first that is wrong is looked at: it would only tell of that one again.
  */
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Nic } from '#shared/model/nic.ts';

@@ -3,16 +3,19 @@ import type { Kept } from '#central/kept.ts';
 import { type Clock, systemClock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { GivenOutside } from '#shared/model/network.ts';
+import { oneLine } from '#shared/turns.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 import type { MacPlan } from './allotment.ts';
 import { type Made, NetworkBook } from './book.ts';
-import { HandingOut, type Stand } from './handing-out.ts';
-import { type HeldLooks, heldLooks } from './held-looks.ts';
+import { HandingOut } from './handing-out.ts';
+import { givenIn, keyOf, problemOf, problemsOf, refusalsOf } from './host-troubles.ts';
+import { type Looks, looks } from './looks.ts';
 import { type Moves, moves } from './moves.ts';
 import { addLook } from './network-changes.ts';
 import { letGo } from './router-moves.ts';
-import { type Change, idOfRow, type NetworkState, type Rows, type SiteRouter, withoutRow } from './state.ts';
+import type { Stand } from './standing.ts';
+import type { NetworkState, SiteRouter } from './state.ts';
 import { type NetworkStore, networkStore } from './store.ts';
 
 export interface NetworksDeps {
@@ -37,7 +40,6 @@ export type Next = (state: NetworkState) => NetworkState;
 type Asked = Pick<Call, 'requester' | 'operation'>;
 
 const KEEP_MS = 90 * 86_400_000;
-const RELEASE_MS = 60_000;
 
 /** The networks of the site: what is wanted, and hosts that do their part. */
 export class Networks {
@@ -47,25 +49,22 @@ export class Networks {
   /** Guests that move: their networks are at the host that they go to before they are. */
   readonly moves: Moves = moves();
 
-  readonly #held: HeldLooks;
-  readonly #offs: (() => void)[] = [];
-  #passing: Promise<unknown> = Promise.resolve();
-  #releasing: Promise<unknown> = Promise.resolve();
+  readonly #looks: Looks;
+  readonly #off: () => void;
+  readonly #inLine = oneLine();
 
   private constructor(deps: NetworksDeps, state: NetworkState) {
     this.book = new NetworkBook(deps.store, state);
     this.handing = new HandingOut({ ...deps, book: this.book, moves: this.moves });
     this.macs = deps.macs;
-    this.#held = heldLooks(deps.clock);
-    this.#offs.push(this.#releaseLooksIn(deps));
-    const off = this.handing.onStand(() => {
+    this.#looks = looks({ ...deps, book: this.book });
+    this.#off = this.handing.onStand(() => {
       this.#passOn().catch((error: unknown) => {
         if (!(error instanceof Failure)) return deps.onBug(error);
         // It is tried again when the next host says something.
         deps.log.warn({ problem: error.message }, 'a router is not passed on');
       });
     });
-    this.#offs.push(off);
   }
 
   static async start(deps: NetworksDeps): Promise<Networks> {
@@ -121,14 +120,10 @@ export class Networks {
    *
    * @throws Failure as `make`
    */
-  async lookFrom(network: string, host: string, call: Asked): Promise<Disposable> {
-    const id = idOfRow('looks', { network, host });
-    using stack = new DisposableStack();
-    stack.use(this.#held.hold(id));
-    // One that is just being taken away is made again.
-    await this.#releasing;
-    if (!this.state.looks.has(id)) await this.make(call, (state) => addLook(state, { network, host }, this.macs));
-    return stack.move();
+  lookFrom(network: string, host: string, call: Asked): Promise<Disposable> {
+    return this.#looks.from(network, host, () =>
+      this.make(call, (state) => addLook(state, { network, host }, this.macs)),
+    );
   }
 
   /** Whether a network is there and wanted down. */
@@ -138,22 +133,14 @@ export class Networks {
 
   /** What is not as it is wanted of a network or a router, on all hosts. */
   problemsOf(what: 'network' | 'router', name: string): string[] {
-    const { compiled } = this.handing;
-    const planned = compiled.troubles.filter((each) => each.what === what && each.name === name);
-    const hosts = what === 'network' ? compiled.realisersOf(name) : [this.state.routers.get(name)?.host ?? ''];
-    const told = hosts.flatMap((host) => {
-      const stand = this.handing.standOf(host);
-      const own = stand.troubles.filter((trouble) => isOf(this.state, trouble, what, name));
-      return [...problemOf(stand), ...own.map(({ problem }) => `${host}: ${problem}`)];
-    });
-    const host = this.state.routers.get(name)?.host;
-    const waits = what === 'router' && host !== undefined ? this.givenTo({ name, host })?.problem : undefined;
-    return [...planned.map(({ problem }) => problem), ...told, ...(waits === undefined ? [] : [`${host}: ${waits}`])];
+    const { handing } = this;
+    const standOf = (host: string): Stand => handing.standOf(host);
+    return problemsOf({ compiled: handing.compiled, standOf }, this.state, { what, name });
   }
 
   /** What a router was given outside by DHCP, as far as its host has said. */
   givenTo({ name, host }: Pick<SiteRouter, 'name' | 'host'>): GivenOutside | undefined {
-    return this.handing.standOf(host).given.find(({ router }) => router === name);
+    return givenIn(this.handing.standOf(host), name);
   }
 
   /** How a host stands may be something else, or what is wanted of it. */
@@ -162,43 +149,18 @@ export class Networks {
   }
 
   stop(): void {
-    for (const off of this.#offs) off();
+    this.#off();
+    this.#looks.stop();
     this.handing.stop();
   }
 
   /** Give routers that a host has let go of to those where they shall run. One at a time, so that whoever comes later waits for it too. */
   #passOn(): Promise<Stand[]> {
-    const turn = this.#passing.then(async () => {
+    return this.#inLine(async () => {
       const next: Next = (state) => letGo(state, (router, host) => this.handing.hasLeft(router, host));
       if (next(this.state) === this.state) return [];
       return this.#realise(await this.book.change(`passed on ${randomUUID()}`, next));
     });
-    this.#passing = turn.catch(() => {});
-    return turn;
-  }
-
-  /** Take legs away that nobody looks from any more, from time to time. Hosts that are away hear of it when they are back. */
-  #releaseLooksIn({ clock, log, onBug }: Pick<NetworksDeps, 'clock' | 'log' | 'onBug'>): () => void {
-    let callOff = (): void => {};
-    const again = (): void => {
-      callOff = clock.after(RELEASE_MS, () => {
-        again();
-        this.#releasing = this.#releaseLooks().catch((error: unknown) => {
-          if (!(error instanceof Failure)) return onBug(error);
-          log.warn({ problem: error.message }, 'legs that nobody looks from are still there');
-        });
-      });
-    };
-    again();
-    return () => callOff();
-  }
-
-  async #releaseLooks(): Promise<void> {
-    const next: Next = (state) =>
-      [...state.looks.keys()]
-        .filter((id) => this.#held.isIdle(id))
-        .reduce((before, id) => withoutRow(before, 'looks', id), state);
-    if (next(this.state) !== this.state) await this.book.change(`released ${randomUUID()}`, next);
   }
 
   #realise({ before, after }: Pick<Made, 'before' | 'after'>): Promise<Stand[]> {
@@ -210,71 +172,10 @@ export class Networks {
   }
 }
 
-type Trouble = Stand['troubles'][number];
-const keyOf = ({ what, name, problem }: Trouble): string => `${what} ${name} ${problem}`;
-
-const isOf = (
-  { networks, ports }: NetworkState,
-  trouble: Trouble,
-  what: 'network' | 'router',
-  name: string,
-): boolean => {
-  // Without its link nothing is joined.
-  if (trouble.what === 'mesh') return what === 'network' && networks.get(name)?.vni !== null;
-  if (trouble.what === 'port') return what === 'network' && ports.get(trouble.name)?.network === name;
-  return trouble.what === 'look'
-    ? what === 'network' && trouble.name === name
-    : trouble.what === what && trouble.name === name;
-};
-
 const operationOf = ({ requester, operation }: Asked): string =>
   createHash('sha256')
     .update(JSON.stringify([requester.bareJid, operation]))
     .digest('hex');
-
-/** What a host said of that which a change touched; what ailed before is not of this change. */
-function refusalsOf(stand: Stand, change: Change, ailing: ReadonlySet<string>): { host: string; problem: string }[] {
-  const { host, how, problem = '', troubles } = stand;
-  if (how === 'refused') return [{ host, problem }];
-  const touched = new Set(change.flatMap(namesIn));
-  return troubles
-    .filter((trouble) => !ailing.has(keyOf(trouble)) && touched.has(`${trouble.what} ${trouble.name}`))
-    .map((trouble) => ({
-      host,
-      problem: bare(trouble.problem.replace(`The host ${host} could not do its part: `, '')),
-    }));
-}
-
-const bare = (sentence: string): string => sentence.replace(/\.$/, '');
-
-/** The names by which hosts tell troubles of a row. */
-function namesIn({ kind, after }: Change[number]): string[] {
-  if (after === null) return [];
-  if (kind === 'networks') return [`network ${(after as Rows['networks']).name}`];
-  if (kind === 'routers') {
-    const { name, outside, legs } = after as Rows['routers'];
-    return [`router ${name}`, ...[outside, ...legs].flatMap((leg) => (leg ? [`network ${leg.network}`] : []))];
-  }
-  if (kind === 'ports') {
-    const { mac, network } = after as Rows['ports'];
-    return [`port ${mac}`, `network ${network}`];
-  }
-  if (kind === 'looks') {
-    const { network } = after as Rows['looks'];
-    return [`look ${network}`, `network ${network}`];
-  }
-  return [`router ${(after as Rows['forwards' | 'ingress']).router}`];
-}
-
-/** Of a host that has not taken its part. */
-function problemOf({ host, how, problem }: Stand): string[] {
-  if (how === 'taken') return [];
-  const rest =
-    how === 'refused'
-      ? 'it has not done its part'
-      : `it will do its part when it ${how === 'away' ? 'is back' : 'can'}`;
-  return [`${host}: ${problem}; ${rest}`];
-}
 
 /** The same, from what central keeps. */
 export const siteNetworks = (

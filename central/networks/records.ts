@@ -1,4 +1,5 @@
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { NetworkInfo, NetworkRecord, PortRecord } from '#shared/verbs/network.ts';
 import type { RouterRecord } from '#shared/verbs/router.ts';
 import { textOf } from './entry-changes.ts';

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { Failure, messageOf } from '#shared/errors.ts';
+import { oneLine } from '#shared/turns.ts';
 import type { Rendered, RenderJob } from './render-worker.ts';
 
 /** Of Debian's package fonts-dejavu-core. */
@@ -19,7 +20,7 @@ export function renderer(
   fonts: readonly string[],
   log: Record<'warn', (fields: object, text: string) => void>,
 ): Render {
-  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = oneLine();
   let waiting = 0;
   let isTold = false;
 
@@ -40,10 +41,8 @@ export function renderer(
     await needFonts();
     if (waiting >= WAITING_MAX) throw new Failure('picture-not-sent', { problem: 'others wait for theirs' });
     waiting += 1;
-    const drawn = last.then(() => draw({ svg, fonts }));
-    last = drawn.catch(() => {});
     try {
-      return await drawn;
+      return await inTurn(() => draw({ svg, fonts }));
     } finally {
       waiting -= 1;
     }

@@ -1,4 +1,4 @@
-import type { SiteGuest } from '#central/inventory/site.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
 import { type Grant, grantEach, type Holders } from '#shared/verb/grant.ts';
 import { globMatches, type Policy } from '#shared/verb/policy.ts';
 

@@ -7,9 +7,11 @@
  *
  * What can go wrong: a change that would let something unmeant: it is refused, and nothing is written.
  */
+
 import type { Database } from '#central/database/open.ts';
 import type { Writer, Writes } from '#central/database/writer.ts';
 import { Failure } from '#shared/errors.ts';
+import { oneLine } from '#shared/turns.ts';
 import { type Holders, namedHolders } from '#shared/verb/grant.ts';
 import { idlePatterns, KeptPolicy, type May, type Policy, type PolicyView, policyOf } from '#shared/verb/policy.ts';
 import { didYouMean } from '#shared/verb/suggest.ts';
@@ -71,7 +73,7 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
     Number(row?.version ?? 0),
     row ? KeptPolicy.parse(JSON.parse(row.policy)) : { roles: {}, grants: [] },
   );
-  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = oneLine();
 
   const changeNow = async (by: string, make: (kept: Policy) => Policy, also?: Also): Promise<void> => {
     const next = heldOf(held.version + 1, make(held.kept));
@@ -107,9 +109,7 @@ export async function policyStore(deps: PolicyStoreDeps): Promise<PolicyStore> {
     holders,
     explain: (requester, verb, target) => held.view.explain(requester, verb, target),
     change: (by, make, also) => {
-      const done = turn.then(() => changeNow(by, make, also));
-      turn = done.catch(() => {});
-      return done;
+      return inTurn(() => changeNow(by, make, also));
     },
     onChange: (listener) => {
       listeners.add(listener);

@@ -8,7 +8,8 @@
  * What can go wrong: an agent that is away. It gets nothing, and asks when it is back. An agent that knows of a newer version, as after
  * central's clock went back, says so: the next one is given a version above that.
  */
-import type { Site, SiteChange, SiteHost } from '#central/inventory/site.ts';
+import type { SiteChange, SiteHost } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';

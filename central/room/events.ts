@@ -1,4 +1,4 @@
-import type { SiteChange, SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { SiteChange, SiteGuest, SiteHost } from '#central/inventory/known-site.ts';
 import { type Guest, type GuestState, hasCrashed } from '#shared/model/guest.ts';
 
 import type { Doers } from './doers.ts';

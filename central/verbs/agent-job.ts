@@ -1,6 +1,7 @@
 import type { AskAgent } from '#central/agents/caller.ts';
 import type { JobFeed } from '#central/agents/job-feed.ts';
-import type { Site, SiteHost } from '#central/inventory/site.ts';
+import type { SiteHost } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import { type Clock, paused } from '#shared/clock.ts';
 import { Failure, isFailureCode } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';

@@ -1,6 +1,7 @@
 import type { AskAgent } from '#central/agents/caller.ts';
 import { localpartFor } from '#central/inventory/contacts.ts';
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { MacPlan } from '#central/networks/allotment.ts';
 import type { Made } from '#central/networks/book.ts';
 import { linkOf } from '#central/networks/compile.ts';

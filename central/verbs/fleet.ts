@@ -1,5 +1,6 @@
+import type { SiteGuest } from '#central/inventory/known-site.ts';
 import { guestSelector } from '#central/inventory/selector.ts';
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
 import type { TargetOutcome } from '#shared/model/site.ts';
 import { readArguments } from '#shared/verb/arguments.ts';

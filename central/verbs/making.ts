@@ -1,4 +1,4 @@
-import type { SiteHost } from '#central/inventory/site.ts';
+import type { SiteHost } from '#central/inventory/known-site.ts';
 import { setAddress } from '#central/networks/network-changes.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';

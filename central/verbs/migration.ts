@@ -11,7 +11,7 @@
  * While it is not heard, nothing is done. Where the target is not heard when the guest stayed, it is told in the background (left-moves.ts).
  */
 import { createHmac } from 'node:crypto';
-import type { SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { SiteGuest, SiteHost } from '#central/inventory/known-site.ts';
 import { type Move, moveIdOf } from '#central/moving/book.ts';
 import {
   type EndingDeps,

@@ -1,7 +1,8 @@
 import type { AskAgent } from '#central/agents/caller.ts';
 import type { JobFeed } from '#central/agents/job-feed.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
 import { guestRecord } from '#central/inventory/records.ts';
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { Doers } from '#central/room/doers.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Guest } from '#shared/model/guest.ts';

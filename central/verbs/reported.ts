@@ -1,4 +1,5 @@
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { AskAgent } from '#central/agents/caller.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
 import { guestRecord, hostRecord } from '#central/inventory/records.ts';
 import { guestSelector, hostSelector } from '#central/inventory/selector.ts';
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { Failure } from '#shared/errors.ts';
 import { isInState } from '#shared/model/guest.ts';

@@ -17,7 +17,8 @@ import {
 /**
  * Take in what facts say of a node that is under way: what was done, came up, is ready, went down, or took too long.
  *
- * A node that goes down after it was ready is tried again like one that never came up (`retries`), while the run goes on.
+ * A node that goes down after it was ready is tried again like one that never came up (`retries`), while the run goes on; one that the
+ * run has not started itself is no failure: it is started.
  * What depends on it and is up already is left alone, as it may well live without; what is not up yet waits for it, or is
  * blocked once it has failed. After the run is done only kept nodes are seen to (keep.ts).
  */
@@ -106,13 +107,18 @@ function observeUp(step: Stepping, at: number): undefined {
   if (hasOwnState && state === 'up' && (!node.seen || node.coming)) put(step, at, { seen: true, coming: undefined });
   if (hasOwnState && state === 'down' && node.seen) {
     const note = `it went down${why ? `: ${why}` : ''}`;
-    return step.run.outcome ? lose(step, at, note) : retryOrFail(step, at, note);
+    if (step.run.outcome) return lose(step, at, note);
+    return node.mine ? retryOrFail(step, at, note) : startAnew(step, at, note);
   }
   if (node.phase === 'ready' || spec.kind === 'group') return;
   if (isGood(step, at)) return put(step, at, { phase: 'ready', due: undefined, note: undefined });
   if (isPaused(step, at, spec.timeoutMs)) return;
   if (isOver(step, at)) retryOrFail(step, at, `it was not ready within ${spokenMs(spec.timeoutMs)}`);
 }
+
+/** It was taken as it is, by what may have been old news: it waits for its start as if it had been seen down from the first. */
+const startAnew = (step: Stepping, at: number, note: string): undefined =>
+  put(step, at, { phase: 'waiting', seen: false, note, due: undefined, clearAt: undefined });
 
 function observeStop(step: Stepping, at: number): undefined {
   const { operation } = nodeAt(step, at);

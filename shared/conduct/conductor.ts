@@ -12,6 +12,7 @@ import type { Graph } from '#shared/chain/compile.ts';
 import { advance, type Step } from '#shared/chain/engine.ts';
 import { type Action, type Fact, outstanding, type Run } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
+import { oneLine } from '#shared/turns.ts';
 
 export interface Ended {
   ok: boolean;
@@ -59,14 +60,9 @@ export function conductor(deps: ConductorDeps): Conductor {
   let step: Step = { run, actions: [], waits: [] };
   let isStopped = false;
   let isDue = false;
-  let turns: Promise<unknown> = Promise.resolve();
   let callOff = (): void => {};
 
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = turns.then(work);
-    turns = turn.catch(() => {});
-    return turn;
-  };
+  const inTurn = oneLine();
   const keep = async (next: Run): Promise<void> => {
     const changed = changedBetween(run, next);
     if (changed.length > 0 || !sameHeader(run, next)) await deps.keep(next, changed);

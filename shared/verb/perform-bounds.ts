@@ -27,22 +27,3 @@ export function loadBound({ underWay, underWayEach }: { underWay: number; underW
     }
   };
 }
-
-/** Work on the same thing runs one after the other, in the order it came; on different things, or on nothing in particular, side by side. */
-export function turnstile() {
-  const last = new Map<string, Promise<void>>();
-  return async <T>(key: string, work: () => Promise<T>): Promise<T> => {
-    if (key === '') return work();
-    const mine = (last.get(key) ?? Promise.resolve()).then(work);
-    const over = mine.then(
-      () => {},
-      () => {},
-    );
-    last.set(key, over);
-    try {
-      return await mine;
-    } finally {
-      if (last.get(key) === over) last.delete(key);
-    }
-  };
-}

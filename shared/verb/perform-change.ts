@@ -1,7 +1,7 @@
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
+import { turns } from '#shared/turns.ts';
 import { auditRecord, withoutSecrets } from './audit.ts';
-import { turnstile } from './perform-bounds.ts';
 import type { PerformDeps, Recorded } from './perform-deps.ts';
 import { cutOffBy, type RunVerb, timedOut, timeLimit, untilCutOff } from './perform-run.ts';
 import type { Request } from './request.ts';
@@ -34,7 +34,7 @@ type ChangeDeps = Pick<PerformDeps<VerbTable>, 'journal' | 'now' | 'changesGoOn'
  */
 export function changer({ journal, now, run, failureOf, changesGoOn }: ChangeDeps) {
   const underWay = new Map<string, { asked: string; ended: Promise<Ended> }>();
-  const inTurn = turnstile();
+  const inTurn = turns();
 
   const recordedOf = (row: Verb, work: Promise<unknown>): Promise<Recorded> =>
     work.then(
@@ -64,7 +64,9 @@ export function changer({ journal, now, run, failureOf, changesGoOn }: ChangeDep
     if (request.supersedes?.length) await journal.supersede?.(request, request.supersedes);
     const recorded = await journal.find(request, args);
     if (recorded) return { recorded, replayed: true };
-    return inTurn(row.guestArg ? String(args[row.guestArg] ?? '') : '', () => carryOut(request, row, args));
+    const guest = row.guestArg ? String(args[row.guestArg] ?? '') : '';
+    const work = (): Promise<Answered> => carryOut(request, row, args);
+    return guest === '' ? work() : inTurn(guest, work);
   };
 
   return async (request: Request, row: Verb, args: Record<string, unknown>): Promise<Ended> => {

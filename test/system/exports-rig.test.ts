@@ -139,7 +139,16 @@ describe('exports of volumes in a chain of the rig', function () {
     } finally {
       for (const goOn of holds) goOn();
     }
-    await until('central has it all again', async () => (await nodes()).get('root')?.phase === 'ready', 90_000);
+    // What central knew of cpu1, and knows of host1, may be old: the chain comes up all the same, and takes what there is as it is.
+    const before = await servers();
+    await rig.does('chain', 'up', 'diskless');
+    assert.deepEqual([...(await nodes()).values()].map(({ node, phase }) => `${node} ${phase}`).toSorted(), [
+      'cpu1 ready',
+      'root ready',
+      'seen ready',
+      'venti ready',
+    ]);
+    assert.deepEqual([await stateOf('host2', 'cpu1'), await servers()], ['running', before]);
     await rig.does('chain', 'down', 'diskless', '--yes');
     assert.equal(await servers(), '');
   });

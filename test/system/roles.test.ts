@@ -139,6 +139,27 @@ for (const suite of SUITES)
       await heard('centre');
     });
 
+    for (const part of ['agent', 'central'])
+      it(`in development ${part} begins again by itself when its sources change`, async () => {
+        const said = async (...argv: string[]): Promise<string> => (await centre.run(argv)).stdout;
+        const unit = `skerry-${part}.service`;
+        await said('/opt/skerry/provisioning/vagrant/watch-sources', part);
+        await said('systemctl', 'restart', unit);
+        const main = await said('systemctl', 'show', '-P', 'MainPID', unit);
+        const program = () => said('pgrep', '-P', main);
+        const first = await until(`${part} runs`, async () => (await program()) || undefined);
+        await heard('centre');
+        // As rsync does it: a file of another name that takes its place.
+        const path = `/opt/skerry/${part}/main.ts`;
+        const more = `console.log('a change of ${part}');`;
+        await said('sh', '-c', 'cat "$0" >"$0.new"; echo "$1" >>"$0.new"; mv "$0.new" "$0"', path, more);
+        const isChanged = async () => /: a change of/.test(await said('journalctl', '-u', unit, '--no-pager'));
+        await until('the change runs', async () => (await isChanged()) || undefined);
+        assert.notEqual(await program(), first);
+        assert.equal(await said('systemctl', 'show', '-P', 'MainPID', unit), main);
+        await heard('centre');
+      });
+
     it('what was masked for networks is not any more once the host is gone, and does not start by itself', async () => {
       // A machine of a test has the package already, so nothing was masked for it.
       await centre.run(['systemctl', 'mask', '--now', 'haproxy.service']);

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { GuestId } from '#agent/drivers/driver.ts';
-import type { Turns } from '#agent/drivers/turns.ts';
 import type { Run } from '#agent/exec/run.ts';
 import type { runToEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
+import type { Turns } from '#shared/turns.ts';
 import type { Capabilities } from './capabilities.ts';
 import { UUID } from './definition.ts';
 import type { Hypervisor } from './hypervisor.ts';

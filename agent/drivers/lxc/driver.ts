@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
-import { turns } from '#agent/drivers/turns.ts';
 import { keptWatches } from '#agent/drivers/watches.ts';
 import type { Run } from '#agent/exec/run.ts';
 import { runToEnd } from '#agent/exec/run-to-end.ts';
+import { turns } from '#shared/turns.ts';
 import { readVersions } from './cgroups.ts';
 import { checkedConfig } from './config-text.ts';
 import { openConsole, readConsoleLog } from './console.ts';

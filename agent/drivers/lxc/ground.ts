@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Turns } from '#agent/drivers/turns.ts';
 import type { Command, Run } from '#agent/exec/run.ts';
 import type { runToEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
+import type { Turns } from '#shared/turns.ts';
 import type { CgroupVersions } from './limits.ts';
 import type { ZoneMonitor } from './monitor.ts';
 import type { ZoneIndex } from './zone-index.ts';

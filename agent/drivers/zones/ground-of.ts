@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { turns } from '#agent/drivers/turns.ts';
 import { type Run, run as runCommand } from '#agent/exec/run.ts';
 import { runToEnd } from '#agent/exec/run-to-end.ts';
 import { ON_A_TERMINAL } from '#agent/exec/terminal.ts';
+import { turns } from '#shared/turns.ts';
 import { configsBy } from './configs.ts';
 import type { Ground } from './ground.ts';
 import { hostOnce } from './host-facts.ts';

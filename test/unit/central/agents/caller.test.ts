@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Element } from '@xmpp/xml';
 import { agentCaller } from '#central/agents/caller.ts';
-import type { Site, SiteChange, SiteHost } from '#central/inventory/site.ts';
+import type { SiteChange, SiteHost } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import { Failure } from '#shared/errors.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import type { IqRequest } from '#shared/xmpp/entity.ts';

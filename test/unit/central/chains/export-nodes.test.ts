@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { AskAgent } from '#central/agents/caller.ts';
 import { exportNodes } from '#central/chains/export-nodes.ts';
-import type { SiteHost } from '#central/inventory/site.ts';
+import type { SiteHost } from '#central/inventory/known-site.ts';
 import { compile } from '#shared/chain/compile.ts';
 import { Failure } from '#shared/errors.ts';
 import { Chain } from '#shared/model/chain.ts';

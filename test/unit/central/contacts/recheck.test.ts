@@ -7,7 +7,8 @@ import { serveContacts } from '#central/contacts/presence.ts';
 import { subscriptions } from '#central/contacts/subscriptions.ts';
 import { openDatabase } from '#central/database/open.ts';
 import { groupWriter } from '#central/database/writer.ts';
-import type { Site, SiteGuest } from '#central/inventory/site.ts';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
 
 const raise = (error: unknown): void => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { SiteGuest } from '#central/inventory/known-site.ts';
 import { guestSelector } from '#central/inventory/selector.ts';
-import type { SiteGuest } from '#central/inventory/site.ts';
 
 const guests = [
   ['killed', 'shutoff', 'crashed'],

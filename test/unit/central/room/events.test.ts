@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { SiteGuest, SiteHost } from '#central/inventory/known-site.ts';
 import { doers } from '#central/room/doers.ts';
 import { eventOf } from '#central/room/events.ts';
 import { manualClock } from '#test/unit/support/manual-clock.ts';

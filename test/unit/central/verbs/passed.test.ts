@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Site, SiteGuest, SiteHost } from '#central/inventory/site.ts';
+import type { SiteGuest, SiteHost } from '#central/inventory/known-site.ts';
+import type { Site } from '#central/inventory/site.ts';
 import { passedHandlers } from '#central/verbs/passed.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';

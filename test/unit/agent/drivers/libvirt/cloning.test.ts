@@ -7,9 +7,9 @@ import { cloneGuest } from '#agent/drivers/libvirt/cloning.ts';
 import { disksIn } from '#agent/drivers/libvirt/disk-xml.ts';
 import type { Ground } from '#agent/drivers/libvirt/ground.ts';
 import { qemu } from '#agent/drivers/libvirt/hypervisors/qemu.ts';
-import { turns } from '#agent/drivers/turns.ts';
 import { run } from '#agent/exec/run.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
+import { turns } from '#shared/turns.ts';
 
 const { snapshots: _none, ...withoutSnapshots } = qemu;
 const ID = '0a000000-0000-4000-8000-000000000001';

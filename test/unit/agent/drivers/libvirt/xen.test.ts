@@ -14,10 +14,10 @@ import { listGuests, readStats } from '#agent/drivers/libvirt/reading.ts';
 import { startGuest } from '#agent/drivers/libvirt/starting.ts';
 import { hypervisorOf } from '#agent/drivers/libvirt/uri.ts';
 import { VirshError } from '#agent/drivers/libvirt/virsh-session.ts';
-import { turns } from '#agent/drivers/turns.ts';
 import { run } from '#agent/exec/run.ts';
 import { runToEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
+import { turns } from '#shared/turns.ts';
 
 // There is no Xen here: these are answers in the forms that libvirt's libxl driver documents (https://libvirt.org/drvxen.html,
 // virsh(1)), of a host with one PV guest that runs and one PVH guest that is off.

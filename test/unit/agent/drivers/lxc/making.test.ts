@@ -9,10 +9,10 @@ import { defineGuest, deleteGuest } from '#agent/drivers/lxc/defining.ts';
 import { consoleLog, type Ground, startLog } from '#agent/drivers/lxc/ground.ts';
 import { configOfClone, createGuest } from '#agent/drivers/lxc/making.ts';
 import { zoneIndex } from '#agent/drivers/lxc/zone-index.ts';
-import { turns } from '#agent/drivers/turns.ts';
 import { type Command, run } from '#agent/exec/run.ts';
 import { Failure } from '#shared/errors.ts';
 import { GuestRecipe } from '#shared/model/guest.ts';
+import { turns } from '#shared/turns.ts';
 
 /** A member of a tar archive; `type` as ustar has it: `0` a file, `1` a hard link, `2` a symbolic link. */
 interface Member {

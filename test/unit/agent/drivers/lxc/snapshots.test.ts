@@ -12,9 +12,9 @@ import { mountIn } from '#agent/drivers/lxc/mounts.ts';
 import { folderMode } from '#agent/drivers/lxc/roots.ts';
 import { deleteSnapshot, listSnapshots, revertSnapshot, takeSnapshot } from '#agent/drivers/lxc/snapshots.ts';
 import { zoneIndex } from '#agent/drivers/lxc/zone-index.ts';
-import { turns } from '#agent/drivers/turns.ts';
 import { type Command, type Run, run } from '#agent/exec/run.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
+import { turns } from '#shared/turns.ts';
 
 const failed = (code: FailureCode) => (error: unknown) => error instanceof Failure && error.code === code;
 
