@@ -11,6 +11,8 @@ export interface ReceivingDeps {
   /** Where this host takes guests from others; undefined: nowhere. */
   address(): string | undefined;
   ports: { from: number; to: number };
+  /** How it is listened for them; TLS unless given. */
+  listen?: typeof listenForSource;
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
 }
 
@@ -36,7 +38,7 @@ const GO_MS_MAX = 60_000;
 
 /** Whoever is awaited may come until it is said how it ended, or this agent ends. */
 export function receiving(deps: ReceivingDeps): Receiving {
-  const { log } = deps;
+  const { log, listen = listenForSource } = deps;
   const awaited = new Map<string, Listening & { move: string }>();
   const inTurn = turns();
   const close = (id: string): void => {
@@ -79,7 +81,7 @@ export function receiving(deps: ReceivingDeps): Receiving {
     const there: Landing = await landing(deps).awaitGuest(coming, signal);
     const accept = (channel: string, stream: Duplex): void =>
       channel === GO ? void go(coming, stream) : there.accept(channel, stream);
-    const listening = await listenForSource({ address, ports: deps.ports, key, accept });
+    const listening = await listen({ address, ports: deps.ports, key, accept });
     awaited.set(coming.id, { ...listening, move: coming.move });
     log.info({ guest: coming.name, port: listening.port }, 'a guest is awaited');
     return { address, port: listening.port, told: there.told };

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
 import { GO, type Receiving } from '#agent/migration/receiving.ts';
 import { openChannel } from '#agent/migration/tunnel.ts';
@@ -14,6 +15,8 @@ import { able, fresh, type GuestDeps } from './ground.ts';
 export interface MigrationDeps extends GuestDeps {
   receiving: Receiving;
   jobs: Pick<JobRunner, 'list' | 'cancel'>;
+  /** The way to other hosts; TLS unless given. */
+  open?: typeof openChannel;
 }
 
 /** Guests that are being sent, by their id: each resolves when nothing is done for it any more. */
@@ -125,14 +128,14 @@ async function send(deps: MigrationDeps, underWay: UnderWay, args: SendArgs, cal
 }
 
 async function sentAway(deps: MigrationDeps, { uuid }: Guest, args: SendArgs, call: Call): Promise<void> {
-  const { driver, inventory, log } = deps;
+  const { driver, inventory, log, open = openChannel } = deps;
   const { guest: name, to, address, port, told } = args;
   const way = { host: to, address, port, key: Buffer.from(args.key, 'hex') };
   const migrate = able<NonNullable<HypervisorDriver['migrateGuest']>>(driver.migrateGuest, deps, call.verb);
-  const left = await migrate.call(driver, uuid, { told, open: (channel) => openChannel(way, channel) }, call);
+  const left = await migrate.call(driver, uuid, { told, open: (channel) => open(way, channel) }, call);
   call.progress(`it has come to ${to}`, 100);
   try {
-    await go(way);
+    await go(open(way, GO), to);
     await left.remove();
   } catch (error) {
     // Central has it run there; what is left here stays.
@@ -143,15 +146,15 @@ async function sentAway(deps: MigrationDeps, { uuid }: Guest, args: SendArgs, ca
 
 const ifThere = (guest: Promise<Guest>): Promise<Guest | undefined> => guest.catch(gone);
 
-/** @throws Failure guest-wrong-state, host-unreachable: what the other host says */
-async function go(way: Parameters<typeof openChannel>[0]): Promise<void> {
-  const stream = await openChannel(way, GO);
+/** @throws Failure host-unreachable: what the other host says */
+async function go(opened: Promise<Duplex>, host: string): Promise<void> {
+  const stream = await opened;
   try {
     const answer = await readLine(stream, LINE_BYTES_MAX, AbortSignal.timeout(GO_MS_MAX));
-    if (answer !== 'ok') throw new Failure('host-unreachable', { host: way.host, problem: answer.replace(/\.$/, '') });
+    if (answer !== 'ok') throw new Failure('host-unreachable', { host, problem: answer.replace(/\.$/, '') });
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure('host-unreachable', { host: way.host, problem: messageOf(error) }, { cause: error });
+    throw new Failure('host-unreachable', { host, problem: messageOf(error) }, { cause: error });
   } finally {
     stream.destroy();
   }

@@ -1,13 +1,16 @@
 /**
  * Responsibilities: know which guests are on their way, over restarts, until the host that each was to come to has been told how it ended.
  *
- * Theory of operation: a move is written down before any host is asked anything of it, and forgotten when nothing of it is left to say.
+ * Theory of operation: a move is written down before any host is asked anything of it, with how it ended as soon as that is known, and that this was told.
  * Whoever works on one claims it; what nobody has claimed was left by a job that ended before it could say everything.
+ *
+ * What can go wrong: central is killed when all is told, and the end of its job is not written yet. The job goes on then, and finds here how it ended: so
+ * a move is forgotten only when its job has ended, too.
  */
 import { createHash } from 'node:crypto';
 import type { Database } from '#central/database/open.ts';
 import type { Writer } from '#central/database/writer.ts';
-import { Failure } from '#shared/errors.ts';
+import { type Details, Failure, type FailureCode } from '#shared/errors.ts';
 import type { Requester } from '#shared/verb/request.ts';
 
 export interface Move {
@@ -21,9 +24,15 @@ export interface Move {
   uuid: string;
   from: string;
   to: string;
-  /** It is known that it is where it was, and the other host has not heard that yet. */
-  stayed: boolean;
+  /** Undefined: it is not known yet. */
+  outcome?: Outcome;
+  /** Why it stayed. */
+  why?: { code: FailureCode; details: Details };
+  /** When the target had heard of the outcome, ms since 1970; nothing is left to say then. */
+  toldAtMs?: number;
 }
+
+export type Outcome = 'came' | 'stayed';
 
 export interface MoveStore {
   put(move: Move): Promise<void>;
@@ -34,10 +43,10 @@ export interface MoveBook {
   get(id: string): Move | undefined;
   /** Write down a move that begins. @throws Failure migration-unfit: the guest is on its way already; host-space */
   begin(move: Move): Promise<void>;
-  /** It stayed where it was. @throws Failure host-space */
-  stayed(id: string): Promise<void>;
+  /** What is known of it now. @throws Failure host-space */
+  put(id: string, known: Pick<Move, 'outcome' | 'why' | 'toldAtMs'>): Promise<void>;
   /** @throws Failure host-space */
-  end(id: string): Promise<void>;
+  forget(id: string): Promise<void>;
   /** Returns what gives it back. */
   claim(id: string): () => void;
   unclaimed(): Move[];
@@ -54,7 +63,7 @@ export function moveBook(loaded: readonly Move[], store: MoveStore): MoveBook {
   const moves = new Map(loaded.map((move) => [move.id, move]));
   const claimed = new Set<string>();
   const requireFree = ({ id, uuid, contact, to }: Move): void => {
-    const other = moves.values().find((each) => each.uuid === uuid && each.id !== id && !each.stayed);
+    const other = moves.values().find((each) => each.uuid === uuid && each.id !== id && each.outcome === undefined);
     if (other)
       throw new Failure('migration-unfit', { guest: contact, to, problem: `it is on its way to ${other.to} already` });
   };
@@ -70,14 +79,14 @@ export function moveBook(loaded: readonly Move[], store: MoveStore): MoveBook {
         throw error;
       }
     },
-    stayed: async (id) => {
+    put: async (id, known) => {
       const move = moves.get(id);
-      if (!move || move.stayed) return;
-      const after = { ...move, stayed: true };
+      if (!move) return;
+      const after = { ...move, ...known };
       await store.put(after);
       moves.set(id, after);
     },
-    end: async (id) => {
+    forget: async (id) => {
       await store.remove(id);
       moves.delete(id);
     },

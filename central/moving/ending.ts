@@ -15,18 +15,17 @@ import type { Clock } from '#shared/clock.ts';
 import { Failure } from '#shared/errors.ts';
 import type { ArgsOf, ResultOf } from '#shared/verb/verb.ts';
 import { migrationVerbs } from '#shared/verbs/migration.ts';
-import type { Move, MoveBook } from './book.ts';
+import type { Move, MoveBook, Outcome } from './book.ts';
 
 export interface EndingDeps {
   site: Site;
   ask: AskAgent;
   clock: Clock;
   book: MoveBook;
-  /** Fires when central stops: what is left to say is in the book. */
+  /** Fires when central stops: what is left to do is in the book. */
   stopping: AbortSignal;
 }
 
-export type Outcome = 'came' | 'stayed';
 type Step = Exclude<keyof typeof migrationVerbs, 'guest.migrate'>;
 
 export const stepOf = (operation: string, step: Step): string => `${operation} ${step}`;

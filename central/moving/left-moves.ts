@@ -1,6 +1,6 @@
 import { messageOf } from '#shared/errors.ts';
-import type { Move } from './book.ts';
-import { type EndingDeps, isFinalOfTarget, isForgotten, type Outcome, recalled, told } from './ending.ts';
+import type { Move, Outcome } from './book.ts';
+import { type EndingDeps, isFinalOfTarget, isForgotten, recalled, told } from './ending.ts';
 
 export interface LeftMovesDeps extends EndingDeps {
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
@@ -8,6 +8,8 @@ export interface LeftMovesDeps extends EndingDeps {
 }
 
 const AGAIN_MS = 10_000;
+/** By then the end of the job of a move that was told is written, or nothing can be. */
+const KEPT_MS = 3_600_000;
 
 /**
  * Moves that no job works on any more: their hosts were away when it was to be said how they ended, or the job's time was over. They
@@ -19,12 +21,12 @@ export function endLeftMoves(deps: LeftMovesDeps): () => void {
 
   /** @returns undefined: the source does not say yet @throws Failure host-not-found */
   const outcomeOf = async (move: Move): Promise<Outcome | undefined> => {
-    if (move.stayed) return 'stayed';
+    if (move.outcome) return move.outcome;
     const outcome = await recalled(deps, move).catch((error: unknown) => {
       if (isForgotten(error)) throw error;
       return undefined;
     });
-    if (outcome === 'stayed') await book.stayed(move.id);
+    if (outcome) await book.put(move.id, { outcome });
     return outcome;
   };
   const settle = async (move: Move): Promise<void> => {
@@ -41,16 +43,21 @@ export function endLeftMoves(deps: LeftMovesDeps): () => void {
         'a move that was left cannot be ended: see to the guest by hand',
       );
     }
-    await book.end(move.id);
+    await book.forget(move.id);
   };
-  const look = (): void => {
+  const tend = async (move: Move, isFirst: boolean): Promise<void> => {
+    if (move.toldAtMs === undefined) await settle(move);
+    else if (isFirst || clock.now() - move.toldAtMs > KEPT_MS) await book.forget(move.id);
+  };
+  const look = (isFirst: boolean): void => {
     if (stopping.aborted) return;
-    callOff = clock.after(AGAIN_MS, look);
+    callOff = clock.after(AGAIN_MS, () => look(false));
     for (const move of book.unclaimed()) {
       const release = book.claim(move.id);
-      void settle(move).catch(onBug).finally(release);
+      void tend(move, isFirst).catch(onBug).finally(release);
     }
   };
-  look();
+  // No job goes on with those that nobody has claimed by now.
+  look(true);
   return () => callOff();
 }

@@ -12,16 +12,8 @@
  */
 import { createHmac } from 'node:crypto';
 import type { SiteGuest, SiteHost } from '#central/inventory/known-site.ts';
-import { type Move, moveIdOf } from '#central/moving/book.ts';
-import {
-  type EndingDeps,
-  isFinalOfTarget,
-  isForgotten,
-  type Outcome,
-  recalled,
-  stepOf,
-  told,
-} from '#central/moving/ending.ts';
+import { type Move, moveIdOf, type Outcome } from '#central/moving/book.ts';
+import { type EndingDeps, isFinalOfTarget, isForgotten, recalled, stepOf, told } from '#central/moving/ending.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { paused } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
@@ -89,7 +81,7 @@ async function begun(deps: MigrationDeps, name: string, to: string, call: Call):
   requireAllowed(deps, guest, target, call);
   const { operation, requester } = call;
   const known = { contact: guest.contact, name: guest.guest.name, uuid: guest.guest.uuid };
-  const move = { id: moveIdOf(call), requester, operation, ...known, from: from.name, to, stayed: false };
+  const move = { id: moveIdOf(call), requester, operation, ...known, from: from.name, to };
   await book.begin(move);
   return move;
 }
@@ -106,17 +98,30 @@ function requireAllowed({ may }: MigrationDeps, { contact, guest }: SiteGuest, t
 
 /** Carry it out, to its end. @throws Failure why the guest has not come */
 async function moved(deps: MigrationDeps, moving: Moving): Promise<void> {
+  const { move, call } = moving;
+  if (move.toldAtMs !== undefined && move.outcome === 'came') return;
+  if (move.outcome !== 'stayed') {
+    const why = await failureToCome(deps, moving);
+    if (why === undefined) return sayCame(deps, move, call);
+    await sayStayed(deps, moving, why);
+    throw why;
+  }
+  const why = move.why ? new Failure(move.why.code, move.why.details) : calledOff(move);
+  if (move.toldAtMs === undefined) await sayStayed(deps, moving, why);
+  throw why;
+}
+
+/** Why it stays; undefined: it has come. @throws the reason why that is not known now */
+async function failureToCome(deps: MigrationDeps, moving: Moving): Promise<unknown> {
   try {
     await sent(deps, moving);
+    return undefined;
   } catch (error) {
     // Central stops, and goes on with it when it is back.
     if (isForNow(deps, moving.call)) throw error;
-    if ((await outcomeOf(deps, moving)) === 'stayed') {
-      await sayStayed(deps, moving);
-      throw isSuperseded(error) ? calledOff(moving.move) : error;
-    }
+    if ((await outcomeOf(deps, moving)) === 'came') return undefined;
+    return isSuperseded(error) ? calledOff(moving.move) : error;
   }
-  await sayCame(deps, moving);
 }
 
 /** All steps, until the source says that it has sent it. @throws Failure why it has not, or why nobody knows */
@@ -247,7 +252,7 @@ async function outcomeOf(deps: MigrationDeps, { move, call, reach }: Moving): Pr
       return await recalled(deps, move);
     } catch (error) {
       if (isForgotten(error)) {
-        await ended(deps, move);
+        await deps.book.forget(move.id).catch(() => {});
         throw error;
       }
       const why = messageOf(error).replace(/\.$/, '');
@@ -263,32 +268,35 @@ async function againLater({ clock, stopping }: MigrationDeps): Promise<void> {
   stopping.throwIfAborted();
 }
 
-/** Say to the target that it does not come, for a while; it is in the book until it has heard. */
-async function sayStayed(deps: MigrationDeps, { move, reach }: Moving): Promise<void> {
-  const { book, clock } = deps;
-  if (reach === 'begun') return ended(deps, move);
-  await book.stayed(move.id).catch(() => {});
+/** Say to the target that it does not come, for a while; it is in the book until it has heard. @throws Failure guest-wrong-state */
+async function sayStayed(deps: MigrationDeps, { move, reach }: Moving, reason: unknown): Promise<void> {
+  const { clock } = deps;
+  const why = reason instanceof Failure ? { code: reason.code, details: reason.details } : undefined;
+  const ended = { outcome: 'stayed', ...(why ? { why } : {}) } as const;
+  if (reach === 'begun') return written(deps, move, { ...ended, toldAtMs: clock.now() });
+  await written(deps, move, ended);
   for (const began = clock.now(); clock.now() - began < STAYED_MS; await againLater(deps)) {
     try {
       await told(deps, move, 'stayed');
-      return await ended(deps, move);
+      return await written(deps, move, { ...ended, toldAtMs: clock.now() });
     } catch (error) {
       if (!isFinalOfTarget(error)) continue;
-      await ended(deps, move);
+      await written(deps, move, { ...ended, toldAtMs: clock.now() });
       throw error;
     }
   }
 }
 
 /** Say to the target that it came, until it has heard. @throws Failure guest-not-found: it is not there either */
-async function sayCame(deps: MigrationDeps, { move, call }: Moving): Promise<void> {
+async function sayCame(deps: MigrationDeps, move: Move, call: Call): Promise<void> {
+  const { clock } = deps;
   for (;;) {
     try {
       await told(deps, move, 'came');
-      return await ended(deps, move);
+      return await written(deps, move, { outcome: 'came', toldAtMs: clock.now() });
     } catch (error) {
       if (isFinalOfTarget(error)) {
-        await ended(deps, move);
+        await deps.book.forget(move.id).catch(() => {});
         throw error;
       }
       call.progress(`it has come to ${move.to}, which does not answer; waiting for it`);
@@ -297,8 +305,9 @@ async function sayCame(deps: MigrationDeps, { move, call }: Moving): Promise<voi
   }
 }
 
-/** Nothing is left to say. Where there is no room to write that, it is said once more in the background: that changes nothing. */
-const ended = ({ book }: MigrationDeps, { id }: Move): Promise<void> => book.end(id).catch(() => {});
+/** Where there is no room to write it, it is found out and said once more in the background: that changes nothing. */
+const written = ({ book }: MigrationDeps, { id }: Move, known: Parameters<typeof book.put>[1]): Promise<void> =>
+  book.put(id, known).catch(() => {});
 
 /** The guest, as its new host tells it; where that is late with it, as it was known last. @throws Failure host-unreachable */
 async function answer({ site, stopping }: MigrationDeps, { contact, uuid, to }: Move): Promise<Guest> {
