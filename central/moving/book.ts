@@ -63,7 +63,8 @@ export function moveBook(loaded: readonly Move[], store: MoveStore): MoveBook {
   const moves = new Map(loaded.map((move) => [move.id, move]));
   const claimed = new Set<string>();
   const requireFree = ({ id, uuid, contact, to }: Move): void => {
-    const other = moves.values().find((each) => each.uuid === uuid && each.id !== id && each.outcome === undefined);
+    const isUnderWay = ({ outcome, toldAtMs }: Move): boolean => toldAtMs === undefined && outcome !== 'stayed';
+    const other = moves.values().find((each) => each.uuid === uuid && each.id !== id && isUnderWay(each));
     if (other)
       throw new Failure('migration-unfit', { guest: contact, to, problem: `it is on its way to ${other.to} already` });
   };

@@ -44,8 +44,10 @@ const killedAt = fc.option(
 );
 const plan: fc.Arbitrary<Plan> = fc.record({ events: fc.array(event, { maxLength: 30 }), killedAt });
 
+const RUNS = Number(process.env.SKERRY_FUZZ_RUNS ?? 300);
+
 describe('a guest that moves', function () {
-  this.timeout(120_000);
+  this.timeout(Math.max(120_000, RUNS * 100));
   let folder: string;
   let databases: Record<Host, DatabaseSync>;
   let nth = 0;
@@ -85,12 +87,11 @@ describe('a guest that moves', function () {
 
   it('is never lost, never runs twice, and is where it is said to be, whatever happens in whichever order', async () => {
     const seen = new Set<string>();
-    const numRuns = Number(process.env.SKERRY_FUZZ_RUNS ?? 300);
     await fc.assert(
       fc.asyncProperty(plan, async (given) => {
         seen.add(await play(given));
       }),
-      { numRuns },
+      { numRuns: RUNS },
     );
     assert.ok(seen.has('done') && seen.has('stayed'), [...seen].join());
   });

@@ -6,6 +6,7 @@ import { hostInventory } from '#agent/inventory/several.ts';
 import { receiving } from '#agent/migration/receiving.ts';
 import { migrationHandlers } from '#agent/verbs/migration.ts';
 import { systemClock } from '#shared/clock.ts';
+import type { Job } from '#shared/model/job.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { code, may } from './stage.ts';
 
@@ -36,10 +37,18 @@ async function hostOf(host: string, guests: FakeGuestOptions[], takesGuests = tr
     log: quiet,
   });
   const consoles = { mark: async () => {} };
-  const jobs = { list: () => [], cancel: async () => assert.fail('there are none') };
+  const running: Job[] = [];
+  const cancelled: string[] = [];
+  const jobs = {
+    list: () => running,
+    cancel: async (id: string): Promise<Job> => {
+      cancelled.push(id);
+      return running.find((job) => job.id === id) ?? assert.fail(id);
+    },
+  };
   const handlers = migrationHandlers({ driver, inventory, may, host, consoles, log: quiet, receiving: awaited, jobs });
   return {
-    ...{ world, handlers, gate },
+    ...{ world, handlers, gate, running, cancelled },
     stop: async () => {
       awaited.stop();
       await inventory.stop();
@@ -172,6 +181,15 @@ describe('what two hosts do of a move', () => {
     assert.deepEqual(await recalled, { name: 'venti', outcome: 'came' });
     await sending;
     assert.equal(stateThere(), 'running');
+  });
+
+  it('is not begun again by a job of it, once the source has told where it is', async () => {
+    const job = { id: '7', verb: 'guest.migrate', target: 'venti', state: 'running', progress: '' } as Job;
+    source.running.push(job, { ...job, id: '8', target: 'other' }, { ...job, id: '9', verb: 'guest.shutdown' });
+    await recalls();
+    assert.deepEqual(source.cancelled, ['7']);
+    await source.handlers['guest.recall']({ name: 'venti', uuid: 'of an earlier one' }, callOf('guest.recall'));
+    assert.deepEqual(source.cancelled, ['7'], 'the job is of the guest that has the name now');
   });
 
   it('sends no other guest that has its name by then', async () => {

@@ -27,6 +27,7 @@ async function stage(
   const scene = await sceneOf(more.at ?? { host1: [VENTI], host2: [] });
   const { site, networks, clock } = scene;
   const asked: string[] = [];
+  const superseded: string[] = [];
   /** As an agent's journal: an id that has failed fails again. */
   const failed = new Map<string, Failure>();
   const cancel = new AbortController();
@@ -54,7 +55,8 @@ async function stage(
     ...{ site, networks, clock, secret: 'the-secret-of-central', may: () => true },
     ...{ book, stopping: new AbortController().signal },
     feed: { follow: () => () => {}, heard: () => {} },
-    ask: async (host, verb, _row, args, { operation }) => {
+    ask: async (host, verb, _row, args, { operation, supersedes = [] }) => {
+      superseded.push(...supersedes.map((each) => `${verb}: ${each}`));
       if (more.cancelAt === verb) cancel.abort(new Failure('job-cancelled', { job: '1' }));
       asked.push([host.name, verb, ...('outcome' in args ? [args.outcome] : [])].join(' '));
       const before = failed.get(operation);
@@ -88,7 +90,7 @@ async function stage(
     clock.advance(1_000);
   }
   networks.stop();
-  return { found, asked, scene, kept };
+  return { found, asked, superseded, scene, kept };
 }
 
 const STEPS = ['host1 guest.offer', 'host2 guest.await', 'host1 guest.migrate'];
@@ -104,8 +106,10 @@ describe('a guest that moves, as central has it', () => {
   });
 
   it('stays where it is when the source has called it off and has it, and what has come is removed', async () => {
-    const { found, asked, kept } = await stage({ 'guest.migrate': [FAILED] });
+    const { found, asked, superseded, kept } = await stage({ 'guest.migrate': [FAILED] });
     assert.equal(codeOf(found), 'job-failed');
+    const late = ['guest.recall: op1', 'guest.land: op1 guest.await'];
+    assert.deepEqual(superseded, late, 'what comes late of it is not begun any more');
     assert.deepEqual(asked, [...STEPS, 'host1 guest.recall', 'host2 guest.land stayed']);
     assert.ok(isTold(kept));
   });
