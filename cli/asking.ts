@@ -4,8 +4,9 @@ import { Failure, type FailureCode, messageOf } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { Verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import { type Ran, runVerb } from '#shared/xmpp/commands-client.ts';
+import { answerMsMax, type Ran, runVerb } from '#shared/xmpp/commands-client.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
+import { attended } from './attending.ts';
 import type { Site } from './site.ts';
 
 export type HostAt = Site['hosts'][number];
@@ -14,6 +15,9 @@ export type HostAt = Site['hosts'][number];
 export const agentAt = ({ jid }: HostAt): string => (jid.includes('@') ? `${jid}/agent` : jid);
 
 const TRIES_MAX = 3;
+const PAUSE_MS = 250;
+/** So soon after its return a central that was away is found. */
+const PAUSE_MS_MAX = 1_000;
 /** How long a connection that was lost may take to come back. */
 const BACK_MS_MAX = 20_000;
 /** The answer may be lost, the effect not: the same operation id finds out. */
@@ -29,9 +33,16 @@ export interface AskOptions {
   /** How long an answer is waited for before it is asked for again. */
   timeoutMs?: number;
   tries?: number;
+  /** After so long a silence it is found out whether the answer will still come. */
+  silenceMs?: number;
+  /** Between the first two tries; it grows. */
+  pauseMs?: number;
 }
 
-/** Ask one host. Where the answer is lost, ask again with the same operation id: it has one effect. */
+/**
+ * Ask one host. Where the answer is lost, ask again with the same operation id: it has one effect. Where it was lost before its time was
+ * over, whoever had the question is awaited for the rest of that time, as its answer would have been.
+ */
 export async function ask(
   entity: Entity,
   host: HostAt,
@@ -42,28 +53,33 @@ export async function ask(
     confirmed = false,
     operation = randomUUID(),
     told = () => {},
-    timeoutMs,
+    timeoutMs = answerMsMax(row),
     tries: triesMax = TRIES_MAX,
+    silenceMs,
+    pauseMs = PAUSE_MS,
   }: AskOptions = {},
 ): Promise<Ran> {
+  const answering = attended(entity, operation, silenceMs);
+  const dueAt = performance.now() + timeoutMs;
+  let wasLost = false;
   const timer = setTimeout(() => told(`${host.name} has not answered yet; waiting.`), QUIET_MS);
   try {
     for (let tries = 1; ; tries++) {
       try {
         const given = args as Record<string, unknown>;
-        return await runVerb(entity, agentAt(host), verb, row, given, {
-          ...{ operation, confirmed, client: 'cli' },
-          ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        });
+        const options = { operation, confirmed, timeoutMs, client: 'cli' } as const;
+        return await runVerb(answering, agentAt(host), verb, row, given, options);
       } catch (error) {
         const failure = unreachable(error, host);
-        // Central is soon there again where it is started anew; an agent is away for longer.
-        const isCentralGone = failure !== error && isCentral(host);
-        if (!(failure instanceof Failure) || !(LOST.has(failure.code) || isCentralGone)) throw failure;
-        if (tries >= triesMax) throw isCentral(host) ? withAdvice(failure, row, operation) : failure;
+        // Central, or who had the question just now, is soon there again where it is started anew; an agent is away for longer.
+        const isBackSoon = failure !== error && (isCentral(host) || wasLost);
+        if (!(failure instanceof Failure) || !(LOST.has(failure.code) || isBackSoon)) throw failure;
+        wasLost ||= failure.code === 'no-answer';
+        const isAwaited = wasLost && triesMax > 1 && performance.now() < dueAt;
+        if (tries >= triesMax && !isAwaited) throw isCentral(host) ? withAdvice(failure, row, operation) : failure;
         if (failure.code === 'no-answer') told(`${messageOf(failure)} Asking again.`);
         await isBack(entity);
-        await delay(250 * tries);
+        await delay(Math.min(PAUSE_MS_MAX, pauseMs * tries));
       }
     }
   } finally {

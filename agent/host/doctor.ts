@@ -115,5 +115,12 @@ async function hypervisor(driver: HypervisorDriver, signal: AbortSignal): Promis
   }
 }
 
+/** What to do about a hypervisor that does not answer. */
+const MENDS: Readonly<Record<string, string>> = {
+  lxc: "install LXC (Debian's package lxc)",
+  zones: 'run the agent as root in the global zone of an illumos host',
+  fake: 'see that its stateFile can be read, or take that away',
+};
+
 const mendOf = ({ kind, uri }: HypervisorDriver): string =>
-  kind === 'lxc' ? "install LXC (Debian's package lxc)" : `see that ${uri} answers: virsh -c ${uri} version`;
+  MENDS[kind] ?? `see that ${uri} answers: virsh -c ${uri} version`;

@@ -94,18 +94,19 @@ export function pubsubNode({ entity, service, node, readers, log }: NodeDeps): P
       xml('subscriptions', { node }, ...[...jids].map((jid) => xml('subscription', { jid, subscription: 'none' }))),
     );
 
+  /** While the node is being made it waits: a site is told of, and changed, from the first moment on. */
+  const whenMade = (what: string, work: () => Promise<unknown>): void => {
+    if (entity.isOnline) inTurn(what, async () => isMade && work());
+  };
   const offStatus = entity.onStatus(({ status }) => {
     if (status === 'online') inTurn('making the node of events', make);
   });
   return {
     publish: (payload) => {
-      if (!isMade || !entity.isOnline) return;
       const item = xml('item', { id: randomUUID() }, payload);
-      inTurn('telling an event', () => request(xml('pubsub', { xmlns: PUBSUB_NS }, xml('publish', { node }, item))));
+      whenMade('telling an event', () => request(xml('pubsub', { xmlns: PUBSUB_NS }, xml('publish', { node }, item))));
     },
-    refresh: () => {
-      if (isMade && entity.isOnline) inTurn('setting who reads events', setReaders);
-    },
+    refresh: () => whenMade('setting who reads events', setReaders),
     stop: offStatus,
   };
 }

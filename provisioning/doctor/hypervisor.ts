@@ -3,40 +3,67 @@ import { readFile } from 'node:fs/promises';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
-import { HOST_NETWORKS_FILE } from '../roles/host.ts';
+import { HOST_LXC_FILE, HOST_NETWORKS_FILE } from '../roles/host.ts';
 import { isThere } from '../roles/own-unit.ts';
 import { kvmProblem } from './kvm.ts';
-import { type Machine, saidOr } from './machine.ts';
+import { type Driver, driversIn, hasQemu, isIllumos, type Machine, saidOr } from './machine.ts';
 
-const VIRSH = ['virsh', '-c', 'qemu:///system'] as const;
-
-/** Of a host: whether guests run here, and how well. @returns nothing where the machine is none */
+/** Of a host: whether guests run here, and how well; what is looked for follows from its drivers. @returns nothing where the machine is none */
 export async function hypervisor(machine: Machine): Promise<Finding[]> {
   if (!machine.roles.has('host')) return [];
+  const zones = driversIn(machine, 'zones').map(() => zonesFinding(machine));
+  if (isIllumos(machine)) return await Promise.all(zones);
   return [
-    await groupFinding(machine),
-    ...(machine.ground.isLive ? [await libvirtFinding(machine)] : []),
-    ...(await kvmFindings(machine)),
-    ...(await nestedFindings(machine)),
+    await userFinding(machine),
+    ...(await Promise.all(driversIn(machine, 'libvirt').map((driver) => libvirtFindings(machine, driver)))).flat(),
+    ...(driversIn(machine, 'lxc').length > 0 ? await lxcFindings(machine) : []),
+    ...(await Promise.all(zones)),
+    ...(hasQemu(machine) ? [...(await kvmFindings(machine)), ...(await nestedFindings(machine))] : []),
     ...(await bridgeFindings(machine)),
     ...(await networkFindings(machine)),
   ];
 }
 
-async function groupFinding({ ground }: Machine): Promise<Finding> {
+async function userFinding(machine: Machine): Promise<Finding> {
+  const { ground } = machine;
   const check = 'user skerry';
   if ((await ground.ownerOf('skerry')) === undefined) return wrong(check, 'it is not there', './skerry install host');
+  if (driversIn(machine, 'libvirt').length === 0) return ok(check, 'it is there');
   return (await ground.isMember('skerry', 'libvirt'))
     ? ok(check, 'in the group libvirt')
     : wrong(check, 'it is not in the group libvirt, which may use libvirt', './skerry install host');
 }
 
-async function libvirtFinding({ ground }: Machine): Promise<Finding> {
+async function libvirtFindings({ ground }: Machine, { uri }: Driver): Promise<Finding[]> {
+  if (!ground.isLive) return [];
   try {
-    const version = await ground.run([...VIRSH, 'version', '--daemon'], 20_000);
-    return ok('libvirt', /^Running against daemon: (.*)$/m.exec(version)?.[1] ?? 'it answers');
+    const version = await ground.run(['virsh', '-c', uri, 'version', '--daemon'], 20_000);
+    return [ok('libvirt', /^Running against daemon: (.*)$/m.exec(version)?.[1] ?? 'it answers')];
   } catch (error) {
-    return wrong('libvirt', messageOf(error), 'systemctl start libvirtd');
+    return [wrong('libvirt', messageOf(error), 'systemctl start libvirtd')];
+  }
+}
+
+async function lxcFindings({ ground }: Machine): Promise<Finding[]> {
+  const check = 'zones of LXC';
+  return [
+    (await isThere(ground.at(HOST_LXC_FILE)))
+      ? ok(check, 'the unit lets the agent start them')
+      : wrong(
+          check,
+          'agent.yaml has them, and the unit does not let the agent start them',
+          './skerry install host --lxc',
+        ),
+  ];
+}
+
+async function zonesFinding({ ground }: Machine): Promise<Finding> {
+  const check = 'zones';
+  try {
+    const names = (await ground.run(['zoneadm', 'list', '-c'], 20_000)).split('\n').filter((name) => name !== '');
+    return ok(check, `${names.length} with the global zone`);
+  } catch (error) {
+    return wrong(check, messageOf(error), 'run it in the global zone of an illumos host, or name another driver');
   }
 }
 

@@ -14,6 +14,16 @@ import {
 import { ServerWish } from '../roles/server.ts';
 import type { Ground } from '../systemd/ground.ts';
 
+/** What runs guests, with what is looked at here; defaults are those of agent/driver-config.ts. */
+const Driver = z.object({
+  kind: z.string(),
+  uri: z.string().default('qemu:///system'),
+  folder: z.string().default('/var/lib/lxc'),
+  zonesFolder: z.string().default('/export/zones'),
+  diskFolder: z.string().optional(),
+});
+export type Driver = z.output<typeof Driver>;
+
 /** What is used here of an agent's configuration; the agent itself says whether all of it is right. */
 const Agent = z.object({
   jid: z.string(),
@@ -22,6 +32,8 @@ const Agent = z.object({
   service: z.object({ host: z.string(), port: z.int().default(5222), directTls: z.boolean().default(false) }),
   ca: z.string().optional(),
   central: z.string().optional(),
+  driver: Driver.optional(),
+  drivers: z.array(Driver).optional(),
   networks: z.object({ driver: z.string().default('none'), underlay: z.string().optional() }).optional(),
 });
 const Central = z.object({ jid: z.string(), secret: z.string(), state: z.string() });
@@ -33,6 +45,8 @@ export interface Machine {
   server?: z.output<typeof ServerWish> | undefined;
   central?: z.output<typeof Central> | undefined;
   agent?: z.output<typeof Agent> | undefined;
+  /** What runs guests here. Of a host whose configuration cannot be read: what roles give it. */
+  drivers: readonly Driver[];
   /** Where its programs have what is theirs: as their configuration names it, or where roles put it while that cannot be read. */
   places: { credentials: string; agentState: string; secret: string; centralState: string };
 }
@@ -55,6 +69,7 @@ export function machineAt(ground: Ground): Machine {
     server: read(SERVER_WISH, ServerWish),
     central,
     agent,
+    drivers: existsSync(ground.at(AGENT_CONFIG)) ? driversOf(agent) : [],
     places: {
       credentials: beside(AGENT_CONFIG, agent?.credentials ?? CREDENTIALS),
       agentState: beside(AGENT_CONFIG, agent?.state ?? AGENT_STATE),
@@ -63,6 +78,20 @@ export function machineAt(ground: Ground): Machine {
     },
   };
 }
+
+const driversOf = (agent: z.output<typeof Agent> | undefined): readonly Driver[] =>
+  agent?.drivers ?? [agent?.driver ?? Driver.parse({ kind: 'libvirt' })];
+
+/** illumos has neither Debian's packages nor systemd: what goes by these is looked at nowhere there. */
+export const isIllumos = ({ drivers }: Machine): boolean =>
+  drivers.length > 0 && drivers.every(({ kind }) => kind === 'zones');
+
+/** Whether QEMU runs guests here: then KVM counts. */
+export const hasQemu = ({ drivers }: Machine): boolean =>
+  drivers.some(({ kind, uri }) => kind === 'libvirt' && uri.startsWith('qemu'));
+
+export const driversIn = ({ drivers }: Machine, kind: string): Driver[] =>
+  drivers.filter((driver) => driver.kind === kind);
 
 /** A path in a configuration is relative to the folder of that. */
 const beside = (config: string, path: string): string => resolve(dirname(config), path);

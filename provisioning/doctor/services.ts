@@ -5,7 +5,7 @@ import type { Finding } from '#shared/model/host.ts';
 import { AGENT_CONFIG, CENTRAL_CONFIG, COMPONENT, PKI } from '../roles/places.ts';
 import { CLONE } from '../systemd/program.ts';
 import { isEnabled, running } from '../systemd/system-changes.ts';
-import { type Machine, saidOr } from './machine.ts';
+import { isIllumos, type Machine, saidOr } from './machine.ts';
 
 const servicesOf = ({ server, places }: Machine) =>
   [
@@ -21,6 +21,7 @@ const servicesOf = ({ server, places }: Machine) =>
 /** Whether services run, by what is written now, and come again after a boot. */
 export async function services(machine: Machine): Promise<Finding[]> {
   const { ground, roles } = machine;
+  if (isIllumos(machine)) return [await smfFinding(ground)];
   const wanted = servicesOf(machine).filter(({ role }) => roles.has(role));
   const findings = wanted.map(async ({ unit, files }): Promise<Finding[]> => {
     const comes = (await isEnabled(ground, unit))
@@ -34,6 +35,16 @@ export async function services(machine: Machine): Promise<Finding[]> {
     return [comes, isStale ? warning(unit, found, `systemctl restart ${unit}`) : ok(unit, 'it runs')];
   });
   return (await Promise.all(findings)).flat();
+}
+
+/** The agent of illumos is a service of SMF, by provisioning/smf. */
+async function smfFinding(ground: Machine['ground']): Promise<Finding> {
+  const state = (await saidOr(ground, ['svcs', '-H', '-o', 'state', 'skerry-agent']))?.trim();
+  const mend =
+    'svcs -x skerry-agent says why, and where its log is; then svcadm enable -r skerry-agent, or svcadm clear skerry-agent';
+  return state === 'online'
+    ? ok('skerry-agent', 'online')
+    : wrong('skerry-agent', state ?? 'SMF does not know it', mend);
 }
 
 /** EX_CONFIG of sysexits.h, after which its unit does not start it again. */

@@ -5,20 +5,24 @@ import { hostname } from 'node:os';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
-import { type Machine, saidOr } from './machine.ts';
+import { driversIn, hasQemu, isIllumos, type Machine, saidOr } from './machine.ts';
 
 const DEBIANS = ['12', '13'];
 const NODE_MIN = 26;
 const MEMORY_MIB_MIN = 1_000;
 
-export async function debian({ ground }: Machine): Promise<Finding> {
+export async function debian(machine: Machine): Promise<Finding[]> {
+  if (isIllumos(machine)) return [];
+  const { ground } = machine;
   const text = await readFile(ground.at('/etc/os-release'), 'utf8').catch(() => '');
   const of = (key: string): string => new RegExp(`^${key}="?([^"\n]*)`, 'm').exec(text)?.[1] ?? '';
   const found = of('PRETTY_NAME') || 'no /etc/os-release';
   const isKnown = of('ID') === 'debian' && DEBIANS.includes(of('VERSION_ID'));
-  return isKnown
-    ? ok('Debian', found)
-    : warning('Debian', found, `roles are made for Debian ${DEBIANS.join(' and ')}: put one of them on the machine`);
+  return [
+    isKnown
+      ? ok('Debian', found)
+      : warning('Debian', found, `roles are made for Debian ${DEBIANS.join(' and ')}: put one of them on the machine`),
+  ];
 }
 
 export async function node(): Promise<Finding> {
@@ -29,8 +33,9 @@ export async function node(): Promise<Finding> {
 }
 
 /** libvirt looks its own name up at each start of a guest, and waits where nobody answers. */
-export async function ownName({ ground }: Machine): Promise<Finding[]> {
-  if (!ground.isThisMachine) return [];
+export async function ownName(machine: Machine): Promise<Finding[]> {
+  const isNeeded = !machine.roles.has('host') || driversIn(machine, 'libvirt').length > 0;
+  if (!machine.ground.isThisMachine || !isNeeded) return [];
   const check = 'own name';
   const name = hostname();
   try {
@@ -61,9 +66,24 @@ export async function memory({ ground }: Machine): Promise<Finding[]> {
   return [isLow ? warning('memory', found, `give the machine ${MEMORY_MIB_MIN} MiB or more`) : ok('memory', found)];
 }
 
+interface Room {
+  role: 'server' | 'central' | 'host';
+  path: string;
+  mibMin: number;
+  for: string;
+}
+
 /** What each role writes to, and how little of it is too little. */
-const roomsOf = ({ places }: Machine) =>
-  [
+function roomsOf(machine: Machine): Room[] {
+  const { places } = machine;
+  const disks = driversIn(machine, 'libvirt').map(
+    ({ uri, diskFolder = `/var/lib/libvirt/${uri.startsWith('lxc') ? 'filesystems' : 'images'}` }) => diskFolder,
+  );
+  const roots = [
+    ...driversIn(machine, 'lxc').map(({ folder }) => folder),
+    ...driversIn(machine, 'zones').map(({ zonesFolder }) => zonesFolder),
+  ];
+  return [
     { role: 'server', path: '/var/lib/ejabberd', mibMin: 512, for: 'accounts and what people write' },
     {
       role: 'central',
@@ -72,8 +92,10 @@ const roomsOf = ({ places }: Machine) =>
       for: 'the journal: without it no change is carried out',
     },
     { role: 'host', path: places.agentState, mibMin: 512, for: 'the journal: without it no change is carried out' },
-    { role: 'host', path: '/var/lib/libvirt/images', mibMin: 2_048, for: 'images of guests' },
-  ] as const;
+    ...disks.map((path): Room => ({ role: 'host', path, mibMin: 2_048, for: 'images of guests' })),
+    ...roots.map((path): Room => ({ role: 'host', path, mibMin: 1_024, for: 'the roots of zones' })),
+  ];
+}
 
 export async function rooms(machine: Machine): Promise<Finding[]> {
   const { ground, roles } = machine;
@@ -90,20 +112,29 @@ export async function rooms(machine: Machine): Promise<Finding[]> {
 }
 
 /** What services said before the last boot is asked for after the accident. */
-export async function logs({ ground }: Machine): Promise<Finding> {
-  return existsSync(ground.at('/var/log/journal'))
-    ? ok('log', 'journald keeps it over a boot')
-    : warning('log', 'it is gone after a boot', 'mkdir /var/log/journal && systemctl restart systemd-journald');
+export async function logs(machine: Machine): Promise<Finding[]> {
+  // SMF keeps its own, in /var/svc/log.
+  if (isIllumos(machine)) return [];
+  return [
+    existsSync(machine.ground.at('/var/log/journal'))
+      ? ok('log', 'journald keeps it over a boot')
+      : warning('log', 'it is gone after a boot', 'mkdir /var/log/journal && systemctl restart systemd-journald'),
+  ];
 }
 
-const VERSIONS = [
-  { role: 'server', name: 'ejabberd', min: '23.01' },
-  { role: 'host', name: 'libvirt-daemon-system', min: '8.0.0' },
-  { role: 'host', name: process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86', min: '7.0' },
-] as const;
+const QEMU = process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86';
 
-export async function versions({ ground, roles }: Machine): Promise<Finding[]> {
-  const wanted = VERSIONS.filter(({ role }) => roles.has(role));
+/** Debian's packages that the roles of a machine stand on, and the oldest that will do. */
+const packagesOf = (machine: Machine): { name: string; min: string }[] => [
+  ...(machine.roles.has('server') ? [{ name: 'ejabberd', min: '23.01' }] : []),
+  ...(driversIn(machine, 'libvirt').length > 0 ? [{ name: 'libvirt-daemon-system', min: '8.0.0' }] : []),
+  ...(hasQemu(machine) ? [{ name: QEMU, min: '7.0' }] : []),
+  ...(driversIn(machine, 'lxc').length > 0 ? [{ name: 'lxc', min: '4.0' }] : []),
+];
+
+export async function versions(machine: Machine): Promise<Finding[]> {
+  const { ground } = machine;
+  const wanted = packagesOf(machine);
   return await Promise.all(
     wanted.map(async ({ name, min }) => {
       const check = `package ${name}`;

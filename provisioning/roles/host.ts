@@ -33,7 +33,7 @@ export const HOST_NETWORKS_FILE = `/etc/systemd/system/${UNIT}.d/networks.conf`;
  * What it may do besides, where it starts zones. By their names read after that of networks, whose list of system calls would be all that
  * is left, and before `override.conf`, which is the administrator's (systemctl edit).
  */
-const LXC_FILE = `/etc/systemd/system/${UNIT}.d/networks.zones.conf`;
+export const HOST_LXC_FILE = `/etc/systemd/system/${UNIT}.d/networks.zones.conf`;
 const USERS = '/etc/sysusers.d/skerry.conf';
 const USERS_TEXT = `u skerry - "Skerry agent" ${AGENT_STATE}\nm skerry libvirt\n`;
 /** Each router starts a haproxy of its own; Debian would start one more, with the file that comes with it. */
@@ -74,7 +74,7 @@ export async function hostChanges(ground: Ground, beginning: HostBeginning): Pro
   const known = await readFile(ground.at(AGENT_CONFIG), 'utf8').catch(() => undefined);
   const config = known ?? skeleton(jid, beginning, token !== undefined);
   const isForNetworks = beginning.networks || (await isThere(ground.at(HOST_NETWORKS_FILE)));
-  const isForLxc = beginning.lxc || (await isThere(ground.at(LXC_FILE)));
+  const isForLxc = beginning.lxc || (await isThere(ground.at(HOST_LXC_FILE)));
   const unit = await unitChanges(ground, UNIT);
   return [
     // Before the package comes: nothing of it is started in between.
@@ -87,7 +87,7 @@ export async function hostChanges(ground: Ground, beginning: HostBeginning): Pro
     file(ground, AGENT_CONFIG, config, { mode: 0o644 }, 'keep'),
     ...unit.changes,
     ...(isForNetworks ? await dropIn(ground, 'skerry-agent-networks.conf', HOST_NETWORKS_FILE) : []),
-    ...(isForLxc ? await dropIn(ground, 'skerry-agent-lxc.conf', LXC_FILE) : []),
+    ...(isForLxc ? await dropIn(ground, 'skerry-agent-lxc.conf', HOST_LXC_FILE) : []),
     enabled(ground, UNIT),
     running(ground, UNIT, [AGENT_CONFIG, CREDENTIALS, CA_FILE, ...unit.files('agent')]),
   ];
@@ -156,7 +156,7 @@ export const hostRemoval = (ground: Ground): Change[] => [
   disabled(ground, UNIT),
   // Where the host made no networks, whoever masked it was somebody else.
   ...(existsSync(ground.at(HOST_NETWORKS_FILE)) ? [unmasked(ground, UNUSED_UNIT)] : []),
-  ...[`/etc/systemd/system/${UNIT}`, HOST_NETWORKS_FILE, LXC_FILE, USERS].map((path) => absent(ground, path)),
+  ...[`/etc/systemd/system/${UNIT}`, HOST_NETWORKS_FILE, HOST_LXC_FILE, USERS].map((path) => absent(ground, path)),
 ];
 
 export const hostPurge = (ground: Ground): Change[] => [

@@ -53,6 +53,9 @@ export async function listVerbs(entity: Pick<Entity, 'request'>, jid: string): P
   return items.flatMap((item) => verbOfNode(item.attrs.node ?? '') ?? []);
 }
 
+/** How long the answer to a verb may take; a job is only begun. */
+export const answerMsMax = (row: Verb): number => (row.job ? 30_000 : row.timeoutMs + 5_000);
+
 /**
  * Carry a verb out. A table that does not fit into one answer is asked for in parts, and given as a whole.
  *
@@ -66,7 +69,7 @@ export async function runVerb(
   args: Readonly<Record<string, unknown>>,
   options: RunOptions = {},
 ): Promise<Ran> {
-  const { timeoutMs = row.job ? 30_000 : row.timeoutMs + 5_000, signal, from } = options;
+  const { timeoutMs = answerMsMax(row), signal, from } = options;
   const operation = options.operation ?? randomUUID();
   const part = async (skip: number): Promise<Ran> => {
     const form = submitForm(verb, args, { ...options, operation, skip });

@@ -24,6 +24,7 @@ import { bareOf } from './jid.ts';
 import { resultForm } from './result-form.ts';
 import { type CommandSessions, commandSessions, type Session } from './sessions.ts';
 import { COMMANDS_NS } from './stanza-error.ts';
+import { serveUnderWay } from './under-way.ts';
 import {
   argumentForm,
   BEHALF_FIELD,
@@ -72,14 +73,18 @@ const MENDED_IN_FORM: ReadonlySet<FailureCode> = new Set([
 export function serveCommands(deps: CommandsDeps): { sessions: CommandSessions } {
   const sessions = commandSessions(deps.now, deps.newId);
   const context = { ...deps, sessions };
+  const underWay = serveUnderWay(deps.entity);
+  const replyTo = async (call: IqCall, asked: Asked): Promise<Reply> => {
+    const { sessionid } = call.child.attrs;
+    return sessionid === undefined
+      ? begin(context, asked)
+      : goOn(context, asked, sessions.take(sessionid, call.from, asked.place));
+  };
   deps.entity.serve('set', COMMANDS_NS, 'command', async (call) => {
     const asked = askedOf(offerFor(deps.offer, call.to), call);
-    const { sessionid } = call.child.attrs;
-    const reply =
-      sessionid === undefined
-        ? begin(context, asked)
-        : goOn(context, asked, sessions.take(sessionid, call.from, asked.place));
-    return commandElement(await reply);
+    const operation = asked.submitted?.get(OPERATION_FIELD)?.[0];
+    const reply = (): Promise<Reply> => replyTo(call, asked);
+    return commandElement(await (operation ? underWay.during(call.from, operation, reply) : reply()));
   });
   return { sessions };
 }

@@ -8,6 +8,7 @@ import type { Entity, IqCall } from './entity.ts';
 import { FORMS_NS } from './forms.ts';
 import { bareOf } from './jid.ts';
 import { COMMANDS_NS, StanzaError } from './stanza-error.ts';
+import { UNDER_WAY_NS } from './under-way.ts';
 
 /** Service discovery: XEP-0030; entity capabilities: XEP-0115. */
 export const INFO_NS = 'http://jabber.org/protocol/disco#info';
@@ -29,6 +30,7 @@ export const FEATURES: readonly string[] = [
   INFO_NS,
   ITEMS_NS,
   CAPS_NS,
+  UNDER_WAY_NS,
   'jabber:iq:version',
   'urn:xmpp:ping',
   'urn:xmpp:receipts',

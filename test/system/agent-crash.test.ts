@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'mocha';
 import { effectsIn } from '#agent/drivers/fake/store.ts';
 import { Failure } from '#shared/errors.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
-import { type Ran, runVerb } from '#shared/xmpp/commands-client.ts';
+import { type Ran, type RunOptions, runVerb } from '#shared/xmpp/commands-client.ts';
 import { isAvailable, type PresenceView, presenceOf, type TestAgent, testAgent } from './support/agent.ts';
 import { type Person, person } from './support/person.ts';
 import { type TestServer, testServer } from './support/server.ts';
@@ -14,9 +14,11 @@ import { type TestServer, testServer } from './support/server.ts';
 const ROUNDS = 50;
 /** How long the fake hypervisor takes for a change; it takes effect in the middle. */
 const CHANGE_MS = 60;
-/** Longer than a change, so that some kills come after the answer. */
-const KILL_MS_MAX = 110;
-const AGAIN_MS_MAX = 30_000;
+/** Kills come from the request on until well after the answer, whatever that takes on the machine. */
+const KILL_MAX = 1.7;
+const AGAIN_MS_MAX = 60_000;
+/** What was on its way to an agent that is gone is answered by nobody. */
+const ANSWER_MS = 10_000;
 
 /** One change, and how the hypervisor counts it. */
 interface Change {
@@ -71,26 +73,32 @@ describe('an agent that is killed between a request and its answer', function ()
     await agent.start();
     await online;
   };
-  const ask = ({ verb, args }: Change, operation: string, signal = AbortSignal.timeout(AGAIN_MS_MAX)): Promise<Ran> =>
-    runVerb(admin.entity, agent.fullJid, verb, agentVerbs[verb], args, { operation, confirmed: true, signal });
+  const ask = ({ verb, args }: Change, operation: string, more: RunOptions = {}): Promise<Ran> =>
+    runVerb(admin.entity, agent.fullJid, verb, agentVerbs[verb], args, { operation, confirmed: true, ...more });
   const effects = async (): Promise<Record<string, number>> => effectsIn(await readFile(agent.stateFile, 'utf8'));
 
   it(`has one effect for one operation id, ${ROUNDS} times`, async () => {
     const before = await effects();
     const seen = { unanswered: 0, doneUnanswered: 0, notDone: 0 };
+    /** What an answer takes, by what was seen of late. */
+    let answerMs = CHANGE_MS;
     for (let round = 0; round < ROUNDS; round++) {
       const change = changeOf(round);
       const operation = randomUUID();
       const own = (counts: Record<string, number>) => (counts[change.counted] ?? 0) - (before[change.counted] ?? 0);
       let isAnswered = false;
       const gaveUp = new AbortController();
-      const first = ask(change, operation, gaveUp.signal).then(
+      const askedAt = performance.now();
+      const first = ask(change, operation, { signal: gaveUp.signal }).then(
         () => {
           isAnswered = true;
+          answerMs = performance.now() - askedAt;
         },
         () => {},
       );
-      await delay(randomInt(KILL_MS_MAX));
+      const killMs = randomInt(Math.ceil(answerMs * KILL_MAX));
+      await delay(killMs);
+      if (!isAnswered && killMs > answerMs) answerMs = killMs;
       await agent.kill9();
       gaveUp.abort(new Error('nobody answers'));
       await first;
@@ -112,7 +120,7 @@ describe('an agent that is killed between a request and its answer', function ()
     const untilMs = performance.now() + AGAIN_MS_MAX;
     for (;;) {
       try {
-        await ask(change, operation);
+        await ask(change, operation, { timeoutMs: ANSWER_MS });
         return;
       } catch (error) {
         const isPassing = error instanceof Failure && PASSING.has(error.code);

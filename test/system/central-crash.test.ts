@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { execa } from 'execa';
+import { stringify } from 'yaml';
 import { effectsIn } from '#agent/drivers/fake/store.ts';
 import { auditTrail } from '#central/audit/trail.ts';
 import { type Database, openDatabase } from '#central/database/open.ts';
@@ -15,6 +19,7 @@ import type { VerbId } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
 import { askThroughKills, COMMITS_MAX, commitsKilledAt, type KillPoint, killedWhile } from './support/kill-points.ts';
 import { type Person, person } from './support/person.ts';
+import { MAIN as CLI } from './support/rig.ts';
 import { type TestServer, testServer } from './support/server.ts';
 import { until } from './support/until.ts';
 
@@ -34,7 +39,10 @@ describe('central that is killed at a write', function () {
       driver: {
         bootMs: 10,
         shutdownMs: 10,
-        guests: rounds.flatMap((round) => [{ name: `off-${round}` }, { name: `on-${round}`, running: true }]),
+        guests: [
+          ...rounds.flatMap((round) => [{ name: `off-${round}` }, { name: `on-${round}`, running: true }]),
+          { name: WAITED_FOR },
+        ],
       },
       policy: { roles: {}, grants: [] },
       central: CENTRAL,
@@ -69,6 +77,38 @@ describe('central that is killed at a write', function () {
       }
     });
   }
+
+  it('is found out soon by a person who waits for it, and asked again when it is back', async () => {
+    const central = await newCentral();
+    let asking: ReturnType<typeof skerry> | undefined;
+    try {
+      await central.start();
+      await ask('guest.info', { guest: WAITED_FOR });
+      // What central is asked stays open while the agent does not answer it.
+      process.kill(agent.pid, 'SIGSTOP');
+      const said: string[] = [];
+      asking = skerry(server, central.folder, ['guest', 'start', WAITED_FOR, '--operation', 'waited for']);
+      asking.stderr.on('data', (text) => said.push(String(text)));
+      await until('central is asked', async () => isOpen(central, 'waited for') || undefined);
+      await central.kill9();
+      process.kill(agent.pid, 'SIGCONT');
+      await until('the person is told', async () => /did not answer .* Asking again/.test(said.join('')) || undefined);
+      await central.start();
+      const backAt = performance.now();
+      const { exitCode, stdout, stderr } = await asking;
+      const tookMs = performance.now() - backAt;
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stdout, new RegExp(`^${WAITED_FOR} · running`));
+      // Before the time of its answer is over there is nothing else that would end it.
+      assert.ok(tookMs < 30_000, `it took ${tookMs} ms`);
+      const effects = effectsIn(await readFile(agent.stateFile, 'utf8'));
+      assert.equal(effects[`start ${WAITED_FOR}`], 1);
+    } finally {
+      process.kill(agent.pid, 'SIGCONT');
+      asking?.kill('SIGKILL');
+      await central.remove();
+    }
+  });
 
   const newCentral = (): Promise<TestCentral> =>
     testCentral(server, {
@@ -152,6 +192,29 @@ describe('central that is killed at a write', function () {
 
   const ask = askThroughKills(() => admin);
 });
+
+const WAITED_FOR = 'waited-for';
+
+/** The command line, of the administrator of this site. */
+function skerry(server: TestServer, folder: string, args: readonly string[]) {
+  const { jid, password } = server.account('admin');
+  const { host, port } = server.xmpp;
+  const config = { jid, passwordFile: 'password', service: { host, port }, ca: server.caFile, central: CENTRAL };
+  writeFileSync(join(folder, 'password'), password, { mode: 0o600 });
+  writeFileSync(join(folder, 'cli.yaml'), stringify(config));
+  const argv = [CLI, ...args, '--config', join(folder, 'cli.yaml')];
+  return execa(process.execPath, argv, { reject: false });
+}
+
+/** Whether central has written down that it was asked this, and no outcome yet. */
+function isOpen({ state }: TestCentral, operation: string): boolean {
+  const database = new DatabaseSync(join(state, 'central.sqlite'), { readOnly: true });
+  try {
+    return database.prepare('SELECT 1 FROM operations WHERE id = ? AND recorded IS NULL').get(operation) !== undefined;
+  } finally {
+    database.close();
+  }
+}
 
 const TAGGED = 'off-before1';
 const MADE: readonly [VerbId, Record<string, unknown>][] = [

@@ -12,7 +12,7 @@ interface Enrolled {
 }
 
 describe('a new host', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let rig: TestRig;
   const folder = mkdtempSync(join(tmpdir(), 'skerry-join-'));
   before(async () => {

@@ -16,7 +16,7 @@ const SERVICE = 'pubsub.skerry.test';
 const PUBSUB_NS = 'http://jabber.org/protocol/pubsub';
 
 describe('events of a site, for programs', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let server: TestServer;
   let agent: TestAgent;
   let central: TestCentral;

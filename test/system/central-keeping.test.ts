@@ -43,11 +43,10 @@ describe('what central keeps', function () {
   let admin: Person;
   let central: TestCentral | undefined;
   let agentPort = 0;
-  let centralPort = 0;
 
   before(async () => {
-    [agentPort = 0, centralPort = 0] = await freePorts(2);
     server = await testServer({ accounts: ['host1', 'admin'], components: { [CENTRAL]: CENTRAL_SECRET } });
+    [agentPort = 0] = await freePorts(1);
     agent = await testAgent(server, {
       name: 'host1',
       driver: { guests: [{ name: 'venti' }, { name: 'fossil', running: true }] },
@@ -163,6 +162,7 @@ describe('what central keeps', function () {
   });
 
   it('is told to Prometheus, on loopback alone, by agent and central', async () => {
+    const [centralPort = 0] = await freePorts(1);
     const { pid } = await begin({ config: { metrics: { port: centralPort } } });
     assert.deepEqual(await listening(pid), [`127.0.0.1:${centralPort}`]);
     await assert.rejects(ask('guest.start', { guest: 'nobody' }), (error: Failure) => error.code === 'guest-not-found');

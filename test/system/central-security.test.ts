@@ -23,7 +23,7 @@ const TRICKS = [
 ];
 
 describe('those who mean no good, on a real site', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let rig: TestRig;
   let admin: Person;
   let stranger: Person;

@@ -16,7 +16,7 @@ type GuestName = keyof typeof GUESTS;
 const NODES = ['grid', 'gate', ...Object.keys(GUESTS)];
 
 describe('the grid, brought up by its chain', function () {
-  this.timeout(240_000);
+  this.timeout(400_000);
   let rig: TestRig;
   let viewer: Person;
 
@@ -110,9 +110,9 @@ describe('the grid, brought up by its chain', function () {
     const { exitCode } = await rig.skerry(['chain', 'up', 'grid', '--no-wait']);
     assert.equal(exitCode, 0);
     await rig.killCentral();
-    await until('venti runs', async () => (await stateOf('venti')) === 'running');
+    await until('venti runs', async () => (await stateOf('venti')) === 'running', 120_000);
     await rig.killAgent('host1');
-    await until('fossil runs', async () => (await stateOf('fossil')) === 'running');
+    await until('fossil runs', async () => (await stateOf('fossil')) === 'running', 120_000);
     await rig.killEjabberd();
     await rig.killAgent('host2');
     await until(

@@ -158,7 +158,11 @@ describe('chains, carried out by central', function () {
 
   it('say what became of a node after its run', async () => {
     await ask('guest.poweroff', { guest: 'cpu2' });
-    const { text } = (await ask('chain.explain', { chain: 'grid', node: 'cpu2' })) as { text: string };
+    // Central hears it of the agent's next report.
+    const text = await until('that it is off is known', async () => {
+      const explained = (await ask('chain.explain', { chain: 'grid', node: 'cpu2' })) as { text: string };
+      return /By now/.test(explained.text) ? explained.text : undefined;
+    });
     assert.match(text, /^cpu2 is ready since .*\. By now it is not up any more: it is shutoff\.$/);
     const nodes = (await ask('chain.status', { chain: 'grid' })) as NodeRecord[];
     assert.deepEqual(nodes.map(({ node, why }) => [node, why]).toSorted(), [

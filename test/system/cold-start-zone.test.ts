@@ -14,7 +14,7 @@ const inNetwork = (argv: readonly string[]): readonly [string, ...string[]] => [
 ];
 
 describe('a cold start of a site whose server is in a zone of the chain', function () {
-  this.timeout(180_000);
+  this.timeout(480_000);
 
   before(async function () {
     if (namespaceProblem() !== undefined) return this.skip();

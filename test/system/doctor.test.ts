@@ -280,6 +280,8 @@ describe('skerry doctor', function () {
   let zone: Zone;
   before(async function () {
     if (process.getuid?.() !== 0) this.skip();
+    // The first time, a Debian is made.
+    this.timeout(1_200_000);
     zone = await startZone('centre', await debianRoot('bookworm'));
     const told = ['--domain', 'example.org', '--name', 'xmpp.example.org', '--admin', 'ada@example.org'];
     const { exitCode, stderr } = await zone.skerry('install', 'all-in-one', ...told);

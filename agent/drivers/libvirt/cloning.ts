@@ -55,11 +55,16 @@ export async function cloneGuest(
 const inactiveXml = (ground: Ground, id: GuestId, signal: AbortSignal): Promise<string> =>
   dumpxml(ground, id, ['--inactive', '--security-info'], signal);
 
+const DEVICE = /^[a-z][a-z0-9]*$/;
+
 /** @throws Failure clone-unfit */
 function fileDisks({ name: guest }: DriverGuest, disks: readonly XmlDisk[]): FileDisk[] {
   return disks.map((disk) => {
     const { file, device } = disk;
     if (file === undefined) throw new Failure('clone-unfit', { guest, problem: `its disk ${device} is no file` });
+    // A file is called by it, and libvirt looks at how it begins only.
+    if (!DEVICE.test(device))
+      throw new Failure('clone-unfit', { guest, problem: `its disk ${device} has an odd name` });
     return { ...disk, file };
   });
 }

@@ -29,7 +29,7 @@ export async function defineGuest(
     });
   }
   const id = namesake?.id ?? wanted.uuid ?? randomUUID();
-  await storeDefinition(ground, wanted.withUuid(id), signal);
+  await ground.inTurn(id, () => storeDefinition(ground, wanted.withUuid(id), signal));
   return readGuest(ground, id, signal);
 }
 

@@ -77,6 +77,9 @@ function requireFit({ name: guest, state }: DriverGuest, xml: string): void {
     throw unfit('it runs, and has no disk of format qcow2 to keep its memory in');
 }
 
+/** As long as the job: the memory of a large guest takes a while. */
+const CHANGE_MS_MAX = 3_600_000;
+
 /** What libvirt refuses here it refuses because of the guest, or of the snapshot. */
 async function change(
   ground: Ground,
@@ -85,7 +88,7 @@ async function change(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await ground.virsh.slow(words, signal);
+    await ground.virsh.slow(words, signal, CHANGE_MS_MAX);
   } catch (error) {
     if (!failedWith(error, 'host-command', 'guest-definition', 'guest-wrong-state')) throw error;
     const problem = String(error.details.problem ?? error.message);

@@ -24,7 +24,7 @@ export async function startGuest(
       host: ground.host,
       verb: 'guest.start with paused',
     });
-  await handOver(ground, id, params, signal);
+  await ground.inTurn(id, () => handOver(ground, id, params, signal));
   const words = ['start', id, ...(paused ? ['--paused'] : [])];
   const start = () => act(ground, id, { verb: 'guest.start', needed: 'shutoff' }, words, signal);
   if (ground.hypervisor.isContainer) await startContainer(ground, id, start, signal);
@@ -59,7 +59,7 @@ async function finishStarted(ground: Ground, id: GuestId, signal: AbortSignal): 
   }
 }
 
-/** The definition is written only where the parameters are others; that of a guest that runs is left alone. */
+/** The definition is written only where the parameters are others; that of a guest that runs is left alone. Nobody else may change it meanwhile. */
 async function handOver(
   ground: Ground,
   id: GuestId,

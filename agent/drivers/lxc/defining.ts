@@ -32,7 +32,10 @@ export async function defineGuest(
   await ground.inTurn(name, async () => {
     const isThere = (await ground.zones.idOf(name)) !== undefined;
     if (isThere && !replace) throw new Failure('guest-exists', { guest: name, host: ground.host });
-    if (!isThere) await ground.zones.renew(name);
+    if (!isThere) {
+      await forgetSnapshots(ground, name, []);
+      await ground.zones.renew(name);
+    }
     await storeConfig(ground, name, config);
   });
   return readGuest(ground, (await ground.zones.idOf(name)) ?? '', signal);

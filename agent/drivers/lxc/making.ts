@@ -6,10 +6,11 @@ import { GuestForm, type GuestRecipe } from '#shared/model/guest.ts';
 import { portLinkOf } from '#shared/model/network.ts';
 import { checkedConfig, settingOf, withValue, type ZoneConfig } from './config-text.ts';
 import { consoleLog, type Ground } from './ground.ts';
+import { makeZone } from './new-zone.ts';
 import { macsIn, withOwnMac, withoutNic, withoutSingle } from './nic-config.ts';
 import { zoneIn } from './power.ts';
 import { readGuest, type Zone } from './reading.ts';
-import { copyRoot, dropDevices, fillRoot, inRootTurn, makeZone, ROOT_HERE, rootFolderOf, unpacking } from './roots.ts';
+import { copyRoot, dropDevices, fillRoot, inRootTurn, ROOT_HERE, rootFolderOf, unpacking } from './roots.ts';
 import { definitionOfForm } from './short-form.ts';
 import { withAutostart, withName } from './zone-config.ts';
 

@@ -12,6 +12,7 @@ import { consoleLog, type Ground, startLog, tool } from './ground.ts';
 import { errorsIn } from './output.ts';
 import { readConfig, readNow, readZone, type Zone } from './reading.ts';
 import { inStartTurn } from './roots.ts';
+import { mendRoot } from './snapshots.ts';
 import { guestState } from './states.ts';
 import { consoleLogIn } from './zone-config.ts';
 
@@ -50,6 +51,7 @@ async function startDefined(
     throw new Failure('host-command', {
       problem: `${name} names no root (lxc.rootfs.path): it would run on the host's own`,
     });
+  await mendRoot(ground, name, config);
   const own = consoleLogIn(config) === undefined ? ownConsole(consoleLog(ground, name)) : [];
   const words = environmentOf(params).flatMap((word) => ['-s', `lxc.environment=${word}`]);
   await start(ground, name, [...own, ...words], signal);

@@ -1,14 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { GuestId } from '#agent/drivers/driver.ts';
 import type { Command } from '#agent/exec/run.ts';
-import { isMissing, namesIn } from '#agent/files/folder.ts';
 import type { Image } from '#agent/images/folder.ts';
 import { Failure } from '#shared/errors.ts';
-import { configText, settingOf, type ZoneConfig } from './config-text.ts';
-import { type Ground, zoneFolder } from './ground.ts';
+import { settingOf, type ZoneConfig } from './config-text.ts';
+import type { Ground } from './ground.ts';
 
 const COPY_MS_MAX = 3_600_000;
 
@@ -95,63 +90,6 @@ export function unpacking({ kind, name, path }: Image, to: string): Command {
 }
 
 /**
- * Make a zone whole, or not at all: its root and its configuration in a folder that is no zone's, which then takes the zone's name.
- *
- * Where a zone of that name has left its folder, root and configuration move into that one, the configuration last.
- */
-export async function makeZone(
-  ground: Ground,
-  name: string,
-  fill: (root: string) => Promise<ZoneConfig>,
-  signal: AbortSignal,
-): Promise<void> {
-  await clearCutOff(ground.folder);
-  const work = join(ground.folder, `${MAKING}${process.pid}-${randomBytes(8).toString('hex')}`);
-  underWay.add(work);
-  try {
-    await mkdir(work, { mode: 0o700 });
-    const root = join(work, 'rootfs');
-    await mkdir(root, { mode: 0o755 });
-    const config = await fill(root);
-    signal.throwIfAborted();
-    await ground.inTurn(name, async () => {
-      if ((await ground.zones.idOf(name)) !== undefined)
-        throw new Failure('guest-exists', { guest: name, host: ground.host });
-      await putInPlace(ground, name, work, config);
-    });
-  } finally {
-    await rm(work, { recursive: true, force: true });
-    underWay.delete(work);
-  }
-}
-
-const MAKING = '.making-';
-const underWay = new Set<string>();
-
-/** What an agent that was cut off had begun to make. */
-async function clearCutOff(folder: string): Promise<void> {
-  for (const name of (await namesIn(folder)).filter((each) => each.startsWith(MAKING))) {
-    const pid = Number(name.slice(MAKING.length).split('-')[0]);
-    const isUnderWay = pid === process.pid ? underWay.has(join(folder, name)) : existsSync(`/proc/${pid}`);
-    if (!isUnderWay) await rm(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-async function putInPlace(ground: Ground, name: string, work: string, config: ZoneConfig): Promise<void> {
-  const folder = zoneFolder(ground, name);
-  const place = await freePlace(folder);
-  const text = configText(config.map((line) => line.replace(ROOT_HERE, join(folder, place))));
-  await writeFile(join(work, 'config'), text, { mode: 0o600 });
-  if (!(await exists(folder))) {
-    await chmod(work, folderMode(config));
-    return rename(work, folder);
-  }
-  await ground.zones.renew(name);
-  await rename(join(work, 'rootfs'), join(folder, place));
-  await rename(join(work, 'config'), join(folder, 'config'));
-}
-
-/**
  * Who may enter the folder of a zone. A root user of a zone whose files belong to the host's root on the disk can make a program there that
  * anybody of the host who gets at it runs as the host's root: so nobody gets at it. Where the files themselves are shifted, that is
  * harmless, and the zone's own root has to get there.
@@ -163,17 +101,3 @@ export const folderMode = (config: ZoneConfig): number =>
 
 /** Stands in a configuration for the place of the root, until that is known. */
 export const ROOT_HERE = '/@root@';
-
-/** What a deleted zone of that name has left is not touched. */
-async function freePlace(folder: string): Promise<string> {
-  return (await exists(join(folder, 'rootfs'))) ? `rootfs-${randomBytes(4).toString('hex')}` : 'rootfs';
-}
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (isMissing(error)) return false;
-      throw error;
-    },
-  );

@@ -127,11 +127,25 @@ export const deleteSnapshot = (ground: Ground, id: GuestId, name: string, { sign
     await rm(join(folder, `.gone-${name}`), { recursive: true, force: true });
   });
 
-/** Snapshots of a zone that is deleted go with it; its root does not. */
+/** Where a revert was cut off, as by the end of the agent, the zone has its root again before it starts. */
+export async function mendRoot(ground: Ground, name: string, config: ZoneConfig): Promise<void> {
+  const root = rootFolderOf(config);
+  const folder = folderOf(ground, name);
+  if (root === undefined) return;
+  for (const each of (await namesIn(folder)).filter(isCutRevert)) await putBack(join(folder, each), root);
+}
+
+/**
+ * Snapshots of a zone that is deleted go with it; its root does not. Where that was cut off, the next zone in its folder begins with none: what
+ * may be the root of the one before stays.
+ */
 export async function forgetSnapshots(ground: Ground, name: string, config: ZoneConfig): Promise<void> {
   const folder = folderOf(ground, name);
   await clear(folder, rootFolderOf(config));
-  if (!(await namesIn(folder)).some(isCutRevert)) await rm(folder, { recursive: true, force: true });
+  const names = await namesIn(folder);
+  if (!names.some(isCutRevert)) return rm(folder, { recursive: true, force: true });
+  for (const each of names.filter((name) => !isCutRevert(name)))
+    await rm(join(folder, each), { recursive: true, force: true });
 }
 
 /** The zone and its root, where it can have snapshots now. @throws Failure snapshot-unfit */

@@ -16,7 +16,8 @@ import { isMissing, keepFolder, namesIn, readIfThere } from '#agent/files/folder
 import { chainProblem } from '#agent/images/chain.ts';
 import { nbdLook } from '#agent/probes/nbd.ts';
 import { processesHere } from '#agent/services/processes.ts';
-import { end, examine, keepUp, lastWordsOf, type ServiceName, type ServicePlace } from '#agent/services/services.ts';
+import type { ServiceName, ServicePlace } from '#agent/services/service.ts';
+import { end, examine, keepUp, lastWordsOf } from '#agent/services/services.ts';
 import { nothingOf, type VolumeDriver, type VolumeFile } from '#agent/volumes/driver.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';

@@ -1,4 +1,5 @@
-import { boundTo, type Service, type ServiceName } from '#agent/services/services.ts';
+import { boundTo } from '#agent/services/bounds.ts';
+import type { Service, ServiceName } from '#agent/services/service.ts';
 import { type Export, formatOf } from '#shared/model/volume.ts';
 
 const PREFIX = 'nbd-';

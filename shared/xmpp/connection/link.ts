@@ -8,7 +8,7 @@
  *
  * Trouble that waiting does not mend (a wrong password, a wrong certificate) ends start(). Later it is tried again like a
  * conflict with another session under the same address: the bound doubles from 2 s to 60 s. It begins low because a server
- * that is starting may refuse for a moment.
+ * that is starting may refuse for a moment, and so also after a server that was away for long: the two are counted apart.
  *
  * What can go wrong: a link may die without a word. Every byte that comes proves it alive; after 30 s without one `probe` asks,
  * and 15 s later it is given up. A server that ends each session at once is not logged in to in a tight loop: only
@@ -77,6 +77,8 @@ export class Link {
   readonly #times: LinkTimes;
   #stop = new AbortController();
   #running: Promise<void> | undefined;
+  /** Times in a row that it was tried again soon, and slowly. */
+  #tries = { soon: 0, slow: 0 };
   isOnline = false;
 
   constructor(options: LinkOptions) {
@@ -88,6 +90,7 @@ export class Link {
   async start(): Promise<void> {
     if (this.#running) throw new Error('it was started before');
     this.#stop = new AbortController();
+    this.#tries = { soon: 0, slow: 0 };
     const first = Promise.withResolvers<void>();
     this.#running = this.#run(first).finally(() => {
       this.#running = undefined;
@@ -103,7 +106,6 @@ export class Link {
 
   async #run(first: PromiseWithResolvers<void>): Promise<void> {
     const { service, account, onStatus, onLost } = this.#options;
-    let tries = 0;
     let wasEverOnline = false;
     while (!this.#stop.signal.aborted) {
       let onlineAt = Number.POSITIVE_INFINITY;
@@ -116,8 +118,8 @@ export class Link {
       if (this.#stop.signal.aborted) break;
       const failure = failureOf(reason, service, account);
       if (isFinal(failure) && !wasEverOnline) return first.reject(failure);
-      tries = performance.now() - onlineAt > this.#times.steadyMs ? 1 : tries + 1;
-      const retryMs = this.#retryMsOf(failure, tries);
+      if (performance.now() - onlineAt > this.#times.steadyMs) this.#tries = { soon: 0, slow: 0 };
+      const retryMs = this.#retryMsOf(failure);
       onStatus({ status: 'offline', problem: failure.message, retryMs });
       await delay(retryMs, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
@@ -171,10 +173,11 @@ export class Link {
     }
   }
 
-  #retryMsOf(failure: Failure, tries: number): number {
+  #retryMsOf(failure: Failure): number {
     const { retryMsMin, retryMsMax, slowRetryMsMin, slowRetryMsMax } = this.#times;
     const isSlow = isFinal(failure) || isConflict(failure);
     const [min, max] = isSlow ? [slowRetryMsMin, slowRetryMsMax] : [retryMsMin, retryMsMax];
+    const tries = ++this.#tries[isSlow ? 'slow' : 'soon'];
     const bound = Math.min(max, min * 2 ** Math.min(tries - 1, 16));
     const retryMs = Math.round(bound * (0.1 + 0.9 * Math.random()));
     this.#options.log[isSlow ? 'error' : 'warn'](

@@ -40,7 +40,7 @@ fi
 exec "$@"`;
 
 describe('a host with the server in a zone', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   // Each goes on where the one before has ended.
   this.bail(true);
   let folder = '';
@@ -65,7 +65,7 @@ describe('a host with the server in a zone', function () {
     app: await bootsOf(lxc, 'app'),
   });
   const hasBooted = (name: string, times: number): Promise<unknown> =>
-    until(`${name} has booted`, async () => (await bootsOf(lxc, name)).length >= times || undefined);
+    until(`${name} has booted`, async () => (await bootsOf(lxc, name)).length >= times || undefined, 150_000);
   /** Until central's last run, which began after that, has ended well and all is ready. */
   const isThrough = async (since: string): Promise<void> => {
     await until('central is through with the chain', async () => {

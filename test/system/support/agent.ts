@@ -11,7 +11,7 @@ import { type TestProgram, testProgram } from './program.ts';
 import type { TestServer } from './server.ts';
 
 const MAIN = fileURLToPath(new URL('../../../agent/main.ts', import.meta.url));
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
 /** An agent as a process of its own, with the fake driver, that a test starts, kills and starts again. */
 export interface TestAgent extends TestProgram {

@@ -7,7 +7,8 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import type { TestRig } from './rig.ts';
 import type { TestServer } from './server.ts';
 
-const WAIT_MS = 10_000;
+/** A host's agent may be back 10 s after its link is, and a machine may be busy besides. */
+const WAIT_MS = 40_000;
 
 /** Somebody with an account of a test server, or a component of it. */
 export interface Person {
@@ -16,7 +17,7 @@ export interface Person {
   set(to: string | undefined, child: Element): Promise<Element>;
   send(stanza: Element): Promise<void>;
   /** The first message or presence that fits, of those that came already too. */
-  sees(what: string, fits: (stanza: Element) => boolean): Promise<Element>;
+  sees(what: string, fits: (stanza: Element) => boolean, timeoutMs?: number): Promise<Element>;
   /** All that came until now. */
   readonly seen: readonly Element[];
 }
@@ -50,10 +51,11 @@ export const component = (server: TestServer, domain: string, secret: string): P
 
 async function begin(entity: Entity): Promise<Person> {
   const seen: Element[] = [];
-  let wake = (): void => {};
+  /** Several may look at once. */
+  const looking = new Set<() => void>();
   const keep = (stanza: Element): void => {
     seen.push(stanza);
-    wake();
+    for (const look of [...looking]) look();
   };
   entity.onMessage(keep);
   entity.onPresence(keep);
@@ -66,17 +68,28 @@ async function begin(entity: Entity): Promise<Person> {
     get: ask('get'),
     set: ask('set'),
     send: (stanza) => entity.send(stanza, 'refuse'),
-    async sees(what, fits) {
-      const limit = AbortSignal.timeout(WAIT_MS);
-      limit.addEventListener('abort', () => wake());
-      for (;;) {
-        const found = seen.find(fits);
-        if (found) return found;
-        if (limit.aborted) throw new Error(`${entity.bareJid} did not see ${what}, but: ${seen.join('\n')}`);
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    },
+    sees: (what, fits, timeoutMs = WAIT_MS) =>
+      new Promise((resolve, reject) => {
+        const end = (): void => {
+          clearTimeout(limit);
+          looking.delete(look);
+        };
+        const look = (): void => {
+          try {
+            const found = seen.find(fits);
+            if (found) resolve(found);
+            else return;
+          } catch (error) {
+            reject(error);
+          }
+          end();
+        };
+        const limit = setTimeout(() => {
+          end();
+          reject(new Error(`${entity.bareJid} did not see ${what}, but: ${seen.join('\n')}`));
+        }, timeoutMs);
+        looking.add(look);
+        look();
+      }),
   };
 }

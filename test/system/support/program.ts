@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 /** A program of ours as a process of its own, that a test starts, kills and starts again. */
 export interface TestProgram {
@@ -41,7 +41,7 @@ export function testProgram(name: string, [file = '', ...args]: readonly string[
       child = started;
       exited = once(started, 'close');
       const ready = Promise.withResolvers<void>();
-      createInterface({ input: started.stdout }).on('line', (line) => {
+      onLines(started.stdout, (line) => {
         const record = JSON.parse(line) as Record<string, unknown>;
         logged.push(record);
         if (process.env.SKERRY_TEST_LOG) process.stderr.write(`${line}\n`);
@@ -57,4 +57,14 @@ export function testProgram(name: string, [file = '', ...args]: readonly string[
     kill9: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
   };
+}
+
+/** What is not ended by a line end is no line: its writer was killed. */
+function onLines(stream: Readable, take: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) take(line);
+  });
 }

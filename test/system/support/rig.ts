@@ -17,7 +17,10 @@ import { until as found } from './until.ts';
 
 export const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 const UP_TIMEOUT_MS = 180_000;
-const WAIT_MS = 30_000;
+/** It may wait for a chain of guests that are emulated. */
+const SKERRY_MS = 200_000;
+/** What takes seconds takes several times as long on a busy machine. */
+const WAIT_MS = 60_000;
 
 /** A real rig for system tests: one for all of them in a run of mocha, brought up when the first asks for it. */
 export interface TestRig extends RigFile {
@@ -175,7 +178,7 @@ async function rigOf(dir: string): Promise<TestRig> {
     // Behind `--` are words of a program of a guest's.
     const at = args.includes('--') ? args.indexOf('--') : args.length;
     const words = args.toSpliced(at, 0, '--dir', dir);
-    const ran = await execa(process.execPath, [MAIN, ...words], { reject: false, timeout: 120_000 });
+    const ran = await execa(process.execPath, [MAIN, ...words], { reject: false, timeout: SKERRY_MS });
     return { exitCode: ran.exitCode ?? -1, stdout: ran.stdout, stderr: ran.stderr };
   };
   return {
@@ -195,7 +198,12 @@ async function rigOf(dir: string): Promise<TestRig> {
     bareJid: (name) => host(name).jid,
     agentJid: (name) => `${host(name).jid}/agent`,
     async ensureOff(name, guest) {
-      if ((await state(name, guest)) !== 'shut off') await virsh(name, ['destroy', guest]);
+      const isOff = async () => (await state(name, guest)) === 'shut off';
+      if (await isOff()) return;
+      await virsh(name, ['destroy', guest]).catch(async (error) => {
+        // It may have gone off by itself meanwhile.
+        if (!(await isOff())) throw error;
+      });
     },
     async ensureRunning(name, guest) {
       if ((await state(name, guest)) === 'running') return;
@@ -224,9 +232,11 @@ async function rigOf(dir: string): Promise<TestRig> {
       const { starter, libvirtd } = libvirtdOf(part(name).pid);
       process.kill(starter, 'SIGSTOP');
       try {
+        // Before it stands still it might start another one.
+        await until('its starter stands still', () => stateOf(starter) === 'T');
         // Its starter cannot reap it meanwhile: that it is dead is seen by nobody answering.
         signal(libvirtd, 'SIGKILL');
-        await until('libvirtd is gone', () => isZombie(libvirtd.pid));
+        await until('libvirtd is gone', () => stateOf(libvirtd.pid) === 'Z');
       } catch (error) {
         process.kill(starter, 'SIGCONT');
         throw error;
@@ -262,4 +272,6 @@ function libvirtdOf(init: number): { starter: number; libvirtd: ProcessId } {
   throw new Error('no libvirtd runs there');
 }
 
-const isZombie = (pid: number): boolean => /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+/** A letter of proc(5): T stands still, Z is dead and not reaped. */
+const stateOf = (pid: number): string | undefined =>
+  /^\d+ \(.*\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const WAIT_MS_MAX = 40_000;
+/** What takes seconds takes several times as long on a busy machine. */
+const WAIT_MS_MAX = 60_000;
 const AGAIN_MS = 30;
 
 /** Look until there is something. @throws Error where there is nothing for so long */

@@ -21,6 +21,7 @@ export interface Zone {
 const CLONE = '/opt/skerry';
 const PARTS = ['agent', 'central', 'cli', 'provisioning', 'shared', 'package.json', 'package-lock.json', 'skerry'];
 const RUN_MS = 120_000;
+const UP_MS_MAX = 120_000;
 const ENV = ['env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LANG=C.UTF-8'];
 
 /**
@@ -74,13 +75,14 @@ export async function startZone(name: string, root: string): Promise<Zone> {
     rmSync(layer, { recursive: true, force: true });
   };
   try {
-    await until(`${name} is up`, async () => {
+    const isUp = async (): Promise<true | undefined> => {
       if (child.exitCode !== null) throw new Error(`${name} did not start: ${said()}`);
       pid = childOf(childOf(child.pid ?? 0));
       if (pid === 0) return undefined;
       // Some unit may have failed, as in any container: what counts is that starting is over.
       return /running|degraded/.test((await run(['systemctl', 'is-system-running'])).stdout) || undefined;
-    });
+    };
+    await until(`${name} is up`, isUp, UP_MS_MAX);
   } catch (error) {
     await stop();
     throw error;

@@ -57,7 +57,8 @@ describe('asking central from the command line', () => {
     const { entity, operations } = refusing(lost);
     const told: string[] = [];
     const row = centralVerbs['guest.start'];
-    const asking = ask(entity, CENTRAL, 'guest.start', row, { guest: 'venti' }, { told: (text) => told.push(text) });
+    const options = { told: (text: string) => told.push(text), timeoutMs: 0 };
+    const asking = ask(entity, CENTRAL, 'guest.start', row, { guest: 'venti' }, options);
     const failure = await failureOf(asking);
     assert.match(failure.message, /does not answer; what was asked may still take effect/);
     assert.match(failure.message, new RegExp(`--operation ${operations[0]}`));

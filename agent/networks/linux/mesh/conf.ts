@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { LINK_GROUP } from '#agent/networks/linux/names.ts';
 import type { WireguardKey } from '#agent/networks/wireguard-key.ts';
-import { boundTo } from '#agent/services/services.ts';
+import { boundTo } from '#agent/services/bounds.ts';
 import { type HostMesh, MESH_LINK } from '#shared/model/mesh.ts';
 
 /** The mesh as this host makes it. */

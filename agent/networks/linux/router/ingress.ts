@@ -1,8 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keepFile, keepFiles, keepFolder, readIfThere } from '#agent/files/folder.ts';
+import { boundTo } from '#agent/services/bounds.ts';
 import { tell } from '#agent/services/processes.ts';
-import { boundTo, end, keepUp, readRunning, type Service } from '#agent/services/services.ts';
+import { readRunning } from '#agent/services/running.ts';
+import type { Service } from '#agent/services/service.ts';
+import { end, keepUp } from '#agent/services/services.ts';
 import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { SEEN_AT } from './dnsmasq.ts';

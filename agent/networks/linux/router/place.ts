@@ -1,6 +1,6 @@
 import type { OpenVSwitch } from '#agent/networks/linux/openvswitch/switch.ts';
 import { processesIn } from '#agent/services/processes.ts';
-import type { ServicePlace } from '#agent/services/services.ts';
+import type { ServicePlace } from '#agent/services/service.ts';
 import { Failure } from '#shared/errors.ts';
 
 /** Where a router and its services are. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { run } from '#agent/exec/run.ts';
 import { type Process, processesHere, tell } from '#agent/services/processes.ts';
 import { keepUp } from '#agent/services/services.ts';
@@ -25,7 +26,9 @@ describe('exports of a host whose configuration names no volumes any more', () =
     await mkdir(folder);
     // As a server is started, in the place of one.
     const server = join(state, 'qemu-nbd');
-    await writeFile(server, '#!/bin/sh\nwhile :; do sleep 1; done\n', { mode: 0o755 });
+    // It waits for a writer of its pipe, and starts nothing: what a shell forks is called as the shell is, until it is another program.
+    await execa('mkfifo', [join(state, 'pipe')]);
+    await writeFile(server, `#!/bin/sh\nread never < ${join(state, 'pipe')}\n`, { mode: 0o755 });
     await keepUp(
       {
         ...{ run, folder, seenAt: folder, upMsMax: 10_000, enter: [], processes: processesHere },

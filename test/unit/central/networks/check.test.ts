@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type CheckDeps, checkWay } from '#central/networks/check.ts';
+import { checkWay } from '#central/networks/check.ts';
+import type { CheckDeps } from '#central/networks/check-hops.ts';
 import {
   type NetworkState,
   type SiteNetwork,

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { operationOf, scheduleRunner } from '#central/schedules/runner.ts';
+import { scheduleRunner } from '#central/schedules/runner.ts';
 import type { Schedule, ScheduleStore, StoredSchedule } from '#central/schedules/store.ts';
+import { operationOf } from '#central/schedules/turn.ts';
 import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { Missed } from '#shared/model/schedule.ts';

@@ -7,6 +7,7 @@ import { cloneGuest } from '#agent/drivers/libvirt/cloning.ts';
 import { disksIn } from '#agent/drivers/libvirt/disk-xml.ts';
 import type { Ground } from '#agent/drivers/libvirt/ground.ts';
 import { qemu } from '#agent/drivers/libvirt/hypervisors/qemu.ts';
+import { startGuest } from '#agent/drivers/libvirt/starting.ts';
 import { run } from '#agent/exec/run.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
 import { turns } from '#shared/turns.ts';
@@ -28,14 +29,8 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
   const uuidOf = (text: string): string => /<uuid>(.*)<\/uuid>/.exec(text)?.[1] ?? '';
   const originalFile = (): string => disksIn(defined.get('web') ?? '')[0]?.file ?? '';
   const overlaysIn = async (): Promise<string[]> => (await readdir(folder)).filter((name) => name.includes('.over.'));
-  const clone = (linked = true) =>
-    cloneGuest(
-      ground(),
-      folder,
-      ID,
-      { name: 'copy', linked },
-      { signal: AbortSignal.timeout(60_000), progress: () => {} },
-    );
+  const clone = (linked = true, on = ground()) =>
+    cloneGuest(on, folder, ID, { name: 'copy', linked }, { signal: AbortSignal.timeout(60_000), progress: () => {} });
 
   async function answer([word = '', ...words]: readonly string[]): Promise<string> {
     if (failures-- > 0) throw new Failure('host-timeout', { command: word, timeoutS: 1 });
@@ -50,6 +45,7 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
     throw new Error(`not asked for: ${word}`);
   }
   const define = async ([word, file = '']: readonly string[]): Promise<string> => {
+    if (word === 'start') return '';
     if (word === 'undefine') {
       for (const [name, text] of defined) if (uuidOf(text) === file) defined.delete(name);
       return '';
@@ -131,5 +127,33 @@ describe('agent/drivers/libvirt: the original of a linked clone', () => {
     assert.equal((await overlaysIn()).length, 2);
     assert.match(originalFile(), /web-.*\.over\.qcow2$/);
     assert.match(disksIn(defined.get('copy') ?? '')[0]?.file ?? '', /copy-.*\.over\.qcow2$/);
+  });
+
+  it('is not put back on the files of before by a start that hands parameters over meanwhile', async () => {
+    const on = ground();
+    const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
+    const line = on.inTurn;
+    let asked = 0;
+    on.inTurn = (key, work) => {
+      if (++asked === 2) goOn();
+      return line(key, work);
+    };
+    on.virsh.read = async (words) => {
+      const text = await answer(words);
+      const isForStart = words[0] === 'dumpxml' && words.includes('--security-info') && !words.includes('--inactive');
+      if (isForStart) await mayGoOn;
+      return text;
+    };
+    const started = startGuest(on, ID, false, [{ name: 'role', value: 'web' }], AbortSignal.timeout(60_000));
+    await clone(true, on).finally(goOn);
+    await started;
+    assert.match(originalFile(), /web-.*\.over\.qcow2$/);
+    assert.match(defined.get('web') ?? '', /role/);
+  });
+
+  it('is refused where a device of its disks is no name for a file', async () => {
+    defined.set('web', (defined.get('web') ?? '').replace('dev="vda"', 'dev="vda/../../x"'));
+    for (const linked of [true, false]) await assert.rejects(clone(linked), failed('clone-unfit'));
+    assert.deepEqual(await readdir(folder), ['base.qcow2']);
   });
 });

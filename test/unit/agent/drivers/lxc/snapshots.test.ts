@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import type { Work } from '#agent/drivers/driver.ts';
 import { configOf } from '#agent/drivers/lxc/config-text.ts';
-import { deleteGuest } from '#agent/drivers/lxc/defining.ts';
+import { defineGuest, deleteGuest } from '#agent/drivers/lxc/defining.ts';
 import type { Ground } from '#agent/drivers/lxc/ground.ts';
 import { cloneGuest } from '#agent/drivers/lxc/making.ts';
 import { mountIn } from '#agent/drivers/lxc/mounts.ts';
+import { startGuest } from '#agent/drivers/lxc/power.ts';
 import { folderMode } from '#agent/drivers/lxc/roots.ts';
 import { deleteSnapshot, listSnapshots, revertSnapshot, takeSnapshot } from '#agent/drivers/lxc/snapshots.ts';
 import { zoneIndex } from '#agent/drivers/lxc/zone-index.ts';
@@ -40,6 +41,7 @@ describe('agent/drivers/lxc: the root of a zone', () => {
     await writeFile(join(folder, 'web/config'), `lxc.uts.name = web\nlxc.rootfs.path = dir:${root()}\n`);
     const own = async (command: Command, signal: AbortSignal): Promise<string> => {
       if (command.file === 'lxc-info') return `State: ${state}\n`;
+      if (command.file === 'lxc-start') return '';
       return command.file === 'cp' ? copy(command, signal) : run(command, signal);
     };
     const zones = zoneIndex({ folder, host: 'here' });
@@ -91,9 +93,30 @@ describe('agent/drivers/lxc: the root of a zone', () => {
     await takeSnapshot(ground, id, 'two', work);
     assert.equal(await read(), 'second');
     await cut();
+    await startGuest(ground, id, { paused: false, params: [] }, work.signal);
+    assert.equal(await read(), 'second', 'a start needs no help');
+    await cut();
     await deleteGuest(ground, id, work.signal);
     assert.equal(await read(), 'second', 'the root of a zone that is deleted stays');
     assert.deepEqual(await readdir(join(folder, 'web')), ['rootfs']);
+  });
+
+  it('has no snapshots of another zone that was in its folder, though its removal was cut off', async () => {
+    const cutOff = async (): Promise<void> => {
+      await mkdir(join(kept(), '.reverting-cut', 'before'), { recursive: true });
+      await rm(join(folder, 'web/config'));
+    };
+    const snapshots = async () => listSnapshots(ground, (await ground.zones.idOf('web')) ?? '');
+    await cloneGuest(ground, id, { name: 'other', linked: false }, work);
+    const other = (await ground.zones.idOf('other')) ?? '';
+    await takeSnapshot(ground, id, 'one', work);
+    await cutOff();
+    await cloneGuest(ground, other, { name: 'web', linked: false }, work);
+    assert.deepEqual(await snapshots(), []);
+    await takeSnapshot(ground, (await ground.zones.idOf('web')) ?? '', 'two', work);
+    await cutOff();
+    await defineGuest(ground, `lxc.uts.name = web\nlxc.rootfs.path = dir:${root()}\n`, false, work.signal);
+    assert.deepEqual(await snapshots(), []);
   });
 
   it('is that of before where the fresh one cannot take its place', async () => {

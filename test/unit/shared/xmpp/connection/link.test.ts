@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { mock } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import xml, { type Element } from '@xmpp/xml';
 import type { Status } from '#shared/xmpp/entity.ts';
 import { type Peer, type Script, ScriptedServer, SM_NS } from './scripted-server.ts';
@@ -10,6 +12,8 @@ import { ours, pki, type Recorded, stock } from './sides.ts';
 const features = `<sm xmlns="${SM_NS}"/>`;
 const message = (id: string): Element => xml('message', { to: 'a@skerry.test', id }, xml('body', {}, id));
 const retryMsOf = (status: Status): number => (status.status === 'offline' ? status.retryMs : -1);
+
+const PROBE_MS = 40;
 
 describe('The link', () => {
   let server: ScriptedServer;
@@ -102,21 +106,28 @@ describe('The link', () => {
     });
 
   it('that answers is not given up', async () => {
-    const peer = await begin({ features }, { reconnect: { probeMs: 40, deadMs: 40 } });
-    let asked = 0;
-    const enough = new Promise<void>((resolve) => {
-      peer.onElement = (element) => {
-        if (!element.is('r', SM_NS)) return;
-        peer.send(`<a xmlns="${SM_NS}" h="0"/>`);
-        asked += 1;
-        if (asked === 5) resolve();
-      };
-    });
-    await enough;
-    assert.deepEqual(
-      recorded?.statuses.map(({ status }) => status),
-      ['online'],
-    );
+    let now = performance.now();
+    const clock = mock.method(performance, 'now', () => now);
+    try {
+      const peer = await begin({ features }, { reconnect: { probeMs: PROBE_MS, deadMs: PROBE_MS } });
+      const { entity, statuses } = recorded as Recorded;
+      for (let n = 0; n < 5; n++) {
+        const asked = peer.next((element) => element.is('r', SM_NS));
+        now += PROBE_MS + 1;
+        await asked;
+        const heard = new Promise((resolve) => entity.onMessage(resolve));
+        peer.send(`<a xmlns="${SM_NS}" h="0"/><message from="a@skerry.test" id="m${n}"/>`);
+        await heard;
+        // It looks ten times in so long: at least once since it heard.
+        await pause(PROBE_MS / 5);
+      }
+      assert.deepEqual(
+        statuses.map(({ status }) => status),
+        ['online'],
+      );
+    } finally {
+      clock.mock.restore();
+    }
   });
 
   it('waits longer each time with a server that ends every session at once', async () => {
@@ -147,8 +158,22 @@ describe('The link', () => {
     assert.ok(retryMsOf(await offline) >= 10);
   });
 
+  it('is not slower to do so for a server that was away for long before', async () => {
+    const reconnect = { slowRetryMsMin: 100, slowRetryMsMax: 60_000, retryMsMin: 1, retryMsMax: 1 };
+    await begin({}, { reconnect });
+    const { status } = recorded as Recorded;
+    for (let n = 0; n < 8; n++) {
+      const online = status('online');
+      server.peers.at(-1)?.cut();
+      await online;
+    }
+    const offline = status('offline');
+    server.peers.at(-1)?.send('<stream:error><conflict xmlns="urn:ietf:params:xml:ns:xmpp-streams"/></stream:error>');
+    assert.ok(retryMsOf(await offline) <= 100);
+  });
+
   it('is not ended by what an earlier connection left behind', async () => {
-    const first = await begin({}, { reconnect: { retryMsMin: 5, probeMs: 40, deadMs: 200 } });
+    const first = await begin({}, { reconnect: { retryMsMin: 5, probeMs: PROBE_MS, deadMs: 60_000 } });
     const { status, statuses } = recorded as Recorded;
     const online = status('online');
     // It is left open on this side: the stock library would wait for closing words, then close what is connected by then.
