@@ -49,7 +49,10 @@ export class ModelHypervisor {
     const other = this.#other(outgoing.way);
     const isBefore = PHASES.indexOf(outgoing.phase) < PHASES.indexOf('answered');
     const mayBeCalledOff = outgoing.phase === 'begun' || outgoing.phase === 'performing';
-    if ((isBefore && !other) || (mayBeCalledOff && outgoing.isCalledOff)) return this.#giveUp();
+    if ((isBefore && !other) || (mayBeCalledOff && outgoing.isCalledOff)) {
+      this.#giveUp();
+      return;
+    }
     outgoing.phase = PHASES[PHASES.indexOf(outgoing.phase) + 1] as Phase;
     if (outgoing.phase === 'finish' && other) {
       this.guest = { state: 'paused', reason: 'migrating' };
