@@ -33,7 +33,7 @@ export function migrationContract(stage: Scene): void {
   };
 
   it('has all of migration, or nothing of it', () => {
-    const methods = ['offerGuest', 'awaitGuest', 'migrateGuest', 'landGuest'] as const;
+    const methods = ['offerGuest', 'awaitGuest', 'migrateGuest', 'recallGuest', 'landGuest'] as const;
     assert.equal(new Set(methods.map((method) => stage.driver[method] === undefined)).size, 1);
   });
 
@@ -46,6 +46,8 @@ export function migrationContract(stage: Scene): void {
     await assert.rejects(stage.driver.readGuest(guest.id, stage.signal()), failure('guest-not-found'));
     const arrived = await there().readGuest(guest.id, stage.signal());
     assert.deepEqual([arrived.name, arrived.title, arrived.state], [guest.name, 'on its way', 'paused']);
+    const resumed = there().resumeGuest?.(guest.id, stage.signal()) ?? assert.fail('it can');
+    await assert.rejects(resumed, failure('guest-wrong-state'));
     await there().landGuest(guest.id, CAME, stage.signal());
     assert.equal((await there().readGuest(guest.id, stage.signal())).state, 'running');
     await there().landGuest(guest.id, CAME, stage.signal());
@@ -110,6 +112,22 @@ export function migrationContract(stage: Scene): void {
     await there().deleteGuest(namesake.id, stage.signal());
     const foreign = { id: guest.id, name: guest.name, move: MOVE, offer: '{"hypervisor":"bhyve"}' };
     await assert.rejects(there().awaitGuest(foreign, stage.signal()), failure('migration-unfit'));
+  });
+
+  it('tells whether a guest is still here, and does not say of one that it came which is not', async function () {
+    if (!canMove()) return this.skip();
+    const guest = await stage.running();
+    const landing = await awaited(guest);
+    await assert.rejects(there().landGuest(guest.id, CAME, stage.signal()), failure('guest-not-found'));
+    assert.equal(await here().recallGuest(guest.id, stage.signal()), true);
+    assert.equal(await stage.state(guest), 'running');
+    await here().migrateGuest(guest.id, way(landing), stage.work());
+    assert.equal(await here().recallGuest(guest.id, stage.signal()), false);
+    const another = { ...STAYED, move: '0b'.repeat(20) };
+    await there().landGuest(guest.id, another, stage.signal());
+    await there().landGuest(guest.id, CAME, stage.signal());
+    assert.equal((await there().readGuest(guest.id, stage.signal())).state, 'running');
+    await gone(guest);
   });
 
   it('does not touch a guest that it did not await', async function () {

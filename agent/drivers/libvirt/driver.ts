@@ -14,7 +14,7 @@ import { cloneGuest } from './cloning.ts';
 import { openConsole, readConsoleLog } from './console.ts';
 import { watchAndFinish } from './container-links.ts';
 import { createGuest, type MakingPlace } from './creating.ts';
-import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
+import { defineGuest, deleteGuest, readDefinition, removeFiles, setAutostart, setGuest } from './defining.ts';
 import { examine } from './examine.ts';
 import type { Ground } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
@@ -64,6 +64,7 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
   const stateFolder = join(options.stateFolder, 'libvirt');
   await mkdir(stateFolder, { recursive: true });
   await chmod(stateFolder, 0o700);
+  await removeFiles(stateFolder);
   const host = options.host ?? uri;
   const virsh = openVirsh(uri, host);
   const known = capabilitiesOnce(virsh, log);
