@@ -2,6 +2,12 @@ import { Failure } from '#shared/errors.ts';
 import type { Command } from './run.ts';
 import type { EndOptions, ProcessEnd, runToEnd } from './run-to-end.ts';
 
+/** `NAME=VALUE` each: what a program of root's has inside, where it has nothing of its host's. */
+export const ENVIRONMENT_INSIDE = [
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'HOME=/root',
+] as const;
+
 /** A program in a guest, as those who asked for it named it. */
 export interface Asked {
   guest: string;

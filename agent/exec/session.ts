@@ -7,7 +7,7 @@ export interface Session {
   /** Settles when the process has ended and all it said was heard; never rejects. */
   readonly ended: Promise<SessionEnd>;
   /** Write to its standard input. What is written after its end is dropped: `ended` tells. */
-  write(text: string): void;
+  write(what: string | Uint8Array): void;
   /** End it: SIGTERM, and SIGKILL where that does not help in time. Settles when it has ended. */
   kill(): Promise<void>;
 }
@@ -55,8 +55,8 @@ export function startSession({ file, args, env, onOut, onError }: SessionOptions
   return {
     pid: child.pid,
     ended,
-    write: (text) => {
-      if (child.stdin.writable) child.stdin.write(text);
+    write: (what) => {
+      if (child.stdin.writable) child.stdin.write(what);
     },
     kill: async () => {
       child.kill('SIGTERM');

@@ -1,8 +1,10 @@
+import { constants } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { dirname, sep } from 'node:path';
 import { isMissing } from '#agent/files/folder.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
-import { HEAD_BYTES_MAX, parseQcow2Head, type Qcow2Head } from './qcow2-head.ts';
+import { qcow2HeadIn } from './qcow2-file.ts';
+import type { Qcow2Head } from './qcow2-head.ts';
 
 const LINKS_MAX = 32;
 /** Images of these have no place for the name of another file. */
@@ -56,9 +58,8 @@ async function plainFile(path: string): Promise<string | undefined> {
 
 async function headOf(file: string): Promise<Qcow2Head | undefined> {
   try {
-    await using handle = await open(file, 'r');
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES_MAX), 0, HEAD_BYTES_MAX, 0);
-    return parseQcow2Head(buffer.subarray(0, bytesRead));
+    await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    return await qcow2HeadIn(handle);
   } catch (error) {
     throw new Failure('host-command', { problem: messageOf(error) }, { cause: error });
   }

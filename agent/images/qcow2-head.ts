@@ -1,5 +1,7 @@
-/** What a qcow2 image says of other files that it is read with. */
+/** What a qcow2 image says of itself, and of other files that it is read with. */
 export interface Qcow2Head {
+  /** What whoever uses it sees. */
+  sizeBytes: number;
   /** The image below it, as it is named there, and the format that it is said to have. */
   backing?: { name: string; format?: string };
   /** Its blocks are in another file. */
@@ -16,13 +18,20 @@ const DATA_FILE_BIT = 1n << 2n;
 const END = 0;
 const BACKING_FORMAT = 0xe2_79_2a_ca;
 
-/** How much of a file has all that is read here: the first cluster, whatever its size. */
-export const HEAD_BYTES_MAX = 2 ** CLUSTER_BITS.max;
+/** How much of a file has all that is read here, of nearly every image that something made. */
+export const HEAD_BYTES_FIRST = 4_096;
+
+/** How much of it really has: up to the end of the name, which is in the first cluster. @param first what the file begins with */
+export function qcow2HeadBytes(first: Buffer): number {
+  if (first.length < HEAD_BYTES_V2) return 0;
+  const end = Number(first.readBigUInt64BE(8)) + first.readUInt32BE(16);
+  return Math.min(end, 2 ** Math.min(first.readUInt32BE(20), CLUSTER_BITS.max));
+}
 
 /**
  * Read the head of a qcow2 image, without opening anything that it names, as QEMU's own tools may do.
  *
- * Shape: big-endian; `QFI\xfb`, version, place and length of the name of the backing file, log2 of the size of a cluster; in version 3 also
+ * Shape: big-endian; `QFI\xfb`, version, place and length of the name of the backing file, log2 of the size of a cluster, size; in version 3 also
  * the features that a reader has to know, and the length of the head. Behind it extensions, each a type, a length and its data, filled up to 8 bytes.
  * @returns undefined where it is no such image, or a broken one
  * Source: QEMU, docs/interop/qcow2.rst
@@ -36,7 +45,9 @@ export function parseQcow2Head(bytes: Buffer): Qcow2Head | undefined {
   const cluster = bytes.subarray(0, 2 ** clusterBits);
   const hasDataFile = version === 3 && (cluster.readBigUInt64BE(72) & DATA_FILE_BIT) !== 0n;
   const at = Number(cluster.readBigUInt64BE(8));
-  if (at === 0) return { hasDataFile };
+  const sizeBytes = Number(cluster.readBigUInt64BE(24));
+  if (!Number.isSafeInteger(sizeBytes)) return undefined;
+  if (at === 0) return { sizeBytes, hasDataFile };
   const length = cluster.readUInt32BE(16);
   if (length === 0 || length > NAME_BYTES_MAX || at + length > cluster.length) return undefined;
   const formats = formatsIn(cluster.subarray(0, at), version === 3 ? cluster.readUInt32BE(100) : HEAD_BYTES_V2);
@@ -44,7 +55,7 @@ export function parseQcow2Head(bytes: Buffer): Qcow2Head | undefined {
   if (formats.length > 1) return undefined;
   const [format] = formats;
   const name = cluster.toString('utf8', at, at + length);
-  return { backing: { name, ...(format === undefined ? {} : { format }) }, hasDataFile };
+  return { sizeBytes, backing: { name, ...(format === undefined ? {} : { format }) }, hasDataFile };
 }
 
 function formatsIn(head: Buffer, from: number): string[] {

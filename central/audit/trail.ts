@@ -19,6 +19,8 @@ export interface AuditTrail {
   append(transaction: Transaction<Tables>, record: AuditRecord): Promise<void>;
   /** At once, or with others a moment later; what fails is told to onBug and tried again. */
   add(record: AuditRecord): void;
+  /** The same, for what is known elsewhere only once it stands here: resolves when it was written, or found no room and is tried again. */
+  keep(record: AuditRecord): Promise<void>;
   /** Resolves when all that was added is on the disk. */
   flush(): Promise<void>;
   /** The newest first; those before `before`. */
@@ -99,12 +101,18 @@ export function auditTrail(
     await flushing;
   };
 
+  const add = (record: AuditRecord): void => {
+    if (waiting.length < WAITING_MAX) waiting.push(record);
+    else onBug(new Error('an audit record was lost: there was no room to write it'));
+    if (callOff === undefined) begin();
+  };
+
   return {
     append: (transaction, record) => appendAll(transaction, [record]),
-    add: (record) => {
-      if (waiting.length < WAITING_MAX) waiting.push(record);
-      else onBug(new Error('an audit record was lost: there was no room to write it'));
-      if (callOff === undefined) begin();
+    add,
+    keep: (record) => {
+      add(record);
+      return flush();
     },
     flush,
     // What was added stands in what is read.

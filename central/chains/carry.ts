@@ -18,7 +18,7 @@ export interface CarryDeps {
   site: Site;
   passed: Readonly<Record<string, PassOn>>;
   may: May;
-  trail: Pick<AuditTrail, 'add'>;
+  trail: Pick<AuditTrail, 'keep'>;
   clock: Clock;
 }
 
@@ -68,15 +68,16 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
     };
     const args = { guest: target.contact, ...given };
     const beganAt = clock.now();
-    const note = (recorded: Parameters<typeof auditRecord>[3]): void =>
-      trail.add(auditRecord(call, rowOf(centralVerbs, verb), args, recorded, { beganAt, endedAt: clock.now() }));
+    // In the trail before the run knows of it: what the run knows is not asked again after a crash.
+    const note = (recorded: Parameters<typeof auditRecord>[3]): Promise<void> =>
+      trail.keep(auditRecord(call, rowOf(centralVerbs, verb), args, recorded, { beganAt, endedAt: clock.now() }));
     try {
       await passed[verb]?.(args, call);
-      note({ outcome: 'done' });
+      await note({ outcome: 'done' });
       return { ok: true };
     } catch (error) {
       if (!(error instanceof Failure) || UNANSWERED.has(error.code)) throw error;
-      note({ outcome: 'failed', code: error.code, details: error.details });
+      await note({ outcome: 'failed', code: error.code, details: error.details });
       return isSoAlready(error, operation) ? { ok: true } : { ok: false, problem: error.message };
     }
   };

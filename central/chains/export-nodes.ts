@@ -19,7 +19,7 @@ export interface ExportNodesDeps {
   site: Pick<Site, 'findHost'>;
   ask: AskAgent;
   may: May;
-  trail: Pick<AuditTrail, 'add'>;
+  trail: Pick<AuditTrail, 'keep'>;
   clock: Clock;
 }
 
@@ -48,8 +48,8 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
       ...(supersedes ? { supersedes: withRounds(supersedes) } : {}),
     };
     const beganAt = clock.now();
-    const note = (recorded: Parameters<typeof auditRecord>[3]): void =>
-      trail.add(
+    const note = (recorded: Parameters<typeof auditRecord>[3]): Promise<void> =>
+      trail.keep(
         auditRecord(call, siteVolumeVerbs[verb], { host: host.name, ...args }, recorded, {
           beganAt,
           endedAt: clock.now(),
@@ -58,10 +58,10 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
     try {
       await untilAnswered(clock, signal, () => ask(host, verb, volumeVerbs[verb], args, call));
     } catch (error) {
-      if (error instanceof Failure) note({ outcome: 'failed', code: error.code, details: error.details });
+      if (error instanceof Failure) await note({ outcome: 'failed', code: error.code, details: error.details });
       throw error;
     }
-    note({ outcome: 'done' });
+    await note({ outcome: 'done' });
   };
   /** While its clients use it, it is asked again, for as long as a stop may take: each time under an id of its own, since that was refused. */
   const carry = async (node: GraphNode, action: Action, by: string, signal: AbortSignal): Promise<Ended> => {

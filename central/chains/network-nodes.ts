@@ -18,7 +18,7 @@ import type { ManagedNodes } from './managed-nodes.ts';
 export interface NetworkNodesDeps {
   networks: Pick<Networks, 'state' | 'handing' | 'take' | 'onStand'>;
   may: May;
-  trail: Pick<AuditTrail, 'add'>;
+  trail: Pick<AuditTrail, 'keep'>;
   clock: Clock;
 }
 
@@ -47,8 +47,8 @@ export function networkNodes({ networks, may, trail, clock }: NetworkNodesDeps):
     if (!may(requester, verb, { guest: '' })) return { ok: false, problem: `${by} may not ${verb} ${name}` };
     const call: Call = { verb, requester, surface: 'chain', operation: operation.id, signal, progress: () => {} };
     const beganAt = clock.now();
-    const note = (recorded: Parameters<typeof auditRecord>[3]): void =>
-      trail.add(
+    const note = (recorded: Parameters<typeof auditRecord>[3]): Promise<void> =>
+      trail.keep(
         auditRecord(call, rowOf(centralVerbs, verb), { [kind]: name }, recorded, { beganAt, endedAt: clock.now() }),
       );
     const wanted = operation.verb === 'start' ? 'up' : 'down';
@@ -58,13 +58,13 @@ export function networkNodes({ networks, may, trail, clock }: NetworkNodesDeps):
       await networks.take(call, (state) => want(state, name, wanted));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      note({ outcome: 'failed', code: error.code, details: error.details });
+      await note({ outcome: 'failed', code: error.code, details: error.details });
       if (wanted === 'down' && error.code === `${kind}-not-found`) return { ok: true };
       return { ok: false, problem: missing(kind, name, error) };
     } finally {
       leaving.delete(`${kind} ${name}`);
     }
-    note({ outcome: 'done' });
+    await note({ outcome: 'done' });
     const { state, why = '' } = networkFact(networks, kind, name, wanted === 'down');
     return wanted === 'up' && state === 'down' ? { ok: false, problem: why } : { ok: true };
   };

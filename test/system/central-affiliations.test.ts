@@ -28,7 +28,7 @@ describe('roles by affiliation, in a room of a real server', function () {
   let mia: Person;
 
   const ask = async (who: Person, verb: keyof typeof centralVerbs, args: Record<string, unknown>) =>
-    (await runVerb(who.entity, CENTRAL, verb, centralVerbs[verb], args, { timeoutMs: 4_000 })).value;
+    (await runVerb(who.entity, CENTRAL, verb, centralVerbs[verb], args, { timeoutMs: 12_000 })).value;
   /** Start a guest that runs: what is wrong with it tells `allowed` from `refused`; undefined where nobody answers now. */
   const starts = async (way: Way, guest = 'venti'): Promise<'allowed' | 'refused' | undefined> => {
     try {
@@ -40,7 +40,7 @@ describe('roles by affiliation, in a room of a real server', function () {
           'guest.start',
           agentVerbs['guest.start'],
           { guest },
-          { timeoutMs: 4_000 },
+          { timeoutMs: 12_000 },
         );
     } catch (error) {
       if (/is running/.test(messageOf(error))) return 'allowed';

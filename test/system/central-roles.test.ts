@@ -28,7 +28,7 @@ describe('roles, given by verbs', function () {
     (await runVerb(who.entity, rig.central, verb, centralVerbs[verb], args)).value;
   /** What was sent to a session of the agent that has just ended is waited for in vain. */
   const atAgent = (who: Person, verb: keyof typeof agentVerbs, args: Record<string, unknown>) =>
-    runVerb(who.entity, rig.agentJid('host1'), verb, agentVerbs[verb], args, { timeoutMs: 4_000 });
+    runVerb(who.entity, rig.agentJid('host1'), verb, agentVerbs[verb], args, { timeoutMs: 12_000 });
   /** Start a guest that runs: `allowed` and `refused` show in what is wrong with it. */
   const starts = async (who: Person, way: Way, guest: string): Promise<'allowed' | 'refused'> => {
     const verb = 'guest.start';

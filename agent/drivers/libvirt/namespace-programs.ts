@@ -1,5 +1,5 @@
 import type { GuestId, Program, ProgramEnd } from '#agent/drivers/driver.ts';
-import { requireWords, runInGuest } from '#agent/exec/run-in-guest.ts';
+import { ENVIRONMENT_INSIDE, requireWords, runInGuest } from '#agent/exec/run-in-guest.ts';
 import type { ProcessEnd } from '#agent/exec/run-to-end.ts';
 import { Failure } from '#shared/errors.ts';
 import { checkedId, type Ground } from './ground.ts';
@@ -12,7 +12,6 @@ import { readGuest } from './reading.ts';
 //
 // What can go wrong: virsh has no right to get in (it takes root); what runs in a frozen container hangs, so that one is refused.
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /**
  * virsh's word for an end that is no 0, after all that the program wrote.
  *
@@ -34,7 +33,7 @@ export async function runInNamespaces(
   const failed = (problem: string): Failure => new Failure('program-failed', { guest, program, problem });
   requireWords({ guest, command });
   if (program.includes('=')) throw failed('the name of a program with = in it cannot be handed over');
-  const within = ['/usr/bin/env', '-i', `PATH=${PATH}`, 'HOME=/root', ...command];
+  const within = ['/usr/bin/env', '-i', ...ENVIRONMENT_INSIDE, ...command];
   const args = ['-q', '-c', ground.uri, 'lxc-enter-namespace', '--noseclabel', checkedId(ground, id), '--', ...within];
   const asked = { guest, command, limitMs };
   const ended = await runInGuest(

@@ -46,6 +46,8 @@ export async function followLog(path: string, broke: (problem: unknown) => void)
         await fresh.close();
         continue;
       }
+      // What it got since is all that it will ever have: it was moved away.
+      await drain();
       const before = file;
       file = fresh;
       at = 0;

@@ -1,10 +1,9 @@
 import type { GuestId, Program, ProgramEnd } from '#agent/drivers/driver.ts';
-import { requireWords, runInGuest } from '#agent/exec/run-in-guest.ts';
+import { ENVIRONMENT_INSIDE, requireWords, runInGuest } from '#agent/exec/run-in-guest.ts';
 import { Failure } from '#shared/errors.ts';
 import { type Ground, tool } from './ground.ts';
 import { zoneIn } from './power.ts';
 
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** What lxc-attach says of a program that is not there, or that may not be run, in place of the program. */
 const NOT_RUN = /^lxc-attach: .* (?:\d+ )?(.*) - Failed to exec "/m;
 /** A program that a signal has ended is told as a shell tells it. */
@@ -29,23 +28,13 @@ export async function runProgram(
   const failed = (problem: string): Failure => new Failure('program-failed', { guest: name, program, problem });
   const asked = { guest: name, command, limitMs };
   requireWords(asked);
-  const attach = tool(
-    ground,
-    'lxc-attach',
-    name,
-    '--clear-env',
-    '-v',
-    `PATH=${PATH}`,
-    '-v',
-    'HOME=/root',
-    '--',
-    ...command,
-  );
+  const environment = ENVIRONMENT_INSIDE.flatMap((word) => ['-v', word]);
+  const attach = tool(ground, 'lxc-attach', name, '--clear-env', ...environment, '--', ...command);
   const ended = await runInGuest(ground.runToEnd, attach, asked, { bytesMax, late: 'it was ended' }, signal);
   const said = Buffer.from(ended.stderr).toString('utf8');
   const notRun = NOT_RUN.exec(said)?.[1];
   if (notRun !== undefined && [126, 127].includes(ended.exitCode ?? 0)) throw failed(notRun);
-  if (ended.exitCode === undefined || said.startsWith('lxc-attach: ')) {
+  if (ended.exitCode === undefined || (ended.exitCode !== 0 && said.startsWith('lxc-attach: '))) {
     await zoneIn(ground, id, 'guest.exec', ['running'], signal);
     throw new Failure('host-command', { problem: said.trim() || `lxc-attach was ended by ${ended.signal}` });
   }

@@ -72,11 +72,9 @@ export function typing(ground: Pick<Ground, 'folder' | 'run'>, name: string): Ty
   };
 }
 
-/** Bytes as text that UTF-8 makes the same bytes of, where they are UTF-8. */
-const escaped = (bytes: Uint8Array): string =>
-  Buffer.from(bytes)
-    .toString('utf8')
-    .replaceAll(String.fromCharCode(ESCAPE_BYTE), String.fromCharCode(ESCAPE_BYTE, ESCAPE_BYTE));
+/** The byte that begins commands is sent twice, and all others as they are: a letter may come in pieces, or be none of UTF-8. */
+export const escaped = (bytes: Uint8Array): Uint8Array =>
+  Uint8Array.from(Array.from(bytes).flatMap((byte) => (byte === ESCAPE_BYTE ? [byte, byte] : [byte])));
 
 /** @throws Error with what lxc-console said */
 async function connect(

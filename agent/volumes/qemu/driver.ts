@@ -9,7 +9,7 @@
  * are there: it answers no look then, and counts as up.
  */
 import { lookup } from 'node:dns';
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { lstat, opendir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '#agent/exec/run.ts';
 import { isMissing, keepFolder, namesIn, readIfThere } from '#agent/files/folder.ts';
@@ -23,8 +23,8 @@ import { paused, systemClock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { type Export, formatOf, uriOf, VolumeName } from '#shared/model/volume.ts';
 import { listClients, parseClients } from './clients.ts';
-import { parseImage, readImage } from './image-info.ts';
 import { nbdServer, serverName, volumeOf } from './nbd-server.ts';
+import { readVolume } from './volume-file.ts';
 
 export interface QemuVolumesDeps {
   run: Run;
@@ -55,18 +55,36 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
     if (!stat?.isFile()) throw new Failure('volume-not-found', { volume, host });
     return { uid: stat.uid, gid: stat.gid };
   }
-  async function read(volume: string, signal: AbortSignal): Promise<VolumeFile> {
-    await ownerOf(volume);
-    return parseImage(volume, await run(readImage(fileOf(volume), volume), signal));
+  async function read(volume: string): Promise<VolumeFile> {
+    const found = await readVolume(fileOf(volume), volume);
+    if (found === undefined) throw new Failure('volume-not-found', { volume, host });
+    return found;
   }
   /** One that is no image does not hide the others; one that has just gone is none. */
-  async function readOrSay(volume: string, signal: AbortSignal): Promise<VolumeFile[]> {
+  async function readOrSay(volume: string): Promise<VolumeFile[]> {
     try {
-      return [await read(volume, signal)];
+      return [await read(volume)];
     } catch (error) {
-      if (signal.aborted || !(error instanceof Failure)) throw error;
+      if (!(error instanceof Failure)) throw error;
       return error.code === 'volume-not-found' ? [] : [nothingOf(volume, error.message.slice(0, 1_000))];
     }
+  }
+  /** The first by name, of however many there are. */
+  async function namesListed(signal: AbortSignal): Promise<string[]> {
+    const names: string[] = [];
+    const first = (): string[] => names.sort((a, b) => (a < b ? -1 : 1)).splice(LISTED_MAX);
+    try {
+      for await (const entry of await opendir(folder)) {
+        signal.throwIfAborted();
+        if (entry.isFile() && VolumeName.safeParse(entry.name).success) names.push(entry.name);
+        if (names.length >= 2 * LISTED_MAX) first();
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new Failure('volume-folder', { host, problem: messageOf(error) });
+    }
+    first();
+    return names;
   }
   const clientsOf = async (wanted: Export, signal: AbortSignal): Promise<string[]> =>
     parseClients(await run(listClients(wanted), signal));
@@ -101,13 +119,11 @@ export function qemuVolumes({ run, host, folder, services, upMsMax = UP_MS_MAX }
   return {
     read,
     list: async (signal) => {
-      const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-        throw new Failure('volume-folder', { host, problem: messageOf(error) });
-      });
-      const names = entries.filter((entry) => entry.isFile() && VolumeName.safeParse(entry.name).success);
       const files: VolumeFile[] = [];
-      for (const { name } of names.toSorted((a, b) => (a.name < b.name ? -1 : 1)).slice(0, LISTED_MAX))
-        files.push(...(await readOrSay(name, signal)));
+      for (const name of await namesListed(signal)) {
+        signal.throwIfAborted();
+        files.push(...(await readOrSay(name)));
+      }
       return files;
     },
     serve: async (wanted, signal) => {

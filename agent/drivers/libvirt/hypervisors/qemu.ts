@@ -1,15 +1,6 @@
 import type { Hypervisor } from '../hypervisor.ts';
 import { el, type Sketch } from '../xml.ts';
-import { LIVE } from './settings.ts';
-
-/** A guest whose kernel has died starts again, as machines in racks do; one that was told to go off stays off. */
-const PARTS: readonly Sketch[] = [
-  el('features', {}, el('acpi'), el('apic')),
-  el('clock', { offset: 'utc' }),
-  el('on_poweroff', {}, 'destroy'),
-  el('on_reboot', {}, 'restart'),
-  el('on_crash', {}, 'restart'),
-];
+import { LIVE, MACHINE } from './settings.ts';
 
 const BALLOON_PERIOD_S = '10';
 
@@ -47,7 +38,7 @@ export const qemu: Hypervisor = {
   shortForm: {
     types: ['kvm', 'qemu'],
     os: el('os', {}, el('type', { machine: 'q35' }, 'hvm')),
-    parts: PARTS,
+    parts: MACHINE,
     disks: { virtio: 'vd', scsi: 'sd', sata: 'sd' },
     takesImages: true,
     devices,

@@ -1,5 +1,14 @@
 import type { Hypervisor } from '../hypervisor.ts';
-import { sayable } from '../xml.ts';
+import { el, type Sketch, sayable } from '../xml.ts';
+
+/** A machine whose kernel has died starts again, as those in racks do; one that was told to go off stays off. */
+export const MACHINE: readonly Sketch[] = [
+  el('features', {}, el('acpi'), el('apic')),
+  el('clock', { offset: 'utc' }),
+  el('on_poweroff', {}, 'destroy'),
+  el('on_reboot', {}, 'restart'),
+  el('on_crash', {}, 'restart'),
+];
 
 /** What `virsh` changes in a guest that runs, where its hypervisor can. */
 export const LIVE = {

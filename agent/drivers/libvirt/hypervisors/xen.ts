@@ -1,14 +1,6 @@
 import type { Hypervisor } from '../hypervisor.ts';
-import { el, type Sketch } from '../xml.ts';
-import { LIVE } from './settings.ts';
-
-const PARTS: readonly Sketch[] = [
-  el('features', {}, el('acpi'), el('apic')),
-  el('clock', { offset: 'utc' }),
-  el('on_poweroff', {}, 'destroy'),
-  el('on_reboot', {}, 'restart'),
-  el('on_crash', {}, 'restart'),
-];
+import { el } from '../xml.ts';
+import { LIVE, MACHINE } from './settings.ts';
 
 /**
  * Xen by libxl.
@@ -22,7 +14,7 @@ export const xen: Hypervisor = {
     types: ['xen'],
     os: el('os', {}, el('type', { machine: 'xenfv' }, 'hvm')),
     osOfKernel: el('os', {}, el('type', { machine: 'xenpvh' }, 'xenpvh')),
-    parts: PARTS,
+    parts: MACHINE,
     disks: { xen: 'xvd' },
     takesImages: true,
     devices: () => [el('console', { type: 'pty' }, el('target', { type: 'xen', port: '0' }))],

@@ -84,6 +84,15 @@ describe('the audit trail', () => {
     assert.deepEqual(await kept(), named(1, 3));
   });
 
+  it('does not gather what is to stand there before it is known elsewhere', async () => {
+    trail.add(record(1));
+    await trail.flush();
+    trail.add(record(2));
+    await Promise.all([trail.keep(record(3)), trail.keep(record(4))]);
+    assert.equal((await database.selectFrom('audit').select('seq').execute()).length, 4);
+    assert.deepEqual(await kept(), named(1, 4));
+  });
+
   it('has what was appended with a change in one chain with what was gathered', async () => {
     trail.add(record(1));
     await trail.flush();

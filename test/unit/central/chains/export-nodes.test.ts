@@ -39,7 +39,7 @@ function stage({ may = true, answers = [] as (Failure | undefined)[] } = {}) {
   const nodes = exportNodes({
     ...{ ask, may: () => may, clock },
     site: { findHost: (name) => (name === 'host1' ? host : undefined) },
-    trail: { add: ({ verb, outcome, operation }) => void notes.push(`${operation} ${verb} ${outcome}`) },
+    trail: { keep: async ({ verb, outcome, operation }) => void notes.push(`${operation} ${verb} ${outcome}`) },
   });
   return {
     ...{ asked, notes, clock },

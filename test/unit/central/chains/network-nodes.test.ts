@@ -36,7 +36,7 @@ async function stage(may = true) {
   const nodes = networkNodes({
     networks: scene.networks,
     may: () => may,
-    trail: { add: ({ verb, outcome }) => void notes.push(`${verb} ${outcome}`) },
+    trail: { keep: async ({ verb, outcome }) => void notes.push(`${verb} ${outcome}`) },
     clock: scene.clock,
   });
   let serial = 0;

@@ -4,6 +4,7 @@ import { describe, it } from 'mocha';
 import { groupOf, parseVersions } from '#agent/drivers/lxc/cgroups.ts';
 import { pairsOf } from '#agent/drivers/lxc/links.ts';
 import { errorsIn, parseChange, parseList, parseNow, parseUse } from '#agent/drivers/lxc/output.ts';
+import { escaped } from '#agent/drivers/lxc/typing.ts';
 import { stateEvents } from '#agent/drivers/lxc/watch.ts';
 import { parseVeths } from '#agent/drivers/veths.ts';
 import { Failure } from '#shared/errors.ts';
@@ -68,6 +69,10 @@ describe('agent/drivers/lxc: what LXC prints', () => {
       cpu: 2,
       cpuset: 1,
     });
+  });
+
+  it('is typed to byte by byte, with the one twice that begins commands', () => {
+    assert.deepEqual([...escaped(Buffer.from([0xc3, 0x11, 0xff, 0x0d]))], [0xc3, 0x11, 0x11, 0xff, 0x0d]);
   });
 
   it('tells of each change of state once', () => {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { watchZones } from '#agent/drivers/lxc/folder-watch.ts';
 import { followLog } from '#agent/drivers/lxc/log-follow.ts';
+
+const ROTATIONS = 160;
 
 describe('agent/drivers/lxc: files that are watched', () => {
   let folder: string;
@@ -61,5 +63,36 @@ describe('agent/drivers/lxc: files that are watched', () => {
       followLog(join(folder, 'nowhere/log'), () => {}),
       /nowhere/,
     );
+  });
+
+  it('tell all that a log had before it was moved away, whenever that was', async () => {
+    const log = join(folder, 'log');
+    writeFileSync(log, '');
+    let heard = '';
+    const news = new EventTarget();
+    const followed = await followLog(log, (problem) => assert.fail(String(problem)));
+    followed.onData((chunk) => {
+      heard += Buffer.from(chunk).toString();
+      news.dispatchEvent(new Event('heard'));
+    });
+    const until = async (text: string): Promise<void> => {
+      for (const signal = AbortSignal.timeout(5_000); !heard.endsWith(text); ) await once(news, 'heard', { signal });
+    };
+    let written = '';
+    const write = (text: string): void => {
+      appendFileSync(log, text);
+      written += text;
+    };
+    for (let n = 0; n < ROTATIONS; n++) {
+      write(`${n} a\n`);
+      // It is looked at meanwhile, each time for another while.
+      for (let tick = 0; tick < n % 8; tick++) await new Promise(setImmediate);
+      write(`${n} b\n`);
+      renameSync(log, `${log}.1`);
+      write(`${n} c\n`);
+      await until(`${n} c\n`);
+    }
+    assert.equal(heard, written);
+    await followed.close();
   });
 });
