@@ -119,7 +119,8 @@ export async function startAgent(
   if (central) serveProbes({ entity, central, probing: probes, log });
   if (central) serveColdStarts({ entity, central, settings: kept });
   if (central) nets.serve(entity, central);
-  const told = { hostNow: (): Host => hostNow({ config, driver, inventory, version }), ...nets.reported };
+  const boot = bootMark();
+  const told = { boot, hostNow: (): Host => hostNow({ config, driver, inventory, version }), ...nets.reported };
   const reports = central && serveReports({ entity, central, epoch, inventory, jobs, onBug, lacks, ...told });
 
   const endMetrics = config.metrics && (await serveMetrics(registry, config.metrics, onBug));
@@ -134,7 +135,7 @@ export async function startAgent(
     if (central)
       endColdStart = coldStart({
         ...{ entity, central, settings: kept, host, inventory, perform, log, onBug, probing: probes, ...nets },
-        ...{ bootMark: bootMark(), clock: systemClock, onJob: jobs.onJob },
+        ...{ bootMark: boot, clock: systemClock, onJob: jobs.onJob },
       });
   });
   begun.catch(onBug);

@@ -18,7 +18,7 @@ const pagesIn = async (): Promise<string[]> => {
 };
 
 describe('docs', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
 
   it('have no link to a file that is not there', async () => {
     const broken: string[] = [];

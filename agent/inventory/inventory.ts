@@ -8,7 +8,7 @@
  * What can go wrong: the hypervisor does not answer. Then the state is `degraded`, and what was known last stays known. Events
  * name guests, not ids: one of a name that is not known, or that has gone to another guest, makes everything be read.
  */
-import type { DriverHost, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
+import type { DriverHost, DriverName, GuestId, HypervisorDriver } from '#agent/drivers/driver.ts';
 import type { Clock } from '#shared/clock.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Guest } from '#shared/model/guest.ts';
@@ -23,6 +23,8 @@ export interface Inventory {
   readonly state: 'up' | 'degraded';
   /** Why it is degraded. */
   readonly problem: string | undefined;
+  /** Of several drivers: those that do not answer, once each of them has; what is known of the others' guests is so. */
+  readonly silent?: readonly DriverName[] | undefined;
   /** What the machine is, once the hypervisor has told it. */
   readonly host: DriverHost | undefined;
   /** Sorted by name. @throws Failure host-unreachable while nothing was ever read */

@@ -41,7 +41,9 @@ export function severalInventories(
   const shown = shownGuests(parts);
   const stateNow = (): Inventory['state'] => (all.every(({ state }) => state === 'up') ? 'up' : 'degraded');
   const wereRead = new Set<Inventory>();
+  const silentNow = (): DriverName[] => Array.from(parts, ([name, part]) => (part.state === 'up' ? [] : [name])).flat();
   let state = stateNow();
+  let silent = silentNow();
 
   for (const [name, part] of parts) {
     part.onChange((change) => {
@@ -49,9 +51,10 @@ export function severalInventories(
     });
     part.onState(() => {
       if (part.state === 'up') wereRead.add(part);
-      const before = state;
+      const before = silent;
+      silent = silentNow();
       state = stateNow();
-      if (state !== before) states.tell(state);
+      if (silent.join() !== before.join()) states.tell(state);
     });
   }
   const problemNow = (): string | undefined => {
@@ -68,6 +71,9 @@ export function severalInventories(
     },
     get problem() {
       return problemNow();
+    },
+    get silent() {
+      return wereRead.size === parts.size ? silent : undefined;
     },
     get host() {
       const hosts = all.flatMap((part) => part.host ?? []);

@@ -20,6 +20,8 @@ export interface ReportsDeps {
   inventory: Inventory;
   jobs: Pick<JobRunner, 'list' | 'onJob'>;
   hostNow(): Host;
+  /** Another one after each boot of the host. */
+  boot: string;
   /** Verbs that a driver cannot do of its guests, by the driver's name. */
   lacks: NonNullable<HostFacts['lacks']>;
   /** Without it, this host realises no networks. */
@@ -37,7 +39,7 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   const reports = reporter({
     epoch: deps.epoch,
     guests: () => (inventory.host === undefined ? undefined : inventory.guests()),
-    facts: () => ({ ...factsOf(deps, inventory.problem), lacks: deps.lacks }),
+    facts: () => ({ ...factsOf(deps, inventory), lacks: deps.lacks }),
     jobs: () => jobs.list({ limit: JOBS_IN_SNAPSHOT }),
     send: (report, signal) => sendReport(entity, central, report, signal),
     clock: systemClock,
@@ -73,11 +75,15 @@ export function serveReports(deps: ReportsDeps): { stop(): Promise<void> } {
   };
 }
 
-function factsOf({ hostNow, networks, exports }: ReportsDeps, problem: string | undefined): HostFacts {
+function factsOf(
+  { hostNow, boot, networks, exports }: ReportsDeps,
+  { problem, silent = [] }: Pick<Inventory, 'problem' | 'silent'>,
+): HostFacts {
   const { name: _, guests: __, running: ___, since: ____, tags: _____, ...facts } = hostNow();
   return {
-    ...facts,
+    ...{ ...facts, boot },
     ...(problem === undefined ? {} : { problem }),
+    ...(silent.length > 0 ? { silent: [...silent] } : {}),
     ...(networks ? { networks: networks.standing } : {}),
     ...(exports ? { exports: [...exports.standing] } : {}),
   };

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { agentCaller } from '#central/agents/caller.ts';
 import type { JobFeed } from '#central/agents/job-feed.ts';
-import { isOther } from '#central/inventory/anew.ts';
-import type { SiteChange } from '#central/inventory/known-site.ts';
+import { isBack, isOther } from '#central/inventory/anew.ts';
 import type { Site } from '#central/inventory/site.ts';
 import type { Kept } from '#central/kept.ts';
 import type { Networks } from '#central/networks/networks.ts';
@@ -44,7 +43,7 @@ export interface Chains {
 
 /**
  * The chains of the site and their runs. Chains with `autostart` are brought up when central begins and when a host is back after a
- * silence, unless they were ordered down; it is done on behalf of whoever set them.
+ * silence or a boot, unless they were ordered down; it is done on behalf of whoever set them.
  */
 export async function startChains({ site, store, clock, onBug, ...deps }: ChainsDeps): Promise<Chains> {
   const book = new ChainBook(store);
@@ -100,10 +99,6 @@ const isAt =
   (site: Site, host: string) =>
   (node: GraphNode): boolean =>
     node.spec.kind !== 'group' && node.spec.kind !== 'check' && hostAt(site, node) === host;
-
-/** Whether a host is heard after a silence. */
-const isBack = (change: SiteChange): change is Extract<SiteChange, { what: 'host' }> =>
-  change.what === 'host' && change.before?.reach === 'unreachable' && change.after?.reach === 'heard';
 
 export interface SiteChainsDeps {
   entity: Entity;

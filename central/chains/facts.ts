@@ -68,7 +68,10 @@ export function hostAt(site: Site, node: GraphNode): string | undefined {
   return host ?? guestAt(site, node)?.host.name;
 }
 
-/** What central knows of each node, without what probes tell. Of a silent host nothing is known: what it said last may not be so. */
+/**
+ * What central knows of each node, without what probes tell. Of a silent host nothing is known, nor of guests whose hypervisor does not
+ * answer: what was said last may not be so.
+ */
 export function stateFacts(site: Site, graph: Graph): Map<string, Fact> {
   const facts = new Map<string, Fact>();
   for (const node of graph.nodes) {
@@ -90,7 +93,15 @@ function factOf(site: Site, node: GraphNode): Fact | undefined {
   if (name !== undefined && !host) return { state: 'down', why: `there is no host ${name}` };
   if (host && host.reach !== 'heard') return { state: 'unknown', why: `${host.name} is not heard` };
   const guest = guestAt(site, node);
+  if (host && isBlind(host, guest)) return { state: 'unknown', why: `the hypervisor of ${host.name} does not answer` };
   if (!guest) return { state: 'down', why: noGuest(site, node) };
   const { state } = guest.guest;
   return isActive(state) ? { state: 'up' } : { state: 'down', why: `it is ${state}` };
+}
+
+/** Whether what runs a guest does not answer. One that is not there may be of any. */
+function isBlind({ known: { facts } }: SiteHost, guest: SiteGuest | undefined): boolean {
+  const driver = guest?.guest.driver;
+  const isToldOf = facts?.silent !== undefined && driver !== undefined && !facts.silent.includes(driver);
+  return facts?.state === 'degraded' && !isToldOf;
 }

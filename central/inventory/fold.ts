@@ -42,12 +42,11 @@ export function fold(known: KnownHost, report: Report): Taken {
   return isNext && known.gathering === undefined ? change(known, report) : { verdict: 'gap' };
 }
 
-/** What was known of the host and its guests stays; only that it is degraded is new. */
-const blind = (known: KnownHost, { host }: Report): Taken => ({
-  verdict: 'taken',
-  known: { ...known, facts: { ...known.facts, ...host } },
-  differences: [],
-});
+/** What was known of the host and its guests stays; only that it is degraded is new, and that no driver has told of guests. */
+function blind(known: KnownHost, { host }: Report): Taken {
+  const { silent: _, ...before }: Partial<HostFacts> = known.facts ?? {};
+  return { verdict: 'taken', known: { ...known, facts: { ...before, ...host } }, differences: [] };
+}
 
 function alive(known: KnownHost, { epoch, seq, host }: Report): Taken {
   const isWhole = known.gathering === undefined && known.facts !== undefined;

@@ -20,7 +20,7 @@ export function guestRecord({ contact, guest, host, tags, title, notes }: SiteGu
 export function hostRecord(host: SiteHost): SiteHostRecord {
   const { facts, guests } = host.known;
   // How its networks and exports stand is told with those, and what its guests can do at their contacts.
-  const { networks: _, exports: __, lacks: ___, ...told } = facts ?? {};
+  const { networks: _, exports: __, lacks: ___, boot: ____, ...told } = facts ?? {};
   return {
     cpus: 0,
     memoryMiB: 0,

@@ -36,7 +36,7 @@ type RunningHosts = ReadonlyMap<string, Kept<RunningHost>>;
 
 /** The tiny guest is the same for all rigs of this clone. */
 const CACHE = fileURLToPath(new URL('../../.cache', import.meta.url));
-const SHUTDOWN_MS = 8_000;
+const SHUTDOWN_MS = 20_000;
 
 /** Start all parts, each as soon as what it needs is there. @throws Failure setup-needed with what is missing */
 export async function assemble(rise: Rise): Promise<Omit<Site, 'stop'>> {

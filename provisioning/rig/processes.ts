@@ -56,7 +56,8 @@ export async function areGone(targets: readonly ProcessId[], timeoutMs: number):
 const allPids = (): number[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map(Number);
+    .map(Number)
+    .sort((a, b) => a - b);
 
 /** Fields of /proc/PID/stat from the third on: the second is a name that may hold blanks and parentheses. */
 function statOf(pid: number): string[] | undefined {

@@ -30,8 +30,10 @@ mkfifo "$pipe"
   group=$1 pipe=$2
   shift 2
   cat "$pipe" >/dev/null
-  for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    left=
+  tries=0
+  # On a machine with much to do what was killed takes a while to be gone.
+  while [ "$tries" -lt 300 ]; do
+    tries=$((tries + 1)) left=
     for each in "$@"; do
       # What is frozen does not even die.
       find "$each/$group" -name freezer.state -exec sh -c "for file; do echo THAWED >\"\$file\"; done" sh {} + 2>/dev/null

@@ -46,7 +46,8 @@ const WHY: Readonly<Record<Wait['why'], (on: string) => string>> = {
   state: () => 'until it is seen up',
 };
 
-function forWhat({ node, why, on }: Wait): string {
+function forWhat({ node, why, on, unknown }: Wait): string {
+  if (unknown !== undefined) return `to hear of it again: ${unknown}, which does not mean that it is down`;
   if (why !== 'hold' || !on.includes(node)) return WHY[why](listed(on));
   const groups = on.filter((each) => each !== node);
   return groups.length === 0 ? 'to be released' : `to be released, and ${WHY.hold(listed(groups))}`;

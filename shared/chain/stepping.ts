@@ -21,6 +21,8 @@ export interface Wait {
   /** When it is over at the latest, ms. */
   until?: number;
   note?: string;
+  /** Of `host`: why nothing is known. */
+  unknown?: string;
 }
 
 /** One step while it is worked out. Nodes are replaced, never changed. */
@@ -148,6 +150,7 @@ export const pauseMs = (retries: GraphNode['spec']['retries'], tries: number): n
 
 export const spell = (step: Stepping, at: number, why: Wait['why'], on: readonly string[]): undefined => {
   const { name, since, due, note } = nodeAt(step, at);
+  const unknown = why === 'host' ? factAt(step, at).why : undefined;
   step.waits.push({
     node: name,
     why,
@@ -155,5 +158,6 @@ export const spell = (step: Stepping, at: number, why: Wait['why'], on: readonly
     since,
     ...(due !== undefined && due > step.now ? { until: due } : {}),
     ...(note ? { note } : {}),
+    ...(unknown ? { unknown } : {}),
   });
 };

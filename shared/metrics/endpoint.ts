@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import { Failure } from '#shared/errors.ts';
@@ -22,20 +22,7 @@ export async function serveMetrics(
   { port }: { port: number },
   onBug: (error: unknown) => void,
 ): Promise<() => Promise<void>> {
-  const server = createServer((request, response) => {
-    const answer = (status: number, type: string, text: string): void =>
-      void response.writeHead(status, { 'content-type': type }).end(text);
-    if (new URL(request.url ?? '/', 'http://localhost').pathname !== '/metrics')
-      return answer(404, 'text/plain', 'There is only /metrics here.\n');
-    if (request.method !== 'GET') return answer(405, 'text/plain', 'Only GET is answered.\n');
-    registry.metrics().then(
-      (text) => answer(200, registry.contentType, text),
-      (error) => {
-        onBug(error);
-        answer(500, 'text/plain', 'The metrics cannot be read; the log says why.\n');
-      },
-    );
-  });
+  const server = createServer(answering(registry, onBug));
   server.listen(port, '127.0.0.1');
   try {
     await once(server, 'listening');
@@ -49,3 +36,21 @@ export async function serveMetrics(
     await once(server, 'close');
   };
 }
+
+/** What answers a request, whatever is asked for. */
+export const answering =
+  (registry: Pick<Registry, 'metrics' | 'contentType'>, onBug: (error: unknown) => void): RequestListener =>
+  (request, response) => {
+    const answer = (status: number, type: string, text: string): void =>
+      void response.writeHead(status, { 'content-type': type }).end(text);
+    if (URL.parse(request.url ?? '/', 'http://localhost')?.pathname !== '/metrics')
+      return answer(404, 'text/plain', 'There is only /metrics here.\n');
+    if (request.method !== 'GET') return answer(405, 'text/plain', 'Only GET is answered.\n');
+    registry.metrics().then(
+      (text) => answer(200, registry.contentType, text),
+      (error) => {
+        onBug(error);
+        answer(500, 'text/plain', 'The metrics cannot be read; the log says why.\n');
+      },
+    );
+  };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Guest } from './guest.ts';
+import { DriverName, Guest } from './guest.ts';
 import { Host } from './host.ts';
 import { Job } from './job.ts';
 import { NetworkStanding } from './network.ts';
@@ -12,6 +12,10 @@ export const HostFacts = Host.omit({ name: true, guests: true, running: true, si
   .extend({
     /** Why it is degraded. */
     problem: z.string().optional(),
+    /** Of several drivers: those whose hypervisor does not answer. Without it, where the host is degraded, nothing is known of any guest. */
+    silent: z.array(DriverName).optional(),
+    /** Another one after each boot of the host. */
+    boot: z.string().max(100).optional(),
     /** Verbs of guests that a driver of the host cannot do, by the driver's name. */
     lacks: z.record(z.string(), z.array(z.string())).optional(),
     /** Without it, the agent realises no networks. */

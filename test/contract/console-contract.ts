@@ -13,7 +13,7 @@ export function consoleContract(stage: Scene): void {
     const port = await driver.openConsole(guest.id, stage.signal());
     const reader = readerOf(port);
     const limit = AbortSignal.timeout(harness.bootMsMax + 30_000);
-    await reader.shows(harness.console.up, limit);
+    await reader.comesUp(harness.console, limit);
     await port.write(Buffer.from(harness.console.type));
     await reader.shows(harness.console.shows, limit);
     const history = await port.history?.(1_000_000);
@@ -34,7 +34,7 @@ export function consoleContract(stage: Scene): void {
     const guest = await stage.running();
     const limit = AbortSignal.timeout(harness.bootMsMax + 30_000);
     const first = await driver.openConsole(guest.id, stage.signal());
-    await readerOf(first).shows(harness.console.up, limit);
+    await readerOf(first).comesUp(harness.console, limit);
     await first.close();
     const second = await driver.openConsole(guest.id, stage.signal());
     const reader = readerOf(second);

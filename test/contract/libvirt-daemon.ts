@@ -23,7 +23,7 @@ export interface LibvirtDaemon {
 }
 
 const NOBODY = 65_534;
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 60_000;
 
 /**
  * Start one.
@@ -54,7 +54,14 @@ export async function startLibvirtDaemon(): Promise<LibvirtDaemon> {
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const uri = (driver: string) => `${driver}+unix://${driver === 'test' ? '/default' : '/session'}?socket=${socket}`;
-  const pid = () => libvirtdBelow(child.pid ?? 0);
+  const pid = async (): Promise<number> => {
+    let found = 0;
+    await until(async () => {
+      found = await libvirtdBelow(child.pid ?? 0);
+      return found !== 0;
+    });
+    return found;
+  };
   const daemon: LibvirtDaemon = {
     folder,
     uri,
@@ -65,7 +72,7 @@ export async function startLibvirtDaemon(): Promise<LibvirtDaemon> {
       process.kill(before, 'SIGKILL');
       await until(async () => {
         const now = await pid();
-        return now !== 0 && now !== before && (await answers(socket));
+        return now !== before && (await answers(socket));
       });
     },
     close: async () => {
@@ -93,6 +100,7 @@ function unshareArgs(isRoot: boolean): string[] {
   return [...(isRoot ? [] : ['--map-current-user']), ...spaces, ...drop, 'tini', '-s', '--', 'sh', '-c', loop];
 }
 
+/** 0 while there is none. */
 async function libvirtdBelow(root: number): Promise<number> {
   const { stdout } = await exec('ps', ['-eo', 'pid=,ppid=,comm=']);
   const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/));

@@ -78,7 +78,8 @@ describe('libvirt in trouble', () => {
     const pid = await qemuOf('hung');
     process.kill(pid, 'SIGSTOP');
     try {
-      const limit = AbortSignal.timeout(10_000);
+      // Less than libvirt itself waits for a QEMU that hangs, 30 s.
+      const limit = AbortSignal.timeout(20_000);
       assert.equal((await driver.readGuest(hung.id, limit)).state, 'running');
       assert.deepEqual((await driver.listGuests(limit)).map(({ name }) => name).sort(), ['hung', 'other']);
       const waits = assert.rejects(driver.suspendGuest?.(hung.id, AbortSignal.timeout(500)) ?? Promise.resolve());

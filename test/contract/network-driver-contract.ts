@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import { after, before, describe, it } from 'mocha';
 import type { NetworkDriver } from '#agent/networks/driver.ts';
 import { Failure, type FailureCode } from '#shared/errors.ts';
@@ -208,12 +209,16 @@ export function networkDriverContract(name: string, makeHarness: () => Promise<N
       const told = Promise.withResolvers<void>();
       const watch = await driver.watch(told.resolve, told.reject, signal());
       // It may begin to listen a moment after it was started.
-      const poke = setInterval(
-        () => void harness.behind.makeLink('poke0').then(() => harness.behind.removeLink('poke0')),
-        300,
-      );
-      await told.promise;
-      clearInterval(poke);
+      let isTold = false;
+      const poked = (async (): Promise<void> => {
+        for (; !isTold; await pause(100)) {
+          await harness.behind.makeLink('poke0');
+          await harness.behind.removeLink('poke0');
+        }
+      })();
+      await Promise.race([told.promise, poked]);
+      isTold = true;
+      await poked;
       await watch.stop();
       await harness.behind.loseNetwork(net);
     });

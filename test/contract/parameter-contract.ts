@@ -81,7 +81,7 @@ export function parameterContract(stage: Scene): void {
       const port = await driver.openConsole(guest.id, stage.signal());
       const reader = readerOf(port);
       const limit = AbortSignal.timeout(harness.bootMsMax + 30_000);
-      await reader.shows(serial.up, limit);
+      await reader.comesUp(serial, limit);
       await port.write(Buffer.from(inside.type));
       const shown = await reader.shows(inside.end, limit);
       assert.deepEqual(inside.read(shown), params);

@@ -55,8 +55,10 @@ export async function startPostgres(): Promise<PostgresServer> {
     });
   };
   const kill9 = async (): Promise<void> => {
-    const all = server?.pid === undefined ? [] : [server.pid, ...(await childrenOf(server.pid))];
-    for (const pid of all) killed(pid);
+    if (server?.pid === undefined) return;
+    // Stopped, it starts no other that would outlive it and keep its memory from the next one.
+    killed(server.pid, 'SIGSTOP');
+    for (const pid of [server.pid, ...(await childrenOf(server.pid))]) killed(pid, 'SIGKILL');
     await ended;
   };
   const close = async (): Promise<void> => {
@@ -107,9 +109,9 @@ async function childrenOf(pid: number): Promise<number[]> {
   return stdout.split('\n').map(Number).filter(Boolean);
 }
 
-function killed(pid: number): void {
+function killed(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

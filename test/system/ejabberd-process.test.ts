@@ -24,7 +24,8 @@ async function isWritten(server: TestServer, text: string): Promise<boolean> {
   return (await Promise.all(texts)).some((each) => each.includes(text));
 }
 
-describe('ejabberd: a child process', () => {
+describe('ejabberd: a child process', function () {
+  this.timeout(180_000);
   let server: TestServer;
   before(async () => {
     server = await testServer({

@@ -12,10 +12,15 @@ import { type TestServer, testServer } from './support/server.ts';
 const SECRETS = { 'central.skerry.test': 'the secret of central', 'other.skerry.test': 'the secret of the other' };
 const REGISTER = (user: string): string =>
   `<iq type='set' id='r1'><query xmlns='jabber:iq:register'><username>${user}</username><password>x</password></query></iq>`;
+function unlessGone(error: NodeJS.ErrnoException): string {
+  if (error.code !== 'ENOENT') throw error;
+  return '';
+}
 const mechanismsIn = (features: string): string[] =>
   [...features.matchAll(/<mechanism>([^<]*)</g)].map((found) => found[1] ?? '');
 
-describe('ejabberd: whom it trusts', () => {
+describe('ejabberd: whom it trusts', function () {
+  this.timeout(180_000);
   let server: TestServer;
   before(async () => {
     server = await testServer({ accounts: ['alice', 'host1'], components: SECRETS });
@@ -34,7 +39,7 @@ describe('ejabberd: whom it trusts', () => {
       "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-1'>biwsbj1hbGljZSxyPWFiY2Q=</auth>";
     for (const said of [auth, REGISTER('mallory')]) {
       const stream = await rawStream(server);
-      const answer = await stream.say(said, /<failure|<stream:error/);
+      const answer = await stream.say(said, /<failure.*<\/failure>|<stream:error.*<\/stream:error>/s);
       assert.match(answer, /encryption-required|policy-violation|not-authorized/);
       assert.doesNotMatch(answer, /challenge|success|type='result'/);
       stream.close();
@@ -114,7 +119,8 @@ describe('ejabberd: whom it trusts', () => {
     const files = await readdir(folder, { recursive: true, withFileTypes: true });
     const texts = files
       .filter((file) => file.isFile())
-      .map((file) => readFile(join(file.parentPath, file.name), 'latin1'));
+      // The database puts files of its own away as it goes on.
+      .map((file) => readFile(join(file.parentPath, file.name), 'latin1').catch(unlessGone));
     assert.ok(texts.length > 10);
     for (const text of await Promise.all(texts)) assert.doesNotMatch(text, /Tell-nobody/);
   });

@@ -106,7 +106,7 @@ describe('a site in trouble', function () {
       for (const [{ verb, args }, outcome] of outcomes)
         assert.match(outcome, /^\{/, `${verb} ${JSON.stringify(args)}: ${outcome}`);
       for (const [each, outcome] of outcomes)
-        assert.equal(await outcomeOf(admin, agent, each), outcome, 'asked once more');
+        assert.equal((await settle(admin, agent, each)).outcome, outcome, 'asked once more');
       for (const number of says.keys()) assert.equal(await said(`killed=${number + 1000}`), 1);
       const names = await namesOf(scene);
       for (const { args } of defines) assert.ok(names.includes(String(args.name)));
@@ -144,9 +144,12 @@ describe('a site in trouble', function () {
     try {
       assert.match((await away).getChildText('status') ?? '', /hypervisor does not answer/);
       await rig.killGuest(HOST, DEAF);
-      assert.equal(await outcomeOf(admin, agent, operationOf('guest.suspend', { guest: GUEST })), 'host-unreachable');
-      right = presence.next('one guest running', (stanza) =>
-        statusOf(stanza).startsWith(`1 of ${total} guests running`),
+      const { outcome } = await settle(admin, agent, operationOf('guest.suspend', { guest: GUEST }));
+      assert.equal(outcome, 'host-unreachable');
+      right = presence.next(
+        'one guest running',
+        (stanza) => statusOf(stanza).startsWith(`1 of ${total} guests running`),
+        BACK_MS_MAX,
       );
     } finally {
       await giveBack();
@@ -203,7 +206,7 @@ describe('a site in trouble', function () {
       for (const [number, each] of wanted.entries()) {
         const { outcome } = await settle(admin, agent, each);
         assert.ok(!NO_OUTCOME.has(outcome) && outcome.startsWith('{'), outcome);
-        assert.equal(await outcomeOf(admin, agent, each), outcome, 'asked once more');
+        assert.equal((await settle(admin, agent, each)).outcome, outcome, 'asked once more');
         await until(`${word} ${number} is said`, async () => (await said(`${word}=${number + 1000}`)) > 0);
       }
     await run(scene, 'console.send', { guest: GUEST, text: 'echo end=$((2000+2)).' });

@@ -8,6 +8,7 @@ import { debianRoot } from './support/debian-root.ts';
 import { until } from './support/until.ts';
 import { startZone, type Zone } from './support/zone.ts';
 
+const UP_MS_MAX = 120_000;
 const LXC_PACKAGES = ['lxc', 'squashfs-tools', 'xz-utils', 'zstd'];
 
 /** Its systemd has control groups of version 2 alone, with those controllers that the kernel does not have in version 1. */
@@ -25,7 +26,7 @@ describe('a host with LXC under systemd', function () {
     await does('sh', '-c', 'mount -t tmpfs tmpfs /srv && mount -t tmpfs -o mode=755 tmpfs /var/lib/lxc');
     await execa('cp', ['-a', zoneRoot, `/proc/${machine.pid}/root/srv/annex`]);
     await skerry('install', 'all-in-one', '--lxc', '--domain', 'example.org', '--admin', 'ada@example.org');
-    await until('the host is up', async () => /\bup\b/.test(await skerry('host', 'list')) || undefined);
+    await until('the host is up', async () => /\bup\b/.test(await skerry('host', 'list')) || undefined, UP_MS_MAX);
   });
   after(async () => {
     await machine?.stop();

@@ -20,7 +20,8 @@ async function filesWith(text: string, folders: readonly string[]): Promise<stri
   for (const folder of folders)
     for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
       const file = join(entry.parentPath, entry.name);
-      if (entry.isFile() && (await readFile(file)).includes(text)) found.push(file);
+      // What is written anew has another name for a moment.
+      if (entry.isFile() && (await readFile(file).catch(() => '')).includes(text)) found.push(file);
     }
   return found;
 }
@@ -57,36 +58,39 @@ describe('keys of hosts that meet over the public net', function () {
     (await runVerb(admin.entity, CENTRAL, verb, centralVerbs[verb], args, { confirmed: true, timeoutMs: 90_000 }))
       .value;
   const stateOf = (host: string, ...path: string[]): string => join(agents[host]?.folder ?? '', 'state', ...path);
-  const meshOf = async (host: string): Promise<NonNullable<FakeNetworks['mesh']>> =>
-    (JSON.parse(await readFile(stateOf(host, 'fake-networks.json'), 'utf8')) as FakeNetworks).mesh ??
-    assert.fail(`${host} has no mesh`);
+  const meshOf = async (host: string): Promise<NonNullable<FakeNetworks['mesh']> | undefined> => {
+    const text = await readFile(stateOf(host, 'fake-networks.json'), 'utf8').catch(() => '{}');
+    return (JSON.parse(text) as Partial<FakeNetworks>).mesh;
+  };
 
   it('go through central, and only the public ones', async () => {
     await ask('network.create', { network: 'lan', mtu: 1350, host: [...HOSTS] });
     const [one, two] = await until('both know each other', async () => {
-      const both = [await meshOf('host1'), await meshOf('host2')] as const;
-      return both.every(({ peers }) => peers.length === 1) ? both : undefined;
+      const [one, two] = [await meshOf('host1'), await meshOf('host2')];
+      return one?.peers.length === 1 && two?.peers.length === 1 && one.vnis.length === 1 ? [one, two] : undefined;
     });
     assert.deepEqual([one.peers[0]?.address, two.peers[0]?.address], [two.address, one.address]);
     assert.deepEqual(one.peers[0]?.endpoint, { host: 'host2.example.org', port: 51_820 });
     assert.match(one.address, /^fd5e:2:/);
-    assert.equal(one.vnis.length, 1);
-    assert.deepEqual(((await ask('network.info', { network: 'lan' })) as NetworkInfo).problems, []);
+    await until('nothing is wrong with it', async () => {
+      const { problems } = (await ask('network.info', { network: 'lan' })) as NetworkInfo;
+      return problems.length === 0 || undefined;
+    });
     const key = (await readFile(stateOf('host1', 'wireguard', 'key'), 'utf8')).trim();
     assert.deepEqual(await filesWith(key, [central.folder, ...HOSTS.map((host) => stateOf(host))]), [
       stateOf('host1', 'wireguard', 'key'),
     ]);
-    const told = (await meshOf('host2')).peers[0]?.publicKey ?? '';
+    const told = (await meshOf('host2'))?.peers[0]?.publicKey ?? '';
     assert.ok((await filesWith(told, [central.folder])).length > 0, 'the public one is found there');
   });
 
   it('are learnt anew when a host has lost its own', async () => {
-    const before = (await meshOf('host1')).peers[0]?.publicKey;
+    const before = (await meshOf('host1'))?.peers[0]?.publicKey;
     await agents.host2?.kill9();
     await rm(stateOf('host2', 'wireguard'), { recursive: true });
     await agents.host2?.start();
     await until('the other has the new key', async () => {
-      const now = (await meshOf('host1')).peers[0]?.publicKey;
+      const now = (await meshOf('host1'))?.peers[0]?.publicKey;
       return now !== undefined && now !== before ? now : undefined;
     });
   });

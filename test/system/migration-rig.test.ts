@@ -6,21 +6,23 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { layoutOf } from '#provisioning/rig/layout.ts';
 import type { Job } from '#shared/model/job.ts';
-import { inGuest } from './support/in-guest.ts';
+import { ensureAddressed, inGuest } from './support/in-guest.ts';
 import { type TestRig, testRig, until } from './support/rig.ts';
 
 const exec = promisify(execFile);
 type Host = 'host1' | 'host2';
 const GUEST = 'venti';
 const ADDRESS = '10.99.0.12';
+/** At port 9100, as /proc/net/tcp says it. */
+const LISTENS = ':238C ';
 const DISK_BYTES = 16 * 2 ** 20;
 
 describe('a guest of QEMU that moves', function () {
-  this.timeout(240_000);
+  this.timeout(480_000);
   let rig: TestRig;
   before(async () => {
     rig = await testRig();
-    for (const name of [GUEST, 'fossil']) await rig.ensureRunning('host1', name);
+    for (const name of [GUEST, 'fossil']) await ensureAddressed(rig, 'host1', name);
   });
   after(async () => {
     const at = await where();
@@ -45,9 +47,12 @@ describe('a guest of QEMU that moves', function () {
   };
   const where = async (): Promise<Host | undefined> => (await places())[0]?.[0];
   const job = async (id: string): Promise<Job> => JSON.parse(await skerry('job', 'info', id, '--json'));
-  /** Begin to move it, so slowly that it can be cut off. */
+  /** As fast as it goes, also when it is on its way. */
+  const quickly = (host: Host): Promise<unknown> =>
+    rig.virsh(host, ['migrate-setspeed', GUEST, '1000']).catch(() => 'it is not there any more');
+  /** Begin to move it, so slowly that it can be cut off; it is sped up when its end is waited for. */
   const slowly = async (from: Host, to: Host): Promise<{ ended(): Promise<Job>; id: string }> => {
-    await rig.virsh(from, ['migrate-setspeed', GUEST, '8']);
+    await rig.virsh(from, ['migrate-setspeed', GUEST, '1']);
     const moving = rig.skerry(['guest', 'migrate', GUEST, `to=${to}`, '--json']);
     const list = async (): Promise<Job[]> => JSON.parse(await skerry('job', 'list', 'state=running', '--json'));
     let id = '';
@@ -57,9 +62,10 @@ describe('a guest of QEMU that moves', function () {
       return found !== undefined;
     });
     const ended = async (): Promise<Job> => {
+      await quickly(from);
       await moving;
       await until('the job has ended', async () => (await job(id)).state !== 'running', 90_000);
-      await rig.virsh((await where()) as Host, ['migrate-setspeed', GUEST, '1000']);
+      await quickly((await where()) as Host);
       return job(id);
     };
     return { id, ended };
@@ -70,6 +76,9 @@ describe('a guest of QEMU that moves', function () {
   it('goes on there as it was: what runs in it, and connections to it', async () => {
     const boot = await bootOf('host1');
     await inGuest(rig, 'host1', GUEST, ['sh', '-c', '(sleep 600 | nc -l -p 9100 >/tmp/got) >/dev/null 2>&1 &']);
+    await until('it listens', async () =>
+      (await inGuest(rig, 'host1', GUEST, ['cat', '/proc/net/tcp', '/proc/net/tcp6'])).stdout.includes(LISTENS),
+    );
     const talk = `echo before; while [ ! -e /tmp/moved ]; do sleep 0.1; done; echo after`;
     const says = `((${talk}) | nc ${ADDRESS} 9100) >/dev/null 2>&1 &`;
     await inGuest(rig, 'host1', 'fossil', ['sh', '-c', says]);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'mocha';
 import { NETWORK, ROUTER } from '#provisioning/rig/plan.ts';
 import { GRID_GUESTS, type Grid, type GridGuest, gridOf, PUBLIC } from './support/grid.ts';
+import { ensureAddressed } from './support/in-guest.ts';
 import { type TestRig, testRig, until } from './support/rig.ts';
 
 const VENTI = '10.99.0.12';
@@ -23,7 +24,7 @@ describe('the private network of the grid', function () {
   before(async () => {
     rig = await testRig();
     grid = gridOf(rig);
-    for (const [name, host] of Object.entries(GRID_GUESTS)) await rig.ensureRunning(host, name);
+    for (const [name, host] of Object.entries(GRID_GUESTS)) await ensureAddressed(rig, host, name);
   });
   after(async () => {
     for (const [name, host] of Object.entries(GRID_GUESTS)) await rig.ensureOff(host, name);
@@ -131,9 +132,12 @@ describe('the private network of the grid', function () {
     // A DHCP server of its own, and somebody who asks.
     const config = 'interface eth0\\nstart 10.99.5.1\\nend 10.99.5.9\\nlease_file /tmp/leases\\n';
     await sh('cpu1', `printf '${config}' >/tmp/udhcpd.conf; : >/tmp/leases; udhcpd /tmp/udhcpd.conf`);
-    const asked = await sh('venti', 'udhcpc -i eth0 -f -n -q -t 3 -T 1 -s /bin/true 2>&1');
-    assert.match(asked.stdout, /10\.99\.0\.12 obtained/);
-    await until('its offer was dropped', async () => (await dropped('host2')) > spoofed);
+    // It may not listen yet when it is first asked.
+    await until('its offer was dropped', async () => {
+      const asked = await sh('venti', 'udhcpc -i eth0 -f -n -q -t 5 -T 1 -s /bin/true 2>&1');
+      assert.match(asked.stdout, /10\.99\.0\.12 obtained/);
+      return (await dropped('host2')) > spoofed;
+    });
     await sh('cpu1', 'killall udhcpd');
     assert.equal((await sh('cpu1', `ping -c 1 -W 5 ${VENTI}`)).exitCode, 0, 'its own address goes on');
   });
@@ -145,7 +149,7 @@ describe('the private network of the grid', function () {
     // Nobody told it anew: its agent knows.
     const bridge = ['ip', 'link', 'show', `sk-${NETWORK.name}`];
     await until('its network is back', async () => (await machine('host1', bridge)).exitCode === 0);
-    await rig.ensureRunning('host1', 'venti');
+    await ensureAddressed(rig, 'host1', 'venti');
     await until('the guest of the other host reaches it again', async () => {
       const { exitCode } = await sh('cpu1', `ping -c 1 -W 2 ${VENTI}`);
       return exitCode === 0;

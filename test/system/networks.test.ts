@@ -233,10 +233,15 @@ describe('networks of a site', function () {
 
   it('wait for a host that is away, and are there when it is back', async () => {
     await agents.host2?.kill9();
-    await until('host2 is missed', async () => {
-      const host = (await ask('host.info', { host: 'host2' })) as { state: string };
-      return host.state === 'unreachable' ? host : undefined;
-    });
+    // The server keeps the session of who has gone without a word for 30 s.
+    await until(
+      'host2 is missed',
+      async () => {
+        const host = (await ask('host.info', { host: 'host2' })) as { state: string };
+        return host.state === 'unreachable' ? host : undefined;
+      },
+      90_000,
+    );
     const { problems } = (await ask('network.create', { network: 'late', host: ['host1', 'host2'] })) as NetworkRecord;
     assert.match(problems.join(), /host2.*it will do its part when it is back/);
     await agents.host2?.start();

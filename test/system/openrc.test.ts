@@ -34,7 +34,7 @@ const SCRIPTS = [
 ] as const;
 
 describe('the scripts for OpenRC', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'skerry-openrc-'));

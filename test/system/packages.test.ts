@@ -16,6 +16,7 @@ import { until } from './support/until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const UNITS = ['skerry-agent', 'skerry-central'];
+const UP_MS_MAX = 120_000;
 const SERVICE = { host: '127.0.0.1', port: 5222 };
 const AGENT = {
   jid: 'host1@example.org',
@@ -66,17 +67,21 @@ describe('Debian packages', function () {
   const isActive = async (unit: string) => (await machine.exitCode(['systemctl', '--quiet', 'is-active', unit])) === 0;
   /** It has read its configuration, and its database is open; then it dials a server that is not there. @returns its number */
   const isUp = (unit: string, notPid?: string) =>
-    until(`${unit} has its database open`, async () => {
-      const pid = await machine.run(['systemctl', 'show', '-P', 'MainPID', unit]);
-      if (pid === '0' || pid === notPid) return undefined;
-      const open = await machine.run([
-        'sh',
-        '-c',
-        'find "/proc/$0/fd" -lname "/var/lib/skerry*" 2>/dev/null || true',
-        pid,
-      ]);
-      return open === '' ? undefined : pid;
-    }).catch(async (error) => {
+    until(
+      `${unit} has its database open`,
+      async () => {
+        const pid = await machine.run(['systemctl', 'show', '-P', 'MainPID', unit]);
+        if (pid === '0' || pid === notPid) return undefined;
+        const open = await machine.run([
+          'sh',
+          '-c',
+          'find "/proc/$0/fd" -lname "/var/lib/skerry*" 2>/dev/null || true',
+          pid,
+        ]);
+        return open === '' ? undefined : pid;
+      },
+      UP_MS_MAX,
+    ).catch(async (error) => {
       throw new Error(await machine.run(['journalctl', '--no-pager', '--lines', '20', '--unit', unit]), {
         cause: error,
       });

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { execa } from 'execa';
 import { layoutOf } from '#provisioning/rig/layout.ts';
-import { areGone, isAlive, processesOf, signal } from '#provisioning/rig/processes.ts';
+import { areGone, isAlive, processesOf, processId, signal } from '#provisioning/rig/processes.ts';
 import { RigFile, readRigFile } from '#provisioning/rig/rig-file.ts';
 import { readState } from '#provisioning/rig/state.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
-import { inGuest } from '#test/system/support/in-guest.ts';
+import { ensureAddressed, inGuest } from '#test/system/support/in-guest.ts';
 import { startRig, type TestRig, testRig, until } from '#test/system/support/rig.ts';
 
 const KINDS = ['net', 'mnt', 'pid', 'uts', 'ipc'];
@@ -19,15 +19,23 @@ function namespacesOf(pid: number | string): string[] {
     return [];
   }
 }
-const namespaces = (): Set<string> =>
-  new Set(
-    readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap(namespacesOf),
-  );
+
+/** Namespaces, and when they were seen, in clock ticks since boot, as processes have their start (proc(5)). */
+interface Seen {
+  spaces: Set<string>;
+  atTicks: number;
+}
 /** Those of a rig's machines. */
-const machineNamespaces = (rig: TestRig): Set<string> =>
-  new Set(['server', 'host1', 'host2'].flatMap((name) => namespacesOf(rig.part(name).pid)));
+const machineNamespaces = (rig: TestRig): Seen => ({
+  spaces: new Set(['server', 'host1', 'host2'].flatMap((name) => namespacesOf(rig.part(name).pid))),
+  atTicks: Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 100,
+});
+/** Whether a process is still in one of them. One that began later is none of theirs: the kernel gives a number that is free to the next namespace, anybody's. */
+const areInUse = ({ spaces, atTicks }: Seen): boolean =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && (processId(Number(name))?.startTicks ?? atTicks) < atTicks)
+    .flatMap(namespacesOf)
+    .some((space) => spaces.has(space));
 
 const ip = async (args: string[]): Promise<string> => (await execa('ip', args)).stdout;
 /** What the main network namespace has; counters and times left out. */
@@ -112,8 +120,8 @@ describe('the rig', function () {
   });
 
   it('lets guests of two hosts reach each other, and neither of them anything else', async () => {
-    await rig.ensureRunning('host1', 'fossil');
-    await rig.ensureRunning('host2', 'cpu1');
+    await ensureAddressed(rig, 'host1', 'fossil');
+    await ensureAddressed(rig, 'host2', 'cpu1');
     const ping = (address: string) =>
       inGuest(rig, 'host2', 'cpu1', ['ping', '-c', '1', '-W', '5', address]).then(({ exitCode }) => exitCode);
     assert.equal(await ping('10.99.0.17'), 0);
@@ -203,8 +211,10 @@ describe('the rig', function () {
     const { rig: other, stop } = await startRig(['--hypervisor', uri]);
     try {
       assert.deepEqual(other.hosts, [{ name: 'host1', jid: 'host1@skerry.test' }]);
-      const listed = await other.skerry(['guest', 'list', '--json']);
-      assert.match(listed.stdout, /"fossil"[\s\S]*"venti"/, listed.stderr);
+      // Its agent is connected; what it has to report comes a moment later.
+      await until('its guests are listed', async () =>
+        /"fossil"[\s\S]*"venti"/.test((await other.skerry(['guest', 'list', '--json'])).stdout),
+      );
     } finally {
       await stop();
     }
@@ -236,14 +246,14 @@ async function areConnected(rig: TestRig, hosts: readonly string[]): Promise<boo
 }
 
 describe('a rig that ends', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
 
   it('leaves nothing behind, whether it is taken down or killed, and comes up again with the same accounts', async () => {
     const network = await mainNetwork();
     const { rig, stop } = await startRig();
-    const nothingIsLeft = async (spaces: Set<string>) => {
+    const nothingIsLeft = async (seen: Seen) => {
       await until('all processes are gone', () => processesOf(rig.dir).length === 0);
-      await until('all namespaces are gone', () => namespaces().isDisjointFrom(spaces));
+      await until('all namespaces are gone', () => !areInUse(seen));
       assert.deepEqual(await mainNetwork(), network);
       assert.deepEqual(mountsOf(rig.dir), []);
     };
@@ -256,7 +266,8 @@ describe('a rig that ends', function () {
       // The one that holds it all, with a guest running: everything goes with it.
       await rig.ensureRunning('host1', 'venti');
       const first = machineNamespaces(rig);
-      assert.equal(first.size, 3 * KINDS.length);
+      assert.equal(first.spaces.size, 3 * KINDS.length);
+      assert.ok(areInUse(first));
       signal(supervisor(), 'SIGKILL');
       await nothingIsLeft(first);
       const killed = await rig.skerry(['status']);
@@ -288,8 +299,8 @@ describe('a rig that ends', function () {
       assert.equal(existsSync(rig.file), false);
 
       assert.equal((await rig.skerry(['up', '--detach', '--idle'])).exitCode, 0);
-      const third = machineNamespaces(rig);
       await rig.ensureRunning('host1', 'venti');
+      const third = machineNamespaces(rig);
       const down = await rig.skerry(['down']);
       assert.match(down.stdout, /The rig is down/);
       await nothingIsLeft(third);

@@ -6,6 +6,7 @@ import { joinZones, startZone, type Zone } from './support/zone.ts';
 
 const PREFIX = '10.91.0';
 const ADMIN = 'ada@example.org';
+const HEARD_MS_MAX = 120_000;
 
 /** `npm run test:roles` does it on each Debian; one is enough for every day. */
 const SUITES = (process.env.SKERRY_SUITES ?? 'bookworm').split(' ') as Suite[];
@@ -45,11 +46,15 @@ for (const suite of SUITES)
     const isActive = async (zone: Zone, unit: string): Promise<boolean> =>
       (await zone.run(['systemctl', 'is-active', unit])).stdout === 'active';
     const heard = (host: string): Promise<true> =>
-      until(`${host} is up`, async () => {
-        const { lines } = await centre.skerry('host', 'list', '--json');
-        const found = JSON.parse(lines.join('') || '[]') as { name: string; state: string }[];
-        return found.some(({ name, state }) => name === host && state === 'up') || undefined;
-      });
+      until(
+        `${host} is up`,
+        async () => {
+          const { lines } = await centre.skerry('host', 'list', '--json');
+          const found = JSON.parse(lines.join('') || '[]') as { name: string; state: string }[];
+          return found.some(({ name, state }) => name === host && state === 'up') || undefined;
+        },
+        HEARD_MS_MAX,
+      );
 
     it('a machine becomes the server, and again nothing changes', async () => {
       const lines = await isRepeatable(centre, 'server', '--domain', 'example.org', '--name', 'xmpp.example.org');

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'mocha';
 import { NETWORK, ROUTER } from '#provisioning/rig/plan.ts';
 import type { RouterRecord } from '#shared/verbs/router.ts';
 import { GRID_GUESTS, type Grid, type GridGuest, gridOf, PUBLIC } from './support/grid.ts';
+import { ensureAddressed } from './support/in-guest.ts';
 import { MAIN, type TestRig, testRig, until } from './support/rig.ts';
 
 const NAMESPACE = `sk-${ROUTER.name}`;
@@ -21,7 +22,7 @@ describe('a router that moves between hosts', function () {
   before(async () => {
     rig = await testRig();
     grid = gridOf(rig);
-    for (const [name, host] of Object.entries(GRID_GUESTS)) await rig.ensureRunning(host, name);
+    for (const [name, host] of Object.entries(GRID_GUESTS)) await ensureAddressed(rig, host, name);
     legs = await legsOn(HERE);
   });
   after(async () => {

@@ -29,7 +29,7 @@ const ASKING: HostRouter = {
 };
 
 describe('routers on Linux: an address outside by DHCP', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let scene: Scene;
   let routers: LinuxRouters;
   let world: Machine;

@@ -22,7 +22,13 @@ const Machine = z.object({
     provision: z.array(z.object({ arguments: z.array(z.string()), path: z.string() })),
   }),
 });
-const Asked = z.object({ vm: z.object({ box: z.string(), define: z.array(Machine) }) });
+const Folder = z.object({
+  arguments: z.tuple([z.string(), z.string()]),
+  rsync__exclude: z.array(z.string()).default([]),
+});
+const Asked = z.object({
+  vm: z.object({ box: z.string(), synced_folder: z.array(Folder), define: z.array(Machine) }),
+});
 type Env = Readonly<Record<string, string>>;
 
 /** What vagrant-libvirt knows of a private network; `validate` takes any word. */
@@ -83,6 +89,21 @@ describe('the Vagrantfile', function () {
       assert.match(String(vm.network[0]?.ip), /^10\.78\.0\.\d+$/);
       for (const key of Object.keys(vm.network[0] ?? {})) assert.ok(NETWORK_OPTIONS.includes(key), key);
       for (const { path } of vm.provision) assert.ok(existsSync(join(ROOT, path)), path);
+    }
+  });
+
+  it('in development carries all of the tree that programs need, and no more', async () => {
+    const { synced_folder } = await askedFor({ SKERRY_DEV: '1' });
+    const folder = synced_folder.find(({ arguments: [, to] }) => to === '/opt/skerry') ?? assert.fail('no tree');
+    const to = join(home, 'tree');
+    const leftOut = folder.rsync__exclude.map((pattern) => `--exclude=${pattern}`);
+    await execa('rsync', ['-a', `--link-dest=${ROOT}`, ...leftOut, ROOT, to]);
+    for (const name of ['.git', '.cache', 'node_modules/typescript', 'node_modules/mocha'])
+      assert.equal(existsSync(join(to, name)), false, name);
+    for (const part of ['agent', 'central']) {
+      const main = join(to, part, 'main.ts');
+      const { exitCode, stderr } = await execa(process.execPath, [main, '--config', '/none'], { reject: false });
+      assert.deepEqual([exitCode, /none/.test(stderr)], [78, true], stderr);
     }
   });
 

@@ -61,8 +61,10 @@ describe('zones of LXC in the rig', function () {
     await rig.does('guest', 'start', 'hall');
     await rig.does('guest', 'start', 'annex');
     assert.equal((await hall()).state, 'running');
-    const page = await exec('wget', '-q', '-O', '-', `http://${ANNEX?.address}/`);
-    assert.match(page.stdout, /a zone of Skerry/);
+    // Both run; their address and their server come a moment later.
+    await until('the other one serves', async () =>
+      /a zone of Skerry/.test((await exec('wget', '-q', '-O', '-', `http://${ANNEX?.address}/`)).stdout),
+    );
     await until('its address is known', async () => String((await hall()).addresses).includes(HALL?.address ?? '?'));
   });
 

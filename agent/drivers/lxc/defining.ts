@@ -58,11 +58,11 @@ async function checkByLxc(ground: Ground, name: string, config: ZoneConfig, sign
   }
 }
 
-/** Whole, or not at all. Only root reads it: a definition may hold passwords. */
+/** Whole, or not at all, also where the power fails. Only root reads it: a definition may hold passwords. */
 async function storeConfig(ground: Ground, name: string, config: ZoneConfig): Promise<void> {
   await mkdir(zoneFolder(ground, name), { recursive: true, mode: folderMode(config) });
   const file = configFile(ground, name);
-  await writeFile(`${file}.new`, configText(config), { mode: 0o600 });
+  await writeFile(`${file}.new`, configText(config), { mode: 0o600, flush: true });
   await rename(`${file}.new`, file);
 }
 

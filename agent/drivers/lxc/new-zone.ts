@@ -57,7 +57,7 @@ async function putInPlace(ground: Ground, name: string, work: string, config: Zo
   const folder = zoneFolder(ground, name);
   const place = await freePlace(folder);
   const text = configText(config.map((line) => line.replace(ROOT_HERE, join(folder, place))));
-  await writeFile(join(work, 'config'), text, { mode: 0o600 });
+  await writeFile(join(work, 'config'), text, { mode: 0o600, flush: true });
   if (!(await exists(folder))) {
     await chmod(work, folderMode(config));
     return rename(work, folder);

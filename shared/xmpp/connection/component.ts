@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { Component } from '@xmpp/component-core';
+import xml, { type Element } from '@xmpp/xml';
 import type { Entity } from '../entity.ts';
 import type { LinkTimes, Log } from './link.ts';
 import { LinkedEntity } from './linked-entity.ts';
@@ -35,8 +37,7 @@ export function xmppComponent(options: ComponentOptions): Entity {
       const wire = new Wire(stream, false);
       await wire.dial(service, limits, signal, async () => {
         const header = await stream.open({ domain });
-        await stream.authenticate(header.attrs.id ?? '', secret);
-        session.begin(wire, domain);
+        await session.shake(wire, domain, handshakeOf(header.attrs.id ?? '', secret));
       });
       return { wire, status: 'online' };
     },
@@ -45,3 +46,7 @@ export function xmppComponent(options: ComponentOptions): Entity {
     onBug: options.onBug,
   });
 }
+
+/** XEP-0114 section 3: the stream's id and the secret, of which the server has its own. */
+const handshakeOf = (id: string, secret: string): Element =>
+  xml('handshake', {}, createHash('sha1').update(`${id}${secret}`).digest('hex'));

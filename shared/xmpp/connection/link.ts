@@ -150,15 +150,23 @@ export class Link {
   /** Until the connection is lost or we stop; a link that says nothing is asked, and then given up. */
   async #watch(wire: Wire): Promise<Error> {
     const { probeMs, deadMs } = this.#times;
-    let askedAt = 0;
+    const lookMs = probeMs / 10;
+    let lookedAt = performance.now();
+    /** For how long it has said nothing since it was asked. Where this program stood still, what came meanwhile is read after that: it does not count. */
+    let silentMs: number | undefined;
     const timer = setInterval(() => {
       const now = performance.now();
-      if (now - wire.heardAt < probeMs) askedAt = 0;
-      else if (askedAt === 0) {
-        askedAt = now;
+      const passedMs = Math.min(now - lookedAt, 2 * lookMs);
+      lookedAt = now;
+      if (now - wire.heardAt < probeMs) silentMs = undefined;
+      else if (silentMs === undefined) {
+        silentMs = 0;
         this.#options.probe();
-      } else if (now - askedAt >= deadMs) wire.drop(new Error('the server fell silent'));
-    }, probeMs / 10);
+      } else {
+        silentMs += passedMs;
+        if (silentMs >= deadMs) wire.drop(new Error('the server fell silent'));
+      }
+    }, lookMs);
     const goodbye = (): void => {
       this.isOnline = false;
       void this.#options.close();

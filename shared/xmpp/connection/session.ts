@@ -87,12 +87,19 @@ export class Session {
     return 'online';
   }
 
-  /** Begin without a negotiation: a component. */
-  begin(wire: Wire, jid: string): void {
+  /**
+   * Begin by a handshake, with nothing to negotiate: a component (XEP-0114). What stands in the same packet behind the server's part of it is of the
+   * session already.
+   */
+  async shake(wire: Wire, jid: string, handshake: Element): Promise<void> {
     this.#end();
     wire.hear((element) => this.#take(element));
     this.#wire = wire;
-    this.jid = jid;
+    await this.#ask(handshake, (element) => {
+      if (element.name !== 'handshake') return undefined;
+      this.jid = jid;
+      return true;
+    });
   }
 
   /** The connection is gone; the session goes on where it can be resumed. */

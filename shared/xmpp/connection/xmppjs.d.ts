@@ -47,9 +47,7 @@ declare module '@xmpp/client-core' {
 }
 declare module '@xmpp/component-core' {
   import { Client } from '@xmpp/client-core';
-  export class Component extends Client {
-    authenticate(id: string, secret: string): Promise<void>;
-  }
+  export class Component extends Client {}
 }
 declare module '@xmpp/middleware' {
   import type { Client } from '@xmpp/client-core';

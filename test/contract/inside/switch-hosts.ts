@@ -14,7 +14,7 @@ import { network, port } from '../network-driver-contract.ts';
 import { noRouters, sh } from './host.ts';
 import { startOpenVSwitch, switchShape } from './openvswitch.ts';
 import { stream } from './streams.ts';
-import { plug } from './wire.ts';
+import { pinged, plug } from './wire.ts';
 
 const signal = (): AbortSignal => AbortSignal.timeout(60_000);
 const BYTES = 2_000_000;
@@ -140,10 +140,11 @@ describe('a host with Open vSwitch', () => {
   });
 
   it('lets nothing pass by a port before it knows whose it is', async () => {
-    const asking = 'ip netns exec near busybox udhcpc -f -q -n -t 2 -T 1 -i eth0';
-    await assert.rejects(sh(`${asking} -s ${folder}/dhcp`));
+    const ask = (times: number) =>
+      sh(`ip netns exec near busybox udhcpc -f -q -n -t ${times} -T 1 -i eth0 -s ${folder}/dhcp`);
+    await assert.rejects(ask(2));
     await keep();
-    await sh(`${asking} -s ${folder}/dhcp`);
+    await ask(15);
     assert.match(await sh('ip -n near -br addr show dev eth0'), /10\.9\.0\.4\/24/);
   });
 
@@ -190,7 +191,7 @@ describe('a host with Open vSwitch', () => {
       await sh(harm);
       await keep();
       await getsOut();
-      assert.match(await sh('ip netns exec near ping -c 1 -W 2 10.9.0.5'), /1 received/, harm);
+      await pinged('near', '10.9.0.5');
     }
   });
 

@@ -22,7 +22,7 @@ while True:
         print(frame.hex(), flush=True)
 `;
 
-const GIVE_UP_MS = 20_000;
+const GIVE_UP_MS = 60_000;
 
 /** A machine: a network namespace whose eth0 is the other end of a port of a bridge. @param join the line that puts the port on it */
 export async function plug(space: string, port: string, mac: string, join: string): Promise<void> {
@@ -35,6 +35,10 @@ export async function plug(space: string, port: string, mac: string, join: strin
     `ip -n ${space} link set eth0 up`,
   );
 }
+
+/** Wait until an address answers a machine. @throws Error where it does not for long */
+export const pinged = (space: string, address: string): Promise<string> =>
+  sh(`for n in $(seq 15); do ip netns exec ${space} ping -c 1 -W 2 ${address} && exit; done; exit 1`);
 
 /**
  * Send frames from one machine, and tell which of them another one saw, by the names that they hold. The last of them must be one that

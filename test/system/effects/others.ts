@@ -44,7 +44,7 @@ const consoleEffects = {
   },
   'console.watch': async (scene) => {
     await boot(scene);
-    const answer = await scene.ask('console.watch', { guest: GUEST, forS: 10 });
+    const answer = await scene.ask('console.watch', { guest: GUEST, forS: scene.surface === 'cli' ? 10 : 120 });
     assert.match(answer, /watchers: 1\b|\b1 watching/);
     // The command line's own way to watch is `console GUEST`; whom this one would send to has gone when it has answered.
     if (scene.surface === 'cli') return;

@@ -28,8 +28,8 @@ export interface Scene {
 export interface Machine {
   name: string;
   run(...argv: string[]): Promise<string>;
-  /** Asks for an address, and takes what it gets. Undefined where nobody gives one. */
-  dhcp(): Promise<Offer | undefined>;
+  /** Asks for an address, and takes what it gets. Undefined where nobody gives one, however often it asks, a second each. */
+  dhcp(times?: number): Promise<Offer | undefined>;
   /** What peer.ts answers. */
   ask(...args: string[]): Promise<Record<string, unknown>>;
   /** Whether an HTTP server answers there; where what is sent is dropped, nobody says so, and a short wait has to do. */
@@ -85,7 +85,7 @@ export async function makeScene(): Promise<Scene> {
   const inside = (...argv: string[]): string[] => ['--target', `${holder.pid}`, '--net', '--mount', '--', ...argv];
   const onHost: Run = ({ file, args, ...rest }, signal) =>
     run({ ...rest, file: 'nsenter', args: inside(file, ...args) }, signal);
-  const ip = (...args: string[]): Promise<string> => onHost({ file: 'ip', args, timeoutMs: 10_000 }, NEVER);
+  const ip = (...args: string[]): Promise<string> => onHost({ file: 'ip', args, timeoutMs: 30_000 }, NEVER);
   const started: Talk[] = [];
 
   const peerOf = (args: readonly string[]): string[] => [process.execPath, PEER, ...args];
@@ -132,7 +132,7 @@ export async function makeScene(): Promise<Scene> {
     return {
       name,
       run: runHere,
-      dhcp: async () => {
+      dhcp: async (times = 15) => {
         try {
           const said = await runHere(
             'busybox',
@@ -143,7 +143,7 @@ export async function makeScene(): Promise<Scene> {
             '-q',
             '-f',
             '-t',
-            '3',
+            `${times}`,
             '-T',
             '1',
             '-O',

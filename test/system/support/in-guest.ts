@@ -31,3 +31,15 @@ export async function inGuest(
   const text = (data = ''): string => Buffer.from(data, 'base64').toString();
   return { exitCode: status.exitcode ?? -1, stdout: text(status['out-data']), stderr: text(status['err-data']) };
 }
+
+/** Start a guest of the rig if it does not run, and wait until it has an address: it says that it is up also while nobody has given it one. */
+export async function ensureAddressed(
+  rig: Pick<TestRig, 'virsh' | 'ensureRunning'>,
+  host: string,
+  guest: string,
+): Promise<void> {
+  await rig.ensureRunning(host, guest);
+  await until(`${guest} has an address`, async () =>
+    (await inGuest(rig, host, guest, ['ip', '-4', 'addr', 'show', 'eth0'])).stdout.includes('inet '),
+  );
+}

@@ -4,7 +4,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 export async function listening(pid: number): Promise<string[]> {
   const inodes = new Set<string>();
   for (const each of await family(pid)) {
-    for (const fd of await readdir(`/proc/${each}/fd`)) {
+    for (const fd of await readdir(`/proc/${each}/fd`).catch(() => [])) {
       const target = await readlink(`/proc/${each}/fd/${fd}`).catch(() => '');
       const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
       if (inode !== undefined) inodes.add(inode);
@@ -31,7 +31,9 @@ export async function listening(pid: number): Promise<string[]> {
 }
 
 async function family(pid: number): Promise<number[]> {
-  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').filter(Boolean);
+  // Of those that it started, one may have ended by now.
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const children = text.trim().split(' ').filter(Boolean);
   return [pid, ...(await Promise.all(children.map((child) => family(Number(child))))).flat()];
 }
 

@@ -7,6 +7,8 @@ export interface TestProgram {
   /** What it logged, of all its lives. */
   readonly logged: readonly Record<string, unknown>[];
   readonly pid: number;
+  /** The first record that fits of those that it logs from now on. */
+  next(fits: (record: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
   /** Resolves when it is ready. @throws Error where it ends before */
   start(env?: Readonly<Record<string, string>>): Promise<void>;
   /** Resolves when it has ended by itself, with the signal that ended it. */
@@ -23,6 +25,7 @@ export interface TestProgram {
  */
 export function testProgram(name: string, [file = '', ...args]: readonly string[]): TestProgram {
   const logged: Record<string, unknown>[] = [];
+  const waiting = new Set<(record: Record<string, unknown>) => void>();
   let child: ChildProcess | undefined;
   let exited: Promise<unknown[]> | undefined;
 
@@ -44,12 +47,22 @@ export function testProgram(name: string, [file = '', ...args]: readonly string[
       onLines(started.stdout, (line) => {
         const record = JSON.parse(line) as Record<string, unknown>;
         logged.push(record);
+        for (const tell of [...waiting]) tell(record);
         if (process.env.SKERRY_TEST_LOG) process.stderr.write(`${line}\n`);
         if (record.msg === `${name} is ready`) ready.resolve();
       });
       started.once('exit', (code, signal) => ready.reject(new Error(`${name} ended with ${code ?? signal}`)));
       await ready.promise;
     },
+    next: (fits) =>
+      new Promise((resolve) => {
+        const tell = (record: Record<string, unknown>): void => {
+          if (!fits(record)) return;
+          waiting.delete(tell);
+          resolve(record);
+        };
+        waiting.add(tell);
+      }),
     ended: async () => {
       await exited;
       return child?.signalCode ?? null;

@@ -13,7 +13,7 @@ export interface RawStream {
 
 const HEADER = (domain: string): string =>
   `<?xml version='1.0'?><stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 
 /** Open a stream in the clear, and read the features that it offers. */
 export async function rawStream(server: TestServer): Promise<RawStream & { features: string }> {
@@ -25,7 +25,7 @@ export async function rawStream(server: TestServer): Promise<RawStream & { featu
 /** The same after STARTTLS, with a verified certificate. */
 export async function rawTlsStream(server: TestServer): Promise<RawStream & { features: string }> {
   const clear = await rawStream(server);
-  await clear.say("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", /<proceed/);
+  await clear.say("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", /<proceed[^>]*>/);
   clear.socket.removeAllListeners('data');
   const socket: TLSSocket = connectTls({ socket: clear.socket, servername: server.domain, ca: server.ca });
   await once(socket, 'secureConnect');

@@ -109,8 +109,12 @@ export async function startRig(args: readonly string[] = []): Promise<{ rig: Tes
   try {
     await until(
       'the rig is up',
-      () => {
-        if (child.exitCode !== null) throw new Error(`the rig did not come up:\n${said}`);
+      async () => {
+        if (child.exitCode !== null) {
+          // What it said last may still be in the pipe.
+          await closed;
+          throw new Error(`the rig did not come up:\n${said}`);
+        }
         return readState(layoutOf(dir).state)?.phase === 'up';
       },
       UP_TIMEOUT_MS,
@@ -265,11 +269,20 @@ async function rigOf(dir: string): Promise<TestRig> {
 /** A host's first process has one child of its own, which starts libvirtd again and again. */
 function libvirtdOf(init: number): { starter: number; libvirtd: ProcessId } {
   for (const starter of childrenOf(init)) {
-    const found = childrenOf(starter).find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'libvirtd');
+    const found = childrenOf(starter).find((pid) => nameOf(pid) === 'libvirtd');
     const libvirtd = found === undefined ? undefined : processId(found);
     if (libvirtd) return { starter, libvirtd };
   }
   throw new Error('no libvirtd runs there');
+}
+
+/** Empty where it has gone. */
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 /** A letter of proc(5): T stands still, Z is dead and not reaped. */

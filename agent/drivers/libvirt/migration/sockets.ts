@@ -79,8 +79,9 @@ export async function moveSockets(ground: Ground, name: string, to: string): Pro
   };
 }
 
+/** What goes wrong later, as with one connection too many, is of that connection alone. */
 const listening = (server: Server, path: string): Promise<void> =>
-  new Promise((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  new Promise((resolve, reject) => server.on('error', reject).listen(path, resolve));
 
 /** Make the folder, which is QEMU's user's, and nobody else enters: it listens there itself. */
 async function ownerOf({ root, uri }: Ground, folder: string): Promise<{ uid: number; gid: number }> {

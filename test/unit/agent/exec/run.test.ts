@@ -53,10 +53,12 @@ describe('agent/exec: commands', () => {
   });
 
   it('waits no longer than the limit for a service that a program has started, and that holds its ways out', async function () {
-    this.timeout(20_000);
-    const service = sh("setsid sleep 60 & printf '%s\\n' $!; exit 3", { timeoutMs: 200 });
+    this.timeout(60_000);
+    const service = sh("setsid sleep 60 & printf '%s\\n' $!; exit 3", { timeoutMs: 2_000 });
     const ended = await runToEnd(service, { bytesMax: 100 }, never());
-    process.kill(Number(Buffer.from(ended.stdout).toString()));
+    const pid = /^(\d+)\n$/.exec(Buffer.from(ended.stdout).toString())?.[1];
+    assert.ok(pid);
+    process.kill(Number(pid));
     assert.deepEqual([ended.exitCode, ended.isLate], [3, true]);
     const held = sh('setsid sleep 8 & exit 0', { timeoutMs: 200 });
     await assert.rejects(run(held, never()), failed('host-timeout', /0\.2 s/));

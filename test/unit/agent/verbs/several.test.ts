@@ -135,6 +135,27 @@ describe('a host with several drivers', () => {
     await stop();
   });
 
+  it('says which are silent, and tells of each that falls silent', async () => {
+    const { stop, known, vms, cells } = await twoKinds([{ name: 'vm' }], [{ name: 'zone' }]);
+    const told: string[] = [];
+    known.onState((state) => void told.push([state, ...(known.silent ?? [])].join(' ')));
+    vms.goAway();
+    await new Promise(setImmediate);
+    cells.goAway();
+    await new Promise(setImmediate);
+    assert.deepEqual(told, ['degraded libvirt', 'degraded libvirt lxc']);
+    await stop();
+  });
+
+  it('does not say which are silent before each has answered: nothing is said of guests then', async () => {
+    const { driver, stop, vms } = await twoKinds([{ name: 'vm' }], [{ name: 'zone' }]);
+    vms.goAway();
+    const { known, stop: stopAnew } = await stageOn(driver);
+    assert.deepEqual([known.state, known.silent, known.host], ['degraded', undefined, undefined]);
+    await stopAnew();
+    await stop();
+  });
+
   it('ends all watches when one breaks, also one that begins only then, and one that does not end well', async () => {
     const stopped: string[] = [];
     const driver = (name: string, watch: HypervisorDriver['watch']) =>

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { sayWait } from '#shared/chain/explain.ts';
+import { advance } from '#shared/chain/engine.ts';
+import { explain, sayWait } from '#shared/chain/explain.ts';
+import { begin } from '#shared/chain/orders.ts';
 import { Failure } from '#shared/errors.ts';
 import { graphOf } from '#test/unit/support/chains/notation.ts';
 import { player } from '#test/unit/support/chains/player.ts';
@@ -34,6 +36,18 @@ describe('explain', () => {
     assert.equal(held(['a']), 'waits to be released, since 0 ms.');
     assert.equal(held(['g']), 'waits until g is released, since 0 ms.');
     assert.equal(held(['a', 'g']), 'waits to be released, and until g is released, since 0 ms.');
+  });
+  it('says why nothing is known of what it waits for', () => {
+    const wait = { node: 'a', why: 'host', on: ['host1'], since: 0 } as const;
+    assert.equal(
+      sayWait({ ...wait, unknown: 'the hypervisor of host1 does not answer' }, 0),
+      'waits to hear of it again: the hypervisor of host1 does not answer, which does not mean that it is down, since 0 ms.',
+    );
+    const graph = graphOf('a');
+    const run = begin(graph, 'r', 'up', [], 0);
+    const nodes = new Map([['a', { state: 'unknown', why: 'host1 is not heard' } as const]]);
+    const step = advance(graph, run, { nodes, outcomes: new Map() }, 0);
+    assert.match(explain(graph, step, 'a', 0), /hear of it again: host1 is not heard, which/);
   });
   it('names five, and how many more', () => {
     const on = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];

@@ -35,12 +35,12 @@ describe('agent/drivers/lxc: files that are watched', () => {
       broke: (problem) => assert.fail(problem),
     });
     try {
-      const appeared = once(news, 'appeared', { signal: AbortSignal.timeout(5_000) });
+      const appeared = once(news, 'appeared', { signal: AbortSignal.timeout(30_000) });
       renameSync(zone, join(folder, '.gone'));
       make();
       await appeared;
       assert.deepEqual(heard.slice(0, 2), ['gone web', 'appeared web']);
-      const changed = once(news, 'changed', { signal: AbortSignal.timeout(5_000) });
+      const changed = once(news, 'changed', { signal: AbortSignal.timeout(30_000) });
       await writeFile(join(zone, 'config.new'), 'x');
       renameSync(join(zone, 'config.new'), join(zone, 'config'));
       await changed;
@@ -76,7 +76,7 @@ describe('agent/drivers/lxc: files that are watched', () => {
       news.dispatchEvent(new Event('heard'));
     });
     const until = async (text: string): Promise<void> => {
-      for (const signal = AbortSignal.timeout(5_000); !heard.endsWith(text); ) await once(news, 'heard', { signal });
+      for (const signal = AbortSignal.timeout(30_000); !heard.endsWith(text); ) await once(news, 'heard', { signal });
     };
     let written = '';
     const write = (text: string): void => {

@@ -13,14 +13,14 @@ const REFUSAL =
 const TEXT = 'Grüße, 東京, 🚀';
 const MESSAGE = Buffer.from(`<message from="a@skerry.test" to="${NAME}"><body>${TEXT}</body></message>`);
 
-/** XEP-0114 as a server does it. */
-const serve = (): Promise<ScriptedServer> =>
+/** XEP-0114 as a server does it. @param behind put behind its part of the handshake */
+const serve = (behind = ''): Promise<ScriptedServer> =>
   ScriptedServer.start({}, (peer) => {
     peer.onHeader = () => peer.send(`<?xml version="1.0"?><stream:stream ${NAMES} id="s7" from="${NAME}">`);
     peer.onElement = (element) => {
       if (element.name !== 'handshake') return;
       const isRight = element.getText() === createHash('sha1').update('s7secret').digest('hex');
-      peer.send(isRight ? '<handshake/>' : REFUSAL);
+      peer.send(isRight ? `<handshake/>${behind}` : REFUSAL);
     };
   });
 
@@ -62,6 +62,16 @@ describe('A component (XEP-0114)', () => {
     const message = await came;
     assert.equal(message.getChildText('body'), TEXT);
     assert.equal(message.constructor, xml('x').constructor);
+    await entity.stop();
+  });
+
+  it('hears what the server says in the same packet as its part of the handshake', async () => {
+    await server.stop();
+    server = await serve(MESSAGE.toString());
+    const { entity } = ours();
+    const came = new Promise<Element>((resolve) => entity.onMessage(resolve));
+    await entity.start();
+    assert.equal((await came).getChildText('body'), TEXT);
     await entity.stop();
   });
 

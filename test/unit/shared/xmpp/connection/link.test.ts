@@ -130,6 +130,25 @@ describe('The link', () => {
     }
   });
 
+  it('that answered while the program stood still, for longer than an answer is waited for, is not given up', async () => {
+    const peer = await begin({ features }, { reconnect: { probeMs: 40, deadMs: 600 } });
+    let asked = 0;
+    const enough = new Promise<void>((resolve) => {
+      peer.onElement = (element) => {
+        if (!element.is('r', SM_NS)) return;
+        asked += 1;
+        if (asked === 2) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+        peer.send(`<a xmlns="${SM_NS}" h="0"/>`);
+        if (asked === 5) resolve();
+      };
+    });
+    await enough;
+    assert.deepEqual(
+      recorded?.statuses.map(({ status }) => status),
+      ['online'],
+    );
+  });
+
   it('waits longer each time with a server that ends every session at once', async () => {
     const first = await begin({}, { reconnect: { retryMsMin: 4, retryMsMax: 64 } });
     const { statuses, status } = recorded as Recorded;
