@@ -138,7 +138,7 @@ async function removed(ground: Ground, id: GuestId, signal: AbortSignal): Promis
     });
   const guest = await there();
   if (!guest) return;
-  if (isActive(guest.state) && guest.state !== 'paused')
+  if (hasRun(guest))
     throw new Failure('guest-wrong-state', {
       guest: guest.name,
       state: guest.state,
@@ -149,6 +149,10 @@ async function removed(ground: Ground, id: GuestId, signal: AbortSignal): Promis
   if ((await there())?.persistent)
     await unlessGone(ground.virsh.slow(['undefine', ...ground.hypervisor.undefineFlags, id], signal));
 }
+
+/** Somebody had it run here, as its source was lost: it runs, or it has shut itself down since, and its disks have what it wrote. */
+const hasRun = ({ state, reason }: DriverGuest): boolean =>
+  isActive(state) ? state !== 'paused' : reason === 'shutdown';
 
 /** libvirt removes by itself what is left of a move that broke. */
 const unlessGone = (done: Promise<string>): Promise<unknown> =>
