@@ -169,6 +169,8 @@ const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: 
     ...{ database, writer, site, api, domain, join },
     now: Date.now,
     audit: (host, jid, outcome) => trail.add(joinRecord(host, jid, outcome, Date.now())),
+    audited: (host, jid, outcome) => (transaction) =>
+      trail.append(transaction, joinRecord(host, jid, outcome, Date.now())),
   });
 type Api = ReturnType<typeof ejabberdApi> | undefined;
 

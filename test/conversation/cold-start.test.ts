@@ -42,7 +42,12 @@ function scene() {
   };
   let told = Promise.withResolvers<void>();
   serveColdStarts({ entity, central: CENTRAL, settings });
-  const boot = (bootMark: string, isStuck = false, networks: HostNetworks = NO_NETWORKS, trouble = ''): (() => void) =>
+  const boot = (
+    bootMark: string | undefined,
+    isStuck = false,
+    networks: HostNetworks = NO_NETWORKS,
+    trouble = '',
+  ): (() => void) =>
     coldStart({
       keeper: {
         wanted: networks,
@@ -180,6 +185,14 @@ nodes:
     answers('up', []);
     assert.equal((await asksFor(2))[1]?.[1], 'fossil');
     end();
+  });
+
+  it('is nothing where nobody knows whether it has booted', async () => {
+    const { entity, asked, boot, settings } = scene();
+    await entity.receives(iq(given(1)));
+    boot(undefined)();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([asked, settings.get('boot')], [[], undefined]);
   });
 
   it('goes on under the same ids where the agent was cut off in the middle', async () => {
