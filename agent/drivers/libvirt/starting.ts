@@ -7,7 +7,6 @@ import { dumpxml, storeDefinition } from './defining.ts';
 import { parseDefinition } from './definition.ts';
 import type { Ground } from './ground.ts';
 import { knowsInit } from './init-pid.ts';
-import { requireLanded } from './migration/ledger.ts';
 import { act, poweroffGuest } from './power.ts';
 import { childrenOf, elementAt, parseXml, rootOf } from './xml.ts';
 
@@ -25,7 +24,6 @@ export async function startGuest(
       host: ground.host,
       verb: 'guest.start with paused',
     });
-  await requireLanded(ground, id, 'guest.start');
   await ground.inTurn(id, () => handOver(ground, id, params, signal));
   const words = ['start', id, ...(paused ? ['--paused'] : [])];
   const start = () => act(ground, id, { verb: 'guest.start', needed: 'shutoff' }, words, signal);
