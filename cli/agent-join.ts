@@ -5,7 +5,7 @@ import { Failure } from '#shared/errors.ts';
 import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { optionsOf } from './rig-options.ts';
 
-const JOIN_USAGE =
+export const JOIN_USAGE =
   './skerry agent-join --token TOKEN|- --service HOST[:PORT] --out FILE [--central JID] [--ca FILE|sha256:…] [--direct-tls]';
 
 const FLAGS = {

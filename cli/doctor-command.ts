@@ -14,23 +14,18 @@ import { EXIT } from './failing.ts';
 import { optionsOf, ROOT } from './rig-options.ts';
 import { configFor, fromConfig, type Site } from './site.ts';
 
-const USAGE = './skerry doctor [--machine] [--root FOLDER] [--config SITE.YAML] [--all] [--json]';
+export const DOCTOR_USAGE = './skerry doctor [--machine] [--root FOLDER] [--config SITE.YAML] [--all] [--json]';
 const FLAGS = {
   machine: { type: 'boolean' },
   root: { type: 'string', default: '/' },
   config: { type: 'string' },
   all: { type: 'boolean' },
   json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
 } as const;
 
 /** Check this machine by its roles, and the site where it is known here; nothing is changed. @returns exit code: 1 where something is wrong */
 export async function doctor(argv: string[]): Promise<number> {
-  const options = optionsOf(argv, FLAGS, USAGE);
-  if (options.help) {
-    console.log(USAGE);
-    return EXIT.done;
-  }
+  const options = optionsOf(argv, FLAGS, DOCTOR_USAGE);
   const ground = groundAt(options.root);
   const rig = join(resolve(ROOT, '.skerry'), 'rig.json');
   const config = options.machine || !ground.isThisMachine ? undefined : configFor({ ...options }, rig);
