@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { wayOf } from '#provisioning/doctor/account.ts';
 import { examineMachine } from '#provisioning/doctor/examine.ts';
 import { groundAt } from '#provisioning/systemd/ground.ts';
+import { SKERRY } from '#shared/called.ts';
 import { ok, wrong } from '#shared/doctor/findings.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding, Host } from '#shared/model/host.ts';
@@ -14,7 +15,7 @@ import { EXIT } from './failing.ts';
 import { optionsOf, ROOT } from './rig-options.ts';
 import { configFor, fromConfig, type Site } from './site.ts';
 
-export const DOCTOR_USAGE = './skerry doctor [--machine] [--root FOLDER] [--config SITE.YAML] [--all] [--json]';
+export const DOCTOR_USAGE = `${SKERRY} doctor [--machine] [--root FOLDER] [--config SITE.YAML] [--all] [--json]`;
 const FLAGS = {
   machine: { type: 'boolean' },
   root: { type: 'string', default: '/' },
@@ -73,7 +74,7 @@ async function centralFindings(entity: Entity, jid: string): Promise<Finding[]> 
     return [wrong('central', messageOf(error), 'systemctl start skerry-central, on the machine of the server')];
   }
   const each = hosts.map(async ({ name, state, since }): Promise<Finding[]> => {
-    const mend = 'see that the machine is up, and there: ./skerry doctor';
+    const mend = `see that the machine is up, and there: ${SKERRY} doctor`;
     if (state === 'unreachable') return [wrong(name, `not heard since ${since ?? 'it joined'}`, mend)];
     const found = (await asked('host.doctor', { host: name }).catch((error) => [
       wrong('doctor', messageOf(error), mend),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { SKERRY } from '#shared/called.ts';
 import { Failure } from '#shared/errors.ts';
 import { parseWords, type Spoken } from '#shared/verb/grammar.ts';
 import { helpFound, helpText, noHelp } from '#shared/verb/help.ts';
@@ -10,21 +11,21 @@ import { optionsIn } from './options.ts';
 import { isOwn, OWN_NAMES, runOwn, usageOfOwn } from './own-commands.ts';
 import { tableFor } from './table.ts';
 
-const CONSOLE_USAGE = "./skerry console GUEST: a guest's serial console as a terminal (Ctrl-] leaves)";
+const CONSOLE_USAGE = `${SKERRY} console GUEST: a guest's serial console as a terminal (Ctrl-] leaves)`;
 
-const USAGE = `./skerry up [--detach]      bring the light rig up: a whole small site on this machine (--idle: leave its guests off;
+const USAGE = `${SKERRY} up [--detach]      bring the light rig up: a whole small site on this machine (--idle: leave its guests off;
                             --cloud: twenty guests more, for the chain alpine)
-./skerry status             where it is, its accounts, its parts
-./skerry down               take it down
-./skerry test               run all tests
-./skerry console GUEST      a guest's serial console as a terminal (Ctrl-] leaves)
-./skerry install ROLE …     make this machine a part of a real site: server, central, host, all-in-one
-./skerry doctor             check this machine, and the site where it is known here, and say how to mend it
-./skerry agent-join …       let this host join a site, with the token of host enrol
-./skerry restore …          let central, while it is down, go back to a backup (backup take)
-./skerry NOUN VERB …        a verb, as below
-./skerry help NOUN VERB     what it does and takes; also of the commands above: ./skerry help up
-./skerry --version          which Skerry this is
+${SKERRY} status             where it is, its accounts, its parts
+${SKERRY} down               take it down
+${SKERRY} test               run all tests
+${SKERRY} console GUEST      a guest's serial console as a terminal (Ctrl-] leaves)
+${SKERRY} install ROLE …     make this machine a part of a real site: server, central, host, all-in-one
+${SKERRY} doctor             check this machine, and the site where it is known here, and say how to mend it
+${SKERRY} agent-join …       let this host join a site, with the token of host enrol
+${SKERRY} restore …          let central, while it is down, go back to a backup (backup take)
+${SKERRY} NOUN VERB …        a verb, as below
+${SKERRY} help NOUN VERB     what it does and takes; also of the commands above: ${SKERRY} help up
+${SKERRY} --version          which Skerry this is
 
 Options: --as ROLE (of the rig: admin, operator, viewer), --host HOST and --direct (ask the host
 itself, not central), --json, --yes, --no-wait, --operation ID,

@@ -1,10 +1,11 @@
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
+import { SKERRY } from '#shared/called.ts';
 import { Failure } from '#shared/errors.ts';
 import { EXIT } from './failing.ts';
 import { optionsOf, ROOT } from './rig-options.ts';
 
-export const RESTORE_USAGE = './skerry restore --backup FILE --central CENTRAL.YAML';
+export const RESTORE_USAGE = `${SKERRY} restore --backup FILE --central CENTRAL.YAML`;
 const FLAGS = { backup: { type: 'string' }, central: { type: 'string' } } as const;
 
 /** Let central, which is down, go back to a backup. @returns exit code */

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { ensurePackages } from '#provisioning/packages.ts';
+import { SKERRY } from '#shared/called.ts';
 import { ROOT } from './rig-options.ts';
 
-export const TEST_USAGE = './skerry test [FILE OF TESTS …]';
+export const TEST_USAGE = `${SKERRY} test [FILE OF TESTS …]`;
 
 /**
  * `test`: install what tests need, check types, lint and format, and run all tests. The last line is

@@ -8,11 +8,13 @@
  * What can go wrong: the answer to a join is lost. The agent has kept its password and tries that first. A token that was not used in
  * time is taken back: the account then has a password that nobody knows.
  */
+
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Database } from '#central/database/open.ts';
 import type { Writer, Writes } from '#central/database/writer.ts';
 import type { Site } from '#central/inventory/site.ts';
+import { SKERRY } from '#shared/called.ts';
 import { dismissHost, ensureAccount, randomPassword, rosterHosts } from '#shared/ejabberd/accounts.ts';
 import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
@@ -139,7 +141,7 @@ export function enrolment({ database, writer, site, api, domain, join, now, audi
 function joinCommand(token: string, join: EnrolmentDeps['join']): string {
   const service = join === undefined ? '' : ` --service ${join.service}`;
   const ca = join?.ca === undefined ? '' : ` --ca ${pinOf(join.ca)}`;
-  return `./skerry install host --token ${token}${service}${ca}`;
+  return `${SKERRY} install host --token ${token}${service}${ca}`;
 }
 
 /** @throws Failure setup-needed */
