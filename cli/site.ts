@@ -41,7 +41,10 @@ export const CliConfig = z.strictObject({
     description:
       'The central agent: the domain of its component. Verbs go there, unless `--host` or `--direct` is given.',
   }),
-  hosts: z.array(BareJid).default([]).meta({ description: 'Bare JIDs of the hosts, to ask them directly.' }),
+  hosts: z
+    .array(BareJid)
+    .default([])
+    .meta({ description: 'Bare JIDs of the hosts, for `--direct`. Where it is there, `--host` names one of it.' }),
 });
 
 /** From `--config` or SKERRY_CONFIG, else from the rig, else of the site that this machine is the centre of. @throws Failure config-invalid, setup-needed */
