@@ -15,6 +15,7 @@ import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf } from '#shared/xmpp/jid.ts';
 import { serveJoins } from '#shared/xmpp/join.ts';
 import { serveReports } from '#shared/xmpp/report.ts';
+import { agentCaller } from './agents/caller.ts';
 import { type JobFeed, jobFeed } from './agents/job-feed.ts';
 import { siteChains } from './chains/chains.ts';
 import { type CentralConfig, readSecret, siteDomain } from './config.ts';
@@ -24,6 +25,7 @@ import { centralHandlers } from './handlers.ts';
 import type { Site } from './inventory/site.ts';
 import { type Kept, openKept } from './kept.ts';
 import { siteMetrics } from './metrics.ts';
+import { type Moving, type MovingDeps, siteMoving } from './moving/moving.ts';
 import { siteNetworks } from './networks/networks.ts';
 import { maySite, offersOf } from './offers.ts';
 import { pictures } from './pictures/pictures.ts';
@@ -71,12 +73,12 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
   });
   const networks = await siteNetworks(kept, { entity, macs: config.macs, mesh: config.mesh, log, onBug });
   const chains = await siteChains({ entity, kept, may, feed, networks, log, onBug });
+  const moving = movingOf(kept, { entity, log, onBug });
   const contactDeps = { followers: kept.followed, rosters: () => presences.rosters };
   const handlers = centralHandlers({
     ...{ site, jobs, may, entity, feed, hosts, contactDeps, policies, schedules, trail, backups: kept.backups, chains },
-    ...{ networks, secret, doers: told },
+    ...{ networks, secret, doers: told, moving, together: journal.together, perform: performNow },
     rooms: { own: config.room, state: kept.rooms.state, look: rooms.look },
-    ...{ together: journal.together, perform: performNow },
   });
   const { registry, measured } = programMetrics(centralVerbs, () => entity.isOnline, jobs);
   siteMetrics(registry, site);
@@ -116,12 +118,14 @@ export async function startCentral(config: CentralConfig, log: Logger): Promise<
     config.events &&
     serveEvents({ ...{ entity, site, policies, log }, service: config.events, onJob: jobs.onJob, clock: systemClock });
   jobs.resume(centralVerbs, handlers);
+  moving.endLeft();
   const endChores = chores(kept, hosts, config.keepDays, onBug);
   // What a run asks of a host goes by the server: before it is there, nothing is due.
   const connected = entity.start().then(schedules.start);
   connected.catch((error) => log.error({ problem: messageOf(error) }, 'the server does not take us'));
 
   return async () => {
+    moving.stop();
     endChores();
     if (endMetrics) await endMetrics();
     schedules.stop();
@@ -165,8 +169,16 @@ const enrolmentOf = ({ database, writer, site, trail }: Kept, api: Api, domain: 
     ...{ database, writer, site, api, domain, join },
     now: Date.now,
     audit: (host, jid, outcome) => trail.add(joinRecord(host, jid, outcome, Date.now())),
+    audited: (host, jid, outcome) => (transaction) =>
+      trail.append(transaction, joinRecord(host, jid, outcome, Date.now())),
   });
 type Api = ReturnType<typeof ejabberdApi> | undefined;
+
+const movingOf = (
+  { site, moves: book }: Kept,
+  { entity, ...deps }: Pick<MovingDeps, 'log' | 'onBug'> & { entity: Entity },
+): Moving =>
+  siteMoving({ ...deps, site, book, ask: agentCaller({ entity, clock: systemClock, site }), clock: systemClock });
 
 /** What is done from time to time. Returns what ends it. */
 function chores(

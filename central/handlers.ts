@@ -27,7 +27,7 @@ import { type ContactDeps, contactHandlers } from './verbs/contact.ts';
 import { enrolmentHandlers } from './verbs/enrolment.ts';
 import { fleetHandlers } from './verbs/fleet.ts';
 import { makingHandlers } from './verbs/making.ts';
-import { migrationHandlers } from './verbs/migration.ts';
+import { type MigrationDeps, migrationHandlers } from './verbs/migration.ts';
 import { networkHandlers } from './verbs/network.ts';
 import { passedHandlers } from './verbs/passed.ts';
 import { type RoleDeps, roleHandlers } from './verbs/role.ts';
@@ -58,6 +58,8 @@ export interface HandlerDeps {
   chains: Chains;
   networks: Networks;
   perform: Perform;
+  /** Guests that are on their way. */
+  moving: Pick<MigrationDeps, 'book' | 'stopping'>;
   /** Of which keys of moves are made. */
   secret: string;
 }
@@ -81,6 +83,7 @@ export function centralHandlers({
   chains,
   networks,
   perform,
+  moving,
   secret,
 }: HandlerDeps): Handlers<CentralVerbs> {
   const ask = agentCaller({ entity, clock: systemClock, site });
@@ -93,7 +96,7 @@ export function centralHandlers({
   return {
     ...passed,
     ...makingHandlers({ ...deps, networks, feed, clock: systemClock }),
-    ...migrationHandlers({ ...deps, networks, secret, feed, clock: systemClock }),
+    ...migrationHandlers({ ...deps, ...moving, networks, secret, feed, clock: systemClock }),
     ...addressHandlers({ ...deps, networks }, passed['guest.delete']),
     ...siteHostHandlers({
       ...deps,

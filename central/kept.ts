@@ -14,6 +14,7 @@ import { inventoryStore, loadInventory } from './inventory/store.ts';
 import { centralJobTable } from './journal/job-table.ts';
 import { centralJournal } from './journal/journal.ts';
 import { recoverJobs } from './journal/recover.ts';
+import { loadMoves, moveBook, moveStore } from './moving/book.ts';
 import { policyStore } from './roles/policy-store.ts';
 import { roomLists } from './roles/room-lists.ts';
 import { loadSchedules } from './schedules/store.ts';
@@ -57,6 +58,7 @@ export async function openKept(config: CentralConfig, now: () => number, onBug: 
     rooms,
     watchers: await subscriptions(database, writer),
     followed: await followers(database, writer, config.rosters),
+    moves: moveBook(await loadMoves(database), moveStore(writer)),
     schedules: await loadSchedules(database),
     close: async () => {
       await journal.flush();

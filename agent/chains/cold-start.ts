@@ -27,7 +27,8 @@ export interface ColdStartDeps extends Omit<HostRunDeps, 'keep'> {
   /** JID of the central agent. */
   central: string;
   settings: Settings;
-  bootMark: string;
+  /** Undefined: whether it has booted is not known, and nothing is brought up. */
+  bootMark: string | undefined;
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
 }
 
@@ -54,6 +55,10 @@ export function serveColdStarts({
 /** Bring up what shall be up after a boot, or go on with it. To be called when the hypervisor answers. Returns what ends it. */
 export function coldStart(deps: ColdStartDeps): () => void {
   const { settings, log, host, bootMark } = deps;
+  if (bootMark === undefined) {
+    log.info({}, 'this system does not tell its boots apart: nothing is brought up by itself');
+    return () => {};
+  }
   const isBoot = settings.get(BOOT_KEY) !== bootMark;
   const ends: (() => void)[] = [];
   for (const { text, by } of keptIn(settings)?.chains ?? []) {

@@ -59,6 +59,7 @@ export function startHostRun(deps: HostRunDeps, graph: Graph, run: Run, behalfOf
   });
   const offs = [
     inventory.onChange(conducted.nudge),
+    inventory.onState(conducted.nudge),
     deps.keeper.onStanding(conducted.nudge),
     ...(deps.exports ? [deps.exports.onStanding(conducted.nudge)] : []),
   ];
@@ -85,12 +86,15 @@ function factOf(
     return [[node.name, { ...networkFact(keeper, kind, node.name), ...probe }]];
   if (kind === 'export') return [[node.name, { ...exportFact(node, exports?.standing, host, false), ...probe }]];
   if (kind !== 'guest') return [[node.name, { state: 'unknown', ...probe }]];
-  if (inventory.state !== 'up')
+  const found = inventory.guests().find(({ name }) => name === guest);
+  if (!isAnswering(inventory, found?.driver))
     return [[node.name, { state: 'unknown', why: 'the hypervisor does not answer', ...probe }]];
-  const state = inventory.guests().find(({ name }) => name === guest)?.state;
-  if (state === undefined) return [[node.name, { state: 'down', why: 'there is no such guest' }]];
-  return [[node.name, { state: isActive(state) ? 'up' : 'down', ...probe }]];
+  if (!found) return [[node.name, { state: 'down', why: 'there is no such guest' }]];
+  return [[node.name, { state: isActive(found.state) ? 'up' : 'down', ...probe }]];
 }
+
+const isAnswering = ({ state, silent }: Inventory, driver: string | undefined): boolean =>
+  state === 'up' || (driver !== undefined && silent?.includes(driver) === false);
 
 /** Of what it was told to have, the host has all that it has no trouble with. */
 function networkFact({ standing }: HostRunDeps['keeper'], kind: 'network' | 'router', name: string): Fact {

@@ -28,11 +28,27 @@ export interface Migrating {
   migrateGuest(id: GuestId, to: Sending, work: Work): Promise<LeftBehind>;
 
   /**
-   * End what `awaitGuest` began. `came`: the source has none of it any more; from now on it runs here, unless it was paused when it was sent.
-   * `stayed`: what has arrived is removed, with the disks that were made for it. Nothing happens for a guest that was not awaited.
-   * @throws Failure guest-wrong-state: somebody had it run before that was known
+   * Whether a guest is here, when no move of it is under way any more: one that libvirt or its like still carries out is called off, and
+   * waited for. One that a move was cut off of, and that stands still for that, runs on. It will never be under way again by itself.
+   * @throws Failure: that cannot be told
    */
-  landGuest(id: GuestId, outcome: 'came' | 'stayed', signal: AbortSignal): Promise<void>;
+  recallGuest(id: GuestId, signal: AbortSignal): Promise<boolean>;
+
+  /**
+   * End what `awaitGuest` began. `came`: the source has none of it any more; from now on it runs here, unless it was paused when it was sent.
+   * `stayed`: what has arrived is removed, with the disks that were made for it.
+   *
+   * Of a guest that is not awaited by this move nothing is changed: it has landed before, or it stayed. That it came is then
+   * true only where it is here.
+   * @throws Failure guest-wrong-state: somebody had it run before that was known; guest-not-found: it is said to have come, and is not here
+   */
+  landGuest(id: GuestId, landing: Landed, signal: AbortSignal): Promise<void>;
+}
+
+/** How a move ended. */
+export interface Landed {
+  move: string;
+  outcome: 'came' | 'stayed';
 }
 
 /** A guest that is to come. */
@@ -41,6 +57,8 @@ export interface Coming {
   name: string;
   /** What `offerGuest` said. */
   offer: string;
+  /** Which move it is. */
+  move: string;
 }
 
 /** The end of the channels where a guest comes to. */

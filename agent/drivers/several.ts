@@ -44,14 +44,18 @@ export function severalDrivers(drivers: ReadonlyMap<DriverName, HypervisorDriver
   };
 }
 
-/** A guest that comes from elsewhere goes to the first that takes any; how it ends, to each, since all but that one know nothing of it. */
+/** A guest that comes from elsewhere goes to the first that takes any; how it ends is asked of each: whoever has it knows. */
 function arriving(all: readonly HypervisorDriver[]): Pick<HypervisorDriver, 'awaitGuest' | 'landGuest'> {
   const able = all.find((part) => part.awaitGuest);
   if (!able?.awaitGuest) return {};
   return {
     awaitGuest: able.awaitGuest,
-    landGuest: async (id, outcome, signal) => {
-      for (const part of all) await part.landGuest?.(id, outcome, signal);
+    landGuest: async (id, landed, signal) => {
+      const taking = all.filter((part) => part.landGuest);
+      const ends = await Promise.allSettled(taking.map((part) => part.landGuest?.(id, landed, signal)));
+      const problems = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
+      const problem = problems.find((each) => !isAbsence(each)) ?? problems[0];
+      if (problem !== undefined && (!isAbsence(problem) || problems.length === ends.length)) throw problem;
     },
   };
 }
@@ -98,8 +102,10 @@ async function ownerOf(
   const found = all[looked.findIndex(({ status }) => status === 'fulfilled')];
   if (found) return found;
   const problems = looked.flatMap((look) => (look.status === 'rejected' ? [look.reason as unknown] : []));
-  throw problems.find((problem) => !(problem instanceof Failure && problem.code === 'guest-not-found')) ?? problems[0];
+  throw problems.find((problem) => !isAbsence(problem)) ?? problems[0];
 }
+
+const isAbsence = (problem: unknown): boolean => problem instanceof Failure && problem.code === 'guest-not-found';
 
 /** What is asked of one guest, and the verb that a refusal names. */
 const OF_ONE_GUEST = {
@@ -131,6 +137,7 @@ const OF_ONE_GUEST = {
   deleteSnapshot: 'snapshot.delete',
   offerGuest: 'guest.migrate',
   migrateGuest: 'guest.migrate',
+  recallGuest: 'guest.migrate',
 } as const satisfies Partial<Record<keyof HypervisorDriver, string>>;
 type OfOneGuest = keyof typeof OF_ONE_GUEST;
 

@@ -11,6 +11,8 @@ export function jobTable(database: DatabaseSync): JobTable {
     "INSERT INTO jobs (state, job, args, requester, surface, operation) VALUES ('running', '{}', ?, ?, ?, ?)",
   );
   const write = database.prepare('UPDATE jobs SET state = ?, job = ? WHERE n = ?');
+  // What it was begun with is needed to begin it anew, and no longer: secrets of it go with its end.
+  const close = database.prepare('UPDATE jobs SET state = ?, job = ?, args = ? WHERE n = ?');
   const audit = database.prepare('INSERT INTO audit (at, record) VALUES (?, ?)');
   const find = database.prepare('SELECT job FROM jobs WHERE n = ?');
   const newest = database.prepare('SELECT job FROM jobs ORDER BY n DESC LIMIT ?');
@@ -33,7 +35,7 @@ export function jobTable(database: DatabaseSync): JobTable {
     put: (job: Job): void => writing(() => put(job)),
     end: (job: Job, record: AuditRecord): void =>
       inTransaction(database, () => {
-        put(job);
+        close.run(job.state, JSON.stringify(job), JSON.stringify(record.args), jobNumberOf(job.id));
         audit.run(record.at, JSON.stringify(record));
       }),
     find: (id: string): Job | undefined => {

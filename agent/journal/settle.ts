@@ -42,6 +42,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'guest.await': () => 'not-done',
   'guest.migrate': () => 'not-done',
   'guest.land': () => 'not-done',
+  'guest.recall': () => 'not-done',
   'snapshot.take': () => 'not-done',
   'snapshot.revert': () => 'not-done',
   'snapshot.delete': () => 'not-done',

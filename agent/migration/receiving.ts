@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { HypervisorDriver } from '#agent/drivers/driver.ts';
-import type { Coming, Landing } from '#agent/drivers/migration.ts';
+import type { Coming, Landed, Landing } from '#agent/drivers/migration.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { turns } from '#shared/turns.ts';
 import { type Listening, listenForSource } from './tunnel.ts';
@@ -11,6 +11,8 @@ export interface ReceivingDeps {
   /** Where this host takes guests from others; undefined: nowhere. */
   address(): string | undefined;
   ports: { from: number; to: number };
+  /** How it is listened for them; TLS unless given. */
+  listen?: typeof listenForSource;
   log: Record<'info' | 'warn', (fields: object, message: string) => void>;
 }
 
@@ -25,7 +27,8 @@ export interface Way {
 export interface Receiving {
   /** @throws Failure migration-unfit, verb-unsupported, and what `awaitGuest` throws */
   expect(coming: Coming, key: Uint8Array, signal: AbortSignal): Promise<Way>;
-  land(id: string, outcome: 'came' | 'stayed', signal: AbortSignal): Promise<void>;
+  /** As the driver's `landGuest`. @throws Failure guest-wrong-state, guest-not-found */
+  land(id: string, landed: Landed, signal: AbortSignal): Promise<void>;
   stop(): void;
 }
 
@@ -35,20 +38,24 @@ const GO_MS_MAX = 60_000;
 
 /** Whoever is awaited may come until it is said how it ended, or this agent ends. */
 export function receiving(deps: ReceivingDeps): Receiving {
-  const { log } = deps;
-  const awaited = new Map<string, Listening>();
+  const { log, listen = listenForSource } = deps;
+  const awaited = new Map<string, Listening & { move: string }>();
   const inTurn = turns();
   const close = (id: string): void => {
     awaited.get(id)?.close();
     awaited.delete(id);
   };
-  const land = async (id: string, outcome: 'came' | 'stayed', signal: AbortSignal): Promise<void> => {
-    if (outcome === 'stayed') close(id);
-    await landing(deps).landGuest(id, outcome, signal);
+  const closeOf = (id: string, move: string): void => {
+    if (awaited.get(id)?.move === move) close(id);
   };
-  const go = async (id: string, stream: Duplex): Promise<void> => {
+  const land = async (id: string, landed: Landed, signal: AbortSignal): Promise<void> => {
+    // Nobody comes while what has come is removed.
+    if (landed.outcome === 'stayed') closeOf(id, landed.move);
+    await landing(deps).landGuest(id, landed, signal);
+  };
+  const go = async ({ id, move }: Coming, stream: Duplex): Promise<void> => {
     try {
-      await land(id, 'came', AbortSignal.timeout(GO_MS_MAX));
+      await land(id, { move, outcome: 'came' }, AbortSignal.timeout(GO_MS_MAX));
       stream.end('ok\n');
     } catch (error) {
       log.warn({ guest: id, err: error }, 'a guest has come, and does not run yet');
@@ -56,10 +63,10 @@ export function receiving(deps: ReceivingDeps): Receiving {
     }
   };
   return {
-    land: (id, outcome, signal) =>
+    land: (id, landed, signal) =>
       inTurn(id, async () => {
-        await land(id, outcome, signal);
-        close(id);
+        await land(id, landed, signal);
+        closeOf(id, landed.move);
       }),
     expect: (coming, key, signal) => inTurn(coming.id, () => expect(coming, key, signal)),
     stop: () => {
@@ -73,9 +80,9 @@ export function receiving(deps: ReceivingDeps): Receiving {
     close(coming.id);
     const there: Landing = await landing(deps).awaitGuest(coming, signal);
     const accept = (channel: string, stream: Duplex): void =>
-      channel === GO ? void go(coming.id, stream) : there.accept(channel, stream);
-    const listening = await listenForSource({ address, ports: deps.ports, key, accept });
-    awaited.set(coming.id, listening);
+      channel === GO ? void go(coming, stream) : there.accept(channel, stream);
+    const listening = await listen({ address, ports: deps.ports, key, accept });
+    awaited.set(coming.id, { ...listening, move: coming.move });
     log.info({ guest: coming.name, port: listening.port }, 'a guest is awaited');
     return { address, port: listening.port, told: there.told };
   }

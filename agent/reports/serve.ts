@@ -20,8 +20,8 @@ export interface ReportsDeps {
   inventory: Inventory;
   jobs: Pick<JobRunner, 'list' | 'onJob'>;
   hostNow(): Host;
-  /** Another one after each boot of the host. */
-  boot: string;
+  /** Another one after each boot of the host; undefined where its system does not tell. */
+  boot: string | undefined;
   /** Verbs that a driver cannot do of its guests, by the driver's name. */
   lacks: NonNullable<HostFacts['lacks']>;
   /** Without it, this host realises no networks. */
@@ -81,7 +81,7 @@ function factsOf(
 ): HostFacts {
   const { name: _, guests: __, running: ___, since: ____, tags: _____, ...facts } = hostNow();
   return {
-    ...{ ...facts, boot },
+    ...{ ...facts, ...(boot === undefined ? {} : { boot }) },
     ...(problem === undefined ? {} : { problem }),
     ...(silent.length > 0 ? { silent: [...silent] } : {}),
     ...(networks ? { networks: networks.standing } : {}),

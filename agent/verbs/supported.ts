@@ -13,6 +13,7 @@ const NEEDS: Readonly<Record<string, keyof HypervisorDriver>> = {
   'guest.await': 'awaitGuest',
   'guest.migrate': 'migrateGuest',
   'guest.land': 'landGuest',
+  'guest.recall': 'recallGuest',
   'snapshot.list': 'listSnapshots',
   'snapshot.take': 'takeSnapshot',
   'snapshot.revert': 'revertSnapshot',

@@ -65,12 +65,12 @@ async function askedUntilKnown(
 }
 
 /** Wait for a job of an agent. @throws Failure job-failed */
-async function followed({ ask, feed }: AgentJobDeps, host: SiteHost, begun: Job, call: Call): Promise<void> {
+async function followed({ ask, feed, clock }: AgentJobDeps, host: SiteHost, begun: Job, call: Call): Promise<void> {
   let job = begun;
   let isCancelled = false;
   while (job.state === 'running') {
     call.progress(`${job.progress} (job ${job.id} of ${host.name})`, job.percent);
-    const next = await nextOf(feed, host.name, job, call.signal);
+    const next = await nextOf({ feed, clock }, host.name, job, call.signal);
     if (call.signal.aborted && !isCancelled) {
       // Central stops, or the time is over: the agent's job goes on, and is found again by its operation.
       if (!isCancel(call.signal)) throw call.signal.reason;
@@ -89,17 +89,22 @@ const isCancel = (signal: AbortSignal): boolean =>
   signal.reason instanceof Failure && signal.reason.code === 'job-cancelled';
 
 /** The job, when it is told of next; undefined: it was not for a while, or the signal fired. */
-async function nextOf(feed: JobFeed, host: string, job: Job, signal: AbortSignal): Promise<Job | undefined> {
+async function nextOf(
+  { feed, clock }: Pick<AgentJobDeps, 'feed' | 'clock'>,
+  host: string,
+  job: Job,
+  signal: AbortSignal,
+): Promise<Job | undefined> {
   const { promise, resolve } = Promise.withResolvers<Job | undefined>();
   const end = feed.follow(host, job.id, resolve);
-  const timer = setTimeout(() => resolve(undefined), ASK_MS);
+  const callOff = clock.after(ASK_MS, () => resolve(undefined));
   const onAbort = (): void => resolve(undefined);
   if (!signal.aborted) signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await promise;
   } finally {
     end();
-    clearTimeout(timer);
+    callOff();
     signal.removeEventListener('abort', onAbort);
   }
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { randomPassword, writeCredentials } from '#shared/ejabberd/accounts.ts';
 import { Failure } from '#shared/errors.ts';
 import { connect, type Login } from '#shared/xmpp/connect.ts';
+import type { Entity } from '#shared/xmpp/entity.ts';
 import { bareOf, isJid, localpartOf } from '#shared/xmpp/jid.ts';
 import { join } from '#shared/xmpp/join.ts';
 
@@ -26,6 +27,11 @@ export function tokenIn(told: string): Token {
   return { jid, secret };
 }
 
+type Tell = (entity: Entity) => Promise<void>;
+
+/** So long central's answer is waited for. */
+const ANSWER_MS = 30_000;
+
 const Kept = z.object({ jid: z.string(), password: z.string() });
 
 /**
@@ -37,37 +43,46 @@ const Kept = z.object({ jid: z.string(), password: z.string() });
  */
 export async function joinSite(
   { jid, secret }: Token,
-  at: Pick<Login, 'service' | 'ca'>,
+  { answerMs = ANSWER_MS, ...at }: Pick<Login, 'service' | 'ca'> & { answerMs?: number },
   central: string,
   out: string,
 ): Promise<void> {
   const pending = `${out}.joining`;
   const password = keptIn(pending, jid) ?? randomPassword();
   await writeCredentials(pending, { jid, password });
-  await handIn({ ...at, jid, password: secret }, central, password);
+  await handIn({ ...at, jid, password: secret }, (entity) => join(entity, central, password, answerMs), password);
   await rename(pending, out);
 }
 
-/** Where an earlier attempt came through and its answer was lost, the password is in force already. */
-async function handIn(login: Login, central: string, password: string): Promise<void> {
+/**
+ * Where an earlier attempt came as far as the server, the host's own password is in force already. Central is then told again: until it has
+ * written down that the token is used, it would take the account back when that runs out.
+ */
+async function handIn(login: Login, tell: Tell, password: string): Promise<void> {
   try {
-    const entity = await connect(login);
-    try {
-      await join(entity, central, password);
-    } finally {
-      await entity.stop();
-    }
+    await handInAs(login, tell);
   } catch (error) {
-    if (!(error instanceof Failure) || error.code !== 'login-refused') throw error;
-    const entity = await connect({ ...login, password }).catch(() => {
+    if (!isLoginRefused(error)) throw error;
+    await handInAs({ ...login, password }, tell).catch((again) => {
+      if (!isLoginRefused(again)) throw again;
       throw new Failure('token-refused', {
         host: login.jid,
         problem: 'the server does not take it: it is wrong, used, or too old',
       });
     });
+  }
+}
+
+async function handInAs(login: Login, tell: Tell): Promise<void> {
+  const entity = await connect(login);
+  try {
+    await tell(entity);
+  } finally {
     await entity.stop();
   }
 }
+
+const isLoginRefused = (error: unknown): boolean => error instanceof Failure && error.code === 'login-refused';
 
 function keptIn(file: string, jid: string): string | undefined {
   if (!existsSync(file)) return undefined;

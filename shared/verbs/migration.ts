@@ -19,6 +19,13 @@ const way = {
     .meta({ title: 'Key', secret: true, description: 'The key of this one move.' }),
   told: z.string().max(65_536).meta({ title: 'Told', description: "What the target's driver tells the source's." }),
 };
+const move = z
+  .string()
+  .regex(/^[0-9a-f]{40}$/, '40 hexadecimal digits are due')
+  .meta({
+    title: 'Move',
+    description: 'Which move it is: what is said of an earlier one does not count for a later one.',
+  });
 const outcome = z.enum(['came', 'stayed']).meta({
   title: 'Outcome',
   description: '`came`: the source has none of it any more. `stayed`: it is where it was.',
@@ -52,6 +59,7 @@ export const migrationVerbs = {
       from: HostName,
       offer,
       key: way.key,
+      move,
     }),
     positional: ['name'],
     guestArg: 'name',
@@ -64,7 +72,7 @@ export const migrationVerbs = {
     details: BY_CENTRAL,
     risk: 'change',
     job: true,
-    args: z.strictObject({ guest: GuestRef, to: HostName, ...way }),
+    args: z.strictObject({ guest: GuestRef, uuid, to: HostName, ...way }),
     positional: ['guest', 'to'],
     guestArg: 'guest',
     result: z.strictObject({ guest: GuestName }),
@@ -75,12 +83,23 @@ export const migrationVerbs = {
     summary: 'End what guest await began: have the guest run here, or remove what came of it.',
     details: BY_CENTRAL,
     risk: 'change',
-    args: z.strictObject({ name: GuestName, uuid, outcome }),
+    args: z.strictObject({ name: GuestName, uuid, outcome, move }),
     positional: ['name', 'outcome'],
     guestArg: 'name',
     result: z.strictObject({ name: GuestName, outcome }),
-    failures: ['guest-wrong-state', ...hostFailures],
+    failures: ['guest-not-found', 'guest-wrong-state', ...hostFailures],
     timeoutMs: 120_000,
+  }),
+  'guest.recall': verb({
+    summary: 'Call off what guest migrate began, wait for its end, and tell whether the guest is still here.',
+    details: BY_CENTRAL,
+    risk: 'change',
+    args: z.strictObject({ name: GuestName, uuid }),
+    positional: ['name'],
+    guestArg: 'name',
+    result: z.strictObject({ name: GuestName, outcome }),
+    failures: [...hostFailures],
+    timeoutMs: 180_000,
   }),
 };
 
@@ -105,6 +124,7 @@ export const movingVerbs = {
       'guest-exists',
       'guest-wrong-state',
       'migration-unfit',
+      'migration-failed',
       'network-host',
       'host-space',
       'job-cancelled',
@@ -112,7 +132,8 @@ export const movingVerbs = {
       'host-command',
       'host-timeout',
     ],
-    timeoutMs: MOVE_MS_MAX,
+    // The host's own job ends first, so that it is known how it ended.
+    timeoutMs: MOVE_MS_MAX + 3_600_000,
     example: 'guest migrate web1 to=host2',
   }),
 };

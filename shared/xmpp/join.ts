@@ -10,8 +10,13 @@ export const JOIN_NS = 'urn:skerry:join:1';
 const joinElement = (password: string): Element => xml('join', { xmlns: JOIN_NS }, xml('password', {}, password));
 
 /** @throws Failure token-refused and whatever the server says */
-export async function join(entity: Pick<Entity, 'request'>, central: string, password: string): Promise<void> {
-  await asked(central, () => entity.request({ to: central, type: 'set', child: joinElement(password) }));
+export async function join(
+  entity: Pick<Entity, 'request'>,
+  central: string,
+  password: string,
+  timeoutMs: number,
+): Promise<void> {
+  await asked(central, () => entity.request({ to: central, type: 'set', child: joinElement(password), timeoutMs }));
 }
 
 /** @param take gets the bare JID that the server stamped, and the password */

@@ -41,6 +41,9 @@ describe('LXC, on a host of its own', function () {
   it('takes nothing from an image that leads to the host', () =>
     runTestsIn((argv) => onZoneHost('images', argv), new URL('inside/lxc-images.ts', import.meta.url)));
 
+  it('limits swap with memory', () =>
+    runTestsIn((argv) => onZoneHost('limits', argv), new URL('inside/lxc-limits.ts', import.meta.url)));
+
   it('leaves no process and no cgroup when it is killed, of a frozen zone neither', async () => {
     const name = `killed-${process.pid}`;
     const [file, ...args] = onZoneHost(name, ['sh', '-c', FREEZE, 'sh', root]);

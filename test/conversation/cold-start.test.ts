@@ -33,9 +33,21 @@ function scene() {
   const up = new Set<string>();
   const asked: Request[] = [];
   const listeners = new Set<() => void>();
+  const hypervisor = { state: 'up', silent: undefined as readonly string[] | undefined };
+  const states = new Set<() => void>();
+  /** How the hypervisors of the host answer from now on. */
+  const answers = (state: 'up' | 'degraded', silent?: readonly string[]): void => {
+    Object.assign(hypervisor, { state, silent });
+    for (const listener of states) listener();
+  };
   let told = Promise.withResolvers<void>();
   serveColdStarts({ entity, central: CENTRAL, settings });
-  const boot = (bootMark: string, isStuck = false, networks: HostNetworks = NO_NETWORKS, trouble = ''): (() => void) =>
+  const boot = (
+    bootMark: string | undefined,
+    isStuck = false,
+    networks: HostNetworks = NO_NETWORKS,
+    trouble = '',
+  ): (() => void) =>
     coldStart({
       keeper: {
         wanted: networks,
@@ -44,11 +56,26 @@ function scene() {
       },
       ...{ entity, central: CENTRAL, settings, host: 'host1', bootMark, clock: systemClock },
       inventory: {
-        state: 'up',
-        guests: () => ['venti', 'fossil'].map((name) => guestOf(name, { state: up.has(name) ? 'running' : 'shutoff' })),
+        get state() {
+          return hypervisor.state;
+        },
+        get silent() {
+          return hypervisor.silent;
+        },
+        guests: () =>
+          ['venti', 'fossil'].map((name) =>
+            guestOf(name, {
+              state: up.has(name) ? 'running' : 'shutoff',
+              driver: name === 'venti' ? 'lxc' : 'libvirt',
+            }),
+          ),
         onChange: (listener: () => void) => {
           listeners.add(listener);
           return () => listeners.delete(listener);
+        },
+        onState: (listener: () => void) => {
+          states.add(listener);
+          return () => states.delete(listener);
         },
       } as never,
       probing: { start: () => ({ replace: () => {}, stop: () => {} }) },
@@ -72,7 +99,7 @@ function scene() {
     await new Promise((resolve) => setImmediate(resolve));
     return asked.map(({ verb, args, operation }) => [verb, args.guest, operation] as const);
   };
-  return { entity, settings, asked, asksFor, boot };
+  return { entity, settings, asked, asksFor, boot, answers };
 }
 
 describe('what a host brings up at boot by itself', () => {
@@ -140,6 +167,32 @@ nodes:
     await none.entity.receives(iq(given(1, LAN)));
     none.boot('b00t 1')();
     assert.deepEqual(none.asked, []);
+  });
+
+  it('waits while the hypervisor does not answer, and goes on when it does, though no guest has changed', async () => {
+    const { entity, asked, asksFor, boot, answers } = scene();
+    await entity.receives(iq(given(1)));
+    answers('degraded');
+    const end = boot('b00t 1');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(asked, []);
+    answers('degraded', ['libvirt']);
+    assert.deepEqual(
+      (await asksFor(1)).map(([, guest]) => guest),
+      ['venti'],
+      'the driver that answers has this one',
+    );
+    answers('up', []);
+    assert.equal((await asksFor(2))[1]?.[1], 'fossil');
+    end();
+  });
+
+  it('is nothing where nobody knows whether it has booted', async () => {
+    const { entity, asked, boot, settings } = scene();
+    await entity.receives(iq(given(1)));
+    boot(undefined)();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([asked, settings.get('boot')], [[], undefined]);
   });
 
   it('goes on under the same ids where the agent was cut off in the middle', async () => {

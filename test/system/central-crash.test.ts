@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { cp, readFile } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { execa } from 'execa';
@@ -9,11 +9,16 @@ import { effectsIn } from '#agent/drivers/fake/store.ts';
 import { auditTrail } from '#central/audit/trail.ts';
 import { type Database, openDatabase } from '#central/database/open.ts';
 import { groupWriter } from '#central/database/writer.ts';
+import { joinSite, type Token, tokenIn } from '#provisioning/enrol/join-site.ts';
+import { ensureAccount } from '#shared/ejabberd/accounts.ts';
+import { Failure } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import type { ScheduleRecord } from '#shared/model/schedule.ts';
 import type { SiteGuestRecord } from '#shared/model/site.ts';
 import type { AuditRecord } from '#shared/verb/request.ts';
+import { centralVerbs } from '#shared/verbs/central.ts';
 import type { RoleRecord } from '#shared/verbs/role.ts';
+import { runVerb } from '#shared/xmpp/commands-client.ts';
 import { type TestAgent, testAgent } from './support/agent.ts';
 import type { VerbId } from './support/asking.ts';
 import { CENTRAL, CENTRAL_SECRET, type TestCentral, testCentral } from './support/central.ts';
@@ -110,9 +115,54 @@ describe('central that is killed at a write', function () {
     }
   });
 
+  it('lets a host in for good, killed right before each commit of that', async () => {
+    const made = await newCentral();
+    try {
+      await made.start();
+      await ask('host.list', {});
+      const enrolled = await runVerb(admin.entity, CENTRAL, 'host.enrol', centralVerbs['host.enrol'], {
+        name: 'host5',
+      });
+      const { token } = enrolled.value as { token: string };
+      await made.kill9();
+      // Then the server has the new password, and nobody has written down that the token is used.
+      const killed = await commitsKilledAt('before', (at) => wasKilled(at, joiningStory(made.state, tokenIn(token))));
+      assert.ok(killed > 0);
+    } finally {
+      await made.remove();
+    }
+  });
+
+  /** A host that tries until it has joined. Its account is what the token says, whatever it was in the round before. */
+  const joiningStory = (begins: string, token: Token): Story => ({
+    round: 'joining',
+    begins,
+    does: async () => {
+      await ensureAccount(server.api, { jid: token.jid, password: token.secret });
+      const out = join(server.folder, 'host5.json');
+      await Promise.all([out, `${out}.joining`].map((file) => rm(file, { force: true })));
+      const at = { service: server.xmpp, ca: server.ca, answerMs: 1_000 };
+      await until('it has joined', () => joinSite(token, at, CENTRAL, out).then(() => true, isAwayNow));
+      const { password } = JSON.parse(await readFile(out, 'utf8'));
+      await ask('host.list', {});
+      assert.equal(await server.api('check_password', { user: 'host5', host: 'skerry.test', password }), 0);
+    },
+    kept: (central) =>
+      opened(central, async (_, database) => {
+        const [row] = await database.selectFrom('tokens').selectAll().execute();
+        assert.ok(row?.used_at, 'its token is used, so that its account is not taken back');
+        const trail = await database.selectFrom('audit').select('record').execute();
+        assert.equal(trail.filter(({ record }) => record.includes('host.join')).length, 1);
+      }),
+  });
+
   const newCentral = (): Promise<TestCentral> =>
     testCentral(server, {
-      config: { hosts: ['host1'], policy: { roles: {}, grants: [{ jid: 'admin@skerry.test', role: 'admin' }] } },
+      config: {
+        ejabberd: { socket: join(server.folder, 'api.sock') },
+        hosts: ['host1'],
+        policy: { roles: {}, grants: [{ jid: 'admin@skerry.test', role: 'admin' }] },
+      },
     });
 
   interface Story {
@@ -192,6 +242,12 @@ describe('central that is killed at a write', function () {
 
   const ask = askThroughKills(() => admin);
 });
+
+/** Of who joins: central is not there, or its answer is lost. @throws what is anything else */
+function isAwayNow(error: unknown): undefined {
+  const isAway = error instanceof Failure && ['no-answer', 'not-connected', 'peer-refused'].includes(error.code);
+  if (!isAway) throw error;
+}
 
 const WAITED_FOR = 'waited-for';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { execa } from 'execa';
-import { MAIN, type TestRig, testRig } from './support/rig.ts';
+import { MAIN, type TestRig, testRig, UP_TIMEOUT_MS } from './support/rig.ts';
 
 interface Enrolled {
   token: string;
@@ -15,7 +15,9 @@ describe('a new host', function () {
   this.timeout(240_000);
   let rig: TestRig;
   const folder = mkdtempSync(join(tmpdir(), 'skerry-join-'));
-  before(async () => {
+  before(async function () {
+    // As a rule the first that asks for the rig.
+    this.timeout(UP_TIMEOUT_MS + 60_000);
     rig = await testRig();
   });
   after(async () => {

@@ -107,18 +107,23 @@ describe('a guest that moves, of hosts that are none', function () {
     const hosts = async (): Promise<string[]> => ((await ask('network.info', { network: 'lan' })) as NetworkInfo).hosts;
     assert.deepEqual(await hosts(), ['host2']);
     const { pid } = agents.host1;
-    const awaits = agents.host1.next((record) => record.msg === 'a guest is awaited');
-    const job = await begin('host1');
-    await awaits;
-    // So it cannot come meanwhile.
-    process.kill(pid, 'SIGSTOP');
-    try {
-      assert.equal(await recordAt('host1'), undefined);
-      assert.deepEqual((await hosts()).toSorted(), ['host1', 'host2']);
-    } finally {
-      process.kill(pid, 'SIGCONT');
-    }
-    assert.equal((await ended(job)).outcome, 'done');
+    const caughtOnItsWay = async (): Promise<boolean> => {
+      const awaits = agents.host1.next((record) => record.msg === 'a guest is awaited');
+      const job = await begin('host1');
+      await awaits;
+      // So it cannot come meanwhile.
+      process.kill(pid, 'SIGSTOP');
+      try {
+        if ((await recordAt('host1')) !== undefined) return false;
+        assert.deepEqual((await hosts()).toSorted(), ['host1', 'host2']);
+      } finally {
+        process.kill(pid, 'SIGCONT');
+        assert.equal((await ended(job)).outcome, 'done');
+      }
+      return true;
+    };
+    // Where it was there already, it goes back, and once more.
+    while (!(await caughtOnItsWay())) assert.equal((await ended(await begin('host2'))).outcome, 'done');
     await until('the network has left', async () => (await hosts()).join() === 'host1' || undefined);
     assert.equal(await runsOnce(), 'host1');
   });

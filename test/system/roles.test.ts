@@ -28,21 +28,26 @@ for (const suite of SUITES)
       await Promise.all([centre?.stop(), far?.stop()]);
     });
 
+    type Install = (...more: string[]) => ReturnType<Zone['skerry']>;
     /** What --check says is what is done; and then nothing is left to do. */
-    const isRepeatable = async (zone: Zone, ...words: string[]): Promise<string[]> => {
-      const checked = await zone.skerry('install', ...words, '--check');
+    const isRepeatable = async (install: Install): Promise<string[]> => {
+      const checked = await install('--check');
       assert.equal(checked.exitCode, 1, checked.stderr);
-      const first = await zone.skerry('install', ...words);
+      const first = await install();
       assert.equal(first.exitCode, 0, first.stderr);
       assert.deepEqual(
         checked.lines,
         first.lines.map((line) => `would ${line}`),
       );
-      const again = await zone.skerry('install', ...words);
+      const again = await install();
       assert.deepEqual([again.exitCode, again.lines], [0, []], again.stderr);
-      assert.equal((await zone.skerry('install', ...words, '--check')).exitCode, 0);
+      assert.equal((await install('--check')).exitCode, 0);
       return first.lines;
     };
+    const installs =
+      (zone: Zone, ...words: string[]): Install =>
+      (...more) =>
+        zone.skerry('install', ...words, ...more);
     const isActive = async (zone: Zone, unit: string): Promise<boolean> =>
       (await zone.run(['systemctl', 'is-active', unit])).stdout === 'active';
     const heard = (host: string): Promise<true> =>
@@ -57,7 +62,9 @@ for (const suite of SUITES)
       );
 
     it('a machine becomes the server, and again nothing changes', async () => {
-      const lines = await isRepeatable(centre, 'server', '--domain', 'example.org', '--name', 'xmpp.example.org');
+      const lines = await isRepeatable(
+        installs(centre, 'server', '--domain', 'example.org', '--name', 'xmpp.example.org'),
+      );
       assert.ok(lines.includes('start ejabberd.service'), lines.join('\n'));
       const { stdout } = await centre.run(['ss', '-Hltn']);
       const open = [...stdout.matchAll(/(\S+):(\d+)\s+\S+:\*/g)].map(([, at, port]) => `${at} ${port}`);
@@ -70,7 +77,7 @@ for (const suite of SUITES)
     });
 
     it('then central, whose administrator speaks to it at once', async () => {
-      await isRepeatable(centre, 'central', '--admin', ADMIN);
+      await isRepeatable(installs(centre, 'central', '--admin', ADMIN));
       assert.ok(await isActive(centre, 'skerry-central'));
       const told = await centre.skerry('role', 'who', 'guest.start');
       assert.match(told.lines.join('\n'), /ada@example\.org/, told.stderr);
@@ -80,11 +87,17 @@ for (const suite of SUITES)
       const { lines, stderr } = await centre.skerry('host', 'enrol', 'far', '--json');
       const { command } = JSON.parse(lines.join('')) as { command: string };
       assert.ok(command, stderr);
-      const [, , ...words] = command.split(' ');
+      const [, token = '', rest = ''] = /^echo (far@example\.org:\S+) \| \.\/skerry install (.*)$/.exec(command) ?? [];
+      const words = rest.split(' ');
+      assert.ok(!words.some((word) => token.includes(word)), 'the token is no word of a program');
+      const typed =
+        (...given: string[]): Install =>
+        (...more) =>
+          far.skerryWith(`${token}\n`, 'install', ...given, ...more);
       const wrong = words.map((word) => (word.startsWith('sha256:') ? `sha256:${'0'.repeat(64)}` : word));
-      const refused = await far.skerry('install', ...wrong);
+      const refused = await typed(...wrong)();
       assert.match(refused.stderr, /none of the 2 certificates that it sends has the digest/);
-      const done = await isRepeatable(far, ...words);
+      const done = await isRepeatable(typed(...words));
       assert.ok(done.some((line) => line.startsWith('join as far@example.org')));
       await heard('far');
       assert.doesNotMatch((await far.run(['journalctl', '-u', 'skerry-agent', '--no-pager'])).stdout, /"level":[56]0/);

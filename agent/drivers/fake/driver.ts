@@ -4,7 +4,7 @@ import { imageIn } from '#agent/images/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { type GuestRecipe, isActive } from '#shared/model/guest.ts';
 import { checkedDefinition, definitionOfForm, definitionText, parseDefinition } from './definition.ts';
-import { ACTIVE, type Ground, groundOf, OFF, ON, requireState } from './ground.ts';
+import { ACTIVE, type Ground, groundOf, OFF, ON, requireLanded, requireState } from './ground.ts';
 import { driverGuestOf, type FakeGuest } from './guest.ts';
 import { cloneGuest, createGuest } from './making.ts';
 import { migrating } from './migrating.ts';
@@ -48,7 +48,11 @@ export function fakeDriver({ world, host = 'this host', changeMs = 0, images }: 
     poweroffGuest: (id, signal) => act('guest.poweroff', ACTIVE, id, signal, (guest) => guest.poweroff()),
     rebootGuest: (id, signal) => act('guest.reboot', ON, id, signal, (guest) => guest.askReboot()),
     suspendGuest: (id, signal) => act('guest.suspend', ON, id, signal, (guest) => guest.suspend()),
-    resumeGuest: (id, signal) => act('guest.resume', ['paused'], id, signal, (guest) => guest.resume()),
+    resumeGuest: (id, signal) =>
+      act('guest.resume', ['paused'], id, signal, (guest) => {
+        requireLanded(guest, 'guest.resume');
+        guest.resume();
+      }),
     defineGuest: (definition, { replace }, signal) =>
       change(signal, () => driverGuestOf(define(world, host, definition, replace))),
     definitionOf: definitionOfForm,

@@ -79,3 +79,15 @@ export function requireState({ record }: FakeGuest, verb: string, needed: readon
   if (needed.includes(state)) return;
   throw new Failure('guest-wrong-state', { guest: definition.name, state, needed: needed[0], verb });
 }
+
+/** Nobody has a guest run here that may still run where it comes from. @throws Failure guest-wrong-state */
+export function requireLanded({ record }: FakeGuest, verb: string): void {
+  if (!record.arriving) return;
+  const { name: guest } = record.definition;
+  throw new Failure('guest-wrong-state', {
+    guest,
+    state: 'on its way from another host',
+    needed: 'to have come',
+    verb,
+  });
+}

@@ -31,7 +31,7 @@ export function migrating(ground: Ground): Migrating {
         requireState(guest, 'guest.migrate', ACTIVE);
         return JSON.stringify({ hypervisor: 'fake', runs: guest.record.state !== 'paused' });
       }),
-    awaitGuest: ({ id, name, offer }, signal) =>
+    awaitGuest: ({ id, name, offer, move }, signal) =>
       read(signal, () => {
         const { runs } = offerOf(offer, name, host);
         const namesake = world.named(name);
@@ -40,7 +40,7 @@ export function migrating(ground: Ground): Migrating {
         else if (namesake || twin) throw new Failure('guest-exists', { guest: name, host });
         const accept = async (text: string): Promise<void> => {
           const { definition, live, ...rest } = Sent.parse(JSON.parse(text));
-          const arriving = { runs };
+          const arriving = { runs, move };
           const own = { ...rest, ...(live ? { live } : {}), id, definition: { ...definition, id }, arriving };
           await change(signal, () =>
             world.arrive({ ...own, state: 'paused', reason: 'migrating' } as FakeGuest['record']),
@@ -73,10 +73,11 @@ export function migrating(ground: Ground): Migrating {
       if (world.find(id) === guest) world.remove(guest);
       return { remove: async () => {} };
     },
-    landGuest: (id, outcome, signal) =>
+    recallGuest: (id, signal) => change(signal, () => world.find(id) !== undefined),
+    landGuest: (id, { move, outcome }, signal) =>
       change(signal, () => {
-        const guest = world.find(id);
-        if (guest?.record.arriving) land(ground, guest, outcome);
+        const guest = outcome === 'came' ? found(id) : world.find(id);
+        if (guest?.record.arriving?.move === move) land(ground, guest, outcome);
       }),
   };
 }

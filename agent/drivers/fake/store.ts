@@ -17,8 +17,8 @@ export interface FakeRecord {
   stopsAtMs?: number;
   /** What it runs with, where that is not what its definition says; a file of before has no interfaces and parameters. */
   live?: { vcpus: number; memoryMiB: number; nics?: string[]; params?: readonly BootParameter[] };
-  /** It has come from another host, and is not to run before that host has none of it any more: whether it runs then. */
-  arriving?: { runs: boolean };
+  /** It has come from another host, and is not to run before that host has none of it any more: whether it runs then, and by which move it came. */
+  arriving?: { runs: boolean; move: string };
   /** The oldest first. */
   snapshots?: FakeSnapshot[];
   /** The snapshot that it was taken of last, or taken back to. */

@@ -41,7 +41,8 @@ async function finish(ground: Ground, id: GuestId, signal: AbortSignal, added: M
     const end = inside.find(({ address }) => address.toLowerCase() === nic.mac);
     if (!end) continue;
     if (nic.mtu !== end.mtu) await setMtu(ground, pid, nic, end.ifname, signal);
-    if (nic.mac === added) await rename(ground, pid, end.ifname, freeName(inside), signal);
+    if (nic.mac === added && NAMED_BY_LIBVIRT.test(end.ifname))
+      await rename(ground, pid, end.ifname, freeName(inside), signal);
   }
 }
 
@@ -56,6 +57,9 @@ async function setMtu(
   await run(ip('link', 'set', link, 'mtu', String(mtu)), signal);
   await run(ipInside(pid, 'link', 'set', inside, 'mtu', String(mtu)), signal);
 }
+
+/** Of an interface that is given to a container which runs; at a start libvirt gives another, or the one of the definition. */
+const NAMED_BY_LIBVIRT = /^v(?:eth|net)\d+$/;
 
 /** It is up afterwards, as those of the start are when it is. */
 async function rename({ run }: Ground, pid: number, from: string, to: string, signal: AbortSignal): Promise<void> {

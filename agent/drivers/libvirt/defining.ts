@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DriverGuest, GuestChange, GuestChanged, GuestId } from '#agent/drivers/driver.ts';
 import { Failure } from '#shared/errors.ts';
@@ -58,7 +58,7 @@ export async function withFile(
   text: string,
   use: (file: string) => Promise<unknown>,
 ): Promise<void> {
-  const folder = await mkdtemp(join(ground.stateFolder, 'define-'));
+  const folder = await mkdtemp(join(ground.stateFolder, FOLDER));
   try {
     const file = join(folder, name);
     await writeFile(file, text, { mode: 0o600 });
@@ -68,6 +68,13 @@ export async function withFile(
   }
 }
 
+/** What an agent left that was killed in the middle of it: a definition may hold passwords. */
+export async function removeFiles(stateFolder: string): Promise<void> {
+  const left = (await readdir(stateFolder)).filter((name) => name.startsWith(FOLDER));
+  await Promise.all(left.map((name) => rm(join(stateFolder, name), { recursive: true, force: true })));
+}
+
+const FOLDER = 'define-';
 const definePart = (problem: string): string => problem.replace(/^Failed to define domain from \S+: /, '');
 
 /** The definition from the next start on, without the secrets in it. */

@@ -14,13 +14,13 @@ import { cloneGuest } from './cloning.ts';
 import { openConsole, readConsoleLog } from './console.ts';
 import { watchAndFinish } from './container-links.ts';
 import { createGuest, type MakingPlace } from './creating.ts';
-import { defineGuest, deleteGuest, readDefinition, setAutostart, setGuest } from './defining.ts';
+import { defineGuest, deleteGuest, readDefinition, removeFiles, setAutostart, setGuest } from './defining.ts';
 import { examine } from './examine.ts';
 import type { Ground } from './ground.ts';
 import { pingGuestAgent } from './guest-agent.ts';
 import { awaitGuest, landGuest } from './migration/arriving.ts';
 import { offerOf } from './migration/offer.ts';
-import { migrateGuest } from './migration/sending.ts';
+import { migrateGuest, recallGuest } from './migration/sending.ts';
 import { runInNamespaces } from './namespace-programs.ts';
 import { attachNic, detachNic, listNics } from './nics.ts';
 import { poweroffGuest, rebootGuest, resumeGuest, shutdownGuest, suspendGuest } from './power.ts';
@@ -64,6 +64,7 @@ export async function libvirtDriver(options: LibvirtOptions): Promise<Hypervisor
   const stateFolder = join(options.stateFolder, 'libvirt');
   await mkdir(stateFolder, { recursive: true });
   await chmod(stateFolder, 0o700);
+  await removeFiles(stateFolder);
   const host = options.host ?? uri;
   const virsh = openVirsh(uri, host);
   const known = capabilitiesOnce(virsh, log);
@@ -123,7 +124,8 @@ const migrating = (ground: Ground, diskFolder: string): Migrating => ({
   offerGuest: async (id, signal) => JSON.stringify(await offerOf(ground, id, signal)),
   awaitGuest: (coming, signal) => awaitGuest(ground, diskFolder, coming, signal),
   migrateGuest: (id, to, work) => migrateGuest(ground, id, to, work),
-  landGuest: (id, outcome, signal) => landGuest(ground, id, outcome, signal),
+  recallGuest: (id, signal) => recallGuest(ground, id, signal),
+  landGuest: (id, landed, signal) => landGuest(ground, id, landed, signal),
 });
 
 /** What is done and asked inside a guest. */

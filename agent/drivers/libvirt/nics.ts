@@ -71,7 +71,12 @@ async function attachLive(
     return addLive(ground, guest, wanted, signal);
   }
   const nic = nicsIn(live).find(({ mac }) => mac === wanted.mac);
-  if (!nic || isAsWanted(nic, wanted)) return undefined;
+  if (!nic) return undefined;
+  if (isAsWanted(nic, wanted)) {
+    // It may have been given by a call that was cut off then.
+    if (ground.hypervisor.isContainer) await finishLinks(ground, guest.id, signal, wanted.mac);
+    return undefined;
+  }
   if (ground.hypervisor.nics.moves === 'anew') {
     const problem = await changeLive(ground, guest, 'detach-device', xmlText(element), signal);
     return problem ?? (await addLive(ground, guest, wanted, signal));

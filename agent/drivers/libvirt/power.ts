@@ -3,6 +3,7 @@ import { Failure } from '#shared/errors.ts';
 import { askInit, killInit, waysToAsk } from './asking.ts';
 import { checkedId, failedWith, type Ground } from './ground.ts';
 import type { Request } from './hypervisor.ts';
+import { requireLanded } from './migration/ledger.ts';
 import { missing, readGuest } from './reading.ts';
 
 /** For messages: the verb, and the state that it needs a guest to be in. */
@@ -45,6 +46,7 @@ export async function suspendGuest(ground: Ground, id: GuestId, signal: AbortSig
 }
 
 export async function resumeGuest(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  await requireLanded(ground, id, 'guest.resume');
   await act(ground, id, { verb: 'guest.resume', needed: 'paused' }, ['resume', id], signal);
 }
 

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '#agent/files/folder.ts';
 import { type CgroupVersions, type Limits, limitFiles, limitsIn } from './limits.ts';
 
 const ROOT = '/sys/fs/cgroup';
@@ -10,15 +11,30 @@ const ROOT = '/sys/fs/cgroup';
  * Shape: `NAME HIERARCHY GROUPS ENABLED`, a line each; a kernel that can only version 2 has no line for it.
  * Source: cgroups(7)
  */
-export function parseVersions(cgroups: string): CgroupVersions {
+export function parseVersions(cgroups: string): Required<Omit<CgroupVersions, 'swap'>> {
   const version = (controller: string): 1 | 2 =>
     Number(new RegExp(`^${controller}\\s+(\\d+)`, 'm').exec(cgroups)?.[1] ?? 0) > 0 ? 1 : 2;
   return { memory: version('memory'), cpu: version('cpu'), cpuset: version('cpuset') };
 }
 
-/** Undefined where the kernel has no cgroups. */
-export const readVersions = async (): Promise<CgroupVersions> =>
-  parseVersions(await readFile('/proc/cgroups', 'utf8').catch(() => ''));
+export async function readVersions(): Promise<CgroupVersions> {
+  const versions = parseVersions(await readFile('/proc/cgroups', 'utf8').catch(() => ''));
+  return { ...versions, swap: await countsSwap(versions.memory) };
+}
+
+/** Whether swap is counted, which a file shows: in version 1 that of the root, in version 2 that of any group, for the root has none. */
+export async function countsSwap(memory: 1 | 2, root = ROOT): Promise<boolean> {
+  if (memory === 1) return isThere(join(root, 'memory', 'memory.memsw.limit_in_bytes'));
+  for (const at of [root, join(root, 'unified')])
+    for (const group of await namesIn(at)) if (await isThere(join(at, group, 'memory.swap.max'))) return true;
+  return false;
+}
+
+const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * Where a process is in the hierarchy that has a controller, as /proc/PID/cgroup tells, up to the zone's own group: an init may have

@@ -6,7 +6,7 @@ import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import { checkedConfig, configText, settingOf, type ZoneConfig } from './config-text.ts';
 import { configFile, consoleLog, type Ground, startLog, tool, zoneFolder } from './ground.ts';
-import { type LimitWritten, memoryLimit, vcpuLimit, withLimit } from './limits.ts';
+import { type LimitWritten, limitsOf, MIB, memoryLimit, swapLimit, vcpuLimit, withLimit } from './limits.ts';
 import { errorsIn } from './output.ts';
 import { textFrom, zoneIn } from './power.ts';
 import { readConfig, readGuest, readZone } from './reading.ts';
@@ -119,36 +119,52 @@ export async function setGuest(
   signal: AbortSignal,
 ): Promise<GuestChanged[]> {
   const { name, now } = await readZone(ground, id, signal);
-  const { title, memoryMiB, vcpus } = change;
-  const limits = [
-    ...(vcpus === undefined ? [] : [['vcpus', vcpuLimit(vcpus, ground.cgroups)] as const]),
-    ...(memoryMiB === undefined ? [] : [['memoryMiB', memoryLimit(memoryMiB, ground.cgroups)] as const]),
-  ];
+  const { title } = change;
   const titled = (config: ZoneConfig): ZoneConfig => (title === undefined ? config : withTitle(config, title));
-  await changeConfig(ground, name, (config) =>
-    limits.reduce((edited, [, limit]) => withLimit(edited, limit), titled(config)),
-  );
+  let limits: ReturnType<typeof limitsFor> = [];
+  await changeConfig(ground, name, (config) => {
+    limits = limitsFor(change, ground, config);
+    return limits.flatMap(([, written]) => written).reduce(withLimit, titled(config));
+  });
   const changed: GuestChanged[] = [];
-  for (const [setting, limit] of limits) {
-    const isNow = !isActive(guestState(now.state)) || (await setLive(ground, name, limit, signal));
+  for (const [setting, written] of limits) {
+    const isNow = !isActive(guestState(now.state)) || (await setLive(ground, name, written, signal));
     changed.push({ setting, value: `${change[setting]}`, holds: isNow ? 'now' : 'from the next start' });
   }
   return title === undefined ? changed : [...changed, { setting: 'title', value: title, holds: 'now' }];
 }
 
-/** Whether the zone that runs took it: memory that it uses at the moment may not be taken from it. */
+/** What is written for each setting, in the order in which a zone that runs takes it. */
+function limitsFor(
+  { memoryMiB, vcpus }: GuestChange,
+  { cgroups }: Ground,
+  config: ZoneConfig,
+): ['vcpus' | 'memoryMiB', LimitWritten[]][] {
+  const limits: ReturnType<typeof limitsFor> = [];
+  if (vcpus !== undefined) limits.push(['vcpus', [vcpuLimit(vcpus, cgroups)]]);
+  if (memoryMiB === undefined) return limits;
+  const memory = memoryLimit(memoryMiB, cgroups);
+  const swap = swapLimit(memoryMiB, cgroups, config);
+  // Of the two, version 1 takes neither where memory alone would have more than memory and swap together.
+  const isMore = memoryMiB * MIB > (limitsOf(config, cgroups).memoryBytes ?? Number.POSITIVE_INFINITY);
+  limits.push(['memoryMiB', swap === undefined ? [memory] : isMore ? [swap, memory] : [memory, swap]]);
+  return limits;
+}
+
+/** Whether the zone that runs took all of it: memory that it uses at the moment may not be taken from it. */
 async function setLive(
   ground: Ground,
   name: string,
-  { file, value }: LimitWritten,
+  written: readonly LimitWritten[],
   signal: AbortSignal,
 ): Promise<boolean> {
-  try {
-    await ground.run(tool(ground, 'lxc-cgroup', name, file, value), signal);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code !== 'host-command') throw error;
-    ground.log.info({ guest: name, file, err: error }, 'the running zone did not take the limit');
-    return false;
-  }
+  for (const { file, value } of written)
+    try {
+      await ground.run(tool(ground, 'lxc-cgroup', name, file, value), signal);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'host-command') throw error;
+      ground.log.info({ guest: name, file, err: error }, 'the running zone did not take the limit');
+      return false;
+    }
+  return true;
 }

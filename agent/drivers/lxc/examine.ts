@@ -53,8 +53,9 @@ function usersFinding({ idmap }: Ground): Finding {
       };
 }
 
-function limitsFinding({ cgroups: { memory, cpu } }: Ground): Finding {
-  return { check: 'limits of zones', verdict: 'ok', found: `by cgroups: memory version ${memory}, cpu version ${cpu}` };
+function limitsFinding({ cgroups: { memory, cpu, swap } }: Ground): Finding {
+  const found = `by cgroups: memory version ${memory}, ${swap ? 'with swap' : 'without swap'}, cpu version ${cpu}`;
+  return { check: 'limits of zones', verdict: 'ok', found };
 }
 
 /** Whether the kernel lets a namespace of users be made at all. */

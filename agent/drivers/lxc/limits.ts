@@ -8,12 +8,15 @@ import { settingOf, withValue, type ZoneConfig } from './config-text.ts';
  *
  * Units: KEY of memory bytes, or with K, M, G, T; of CPU microseconds of each period. A zone has as many vCPUs as its share of time
  * comes to, rounded up; else as many as it is pinned to.
- * Source: lxc.container.conf(5) CONTROL GROUPS; Documentation/admin-guide/cgroup-v1/memory.rst, cgroup-v2.rst
+ * Source: lxc.container.conf(5) CONTROL GROUPS; Documentation/admin-guide/cgroup-v1/memory.rst (5.1: memsw is never below the
+ * limit of memory; LXC writes it after that), cgroup-v2.rst
  */
 export interface CgroupVersions {
   memory: 1 | 2;
   cpu: 1 | 2;
   cpuset: 1 | 2;
+  /** Swap is counted, so that it can be limited: not every kernel does, and not as it is always started. */
+  swap?: boolean;
 }
 
 /** Undefined where there is no limit. */
@@ -32,6 +35,8 @@ export interface LimitWritten {
 const PERIOD_US = 100_000;
 const PREFIX = { 1: 'lxc.cgroup.', 2: 'lxc.cgroup2.' } as const;
 const MEMORY_FILE = { 1: 'memory.limit_in_bytes', 2: 'memory.max' } as const;
+/** Version 1 limits memory and swap together, version 2 swap by itself. */
+const SWAP_FILE = { 1: 'memory.memsw.limit_in_bytes', 2: 'memory.swap.max' } as const;
 const QUOTA_FILE = 'cpu.cfs_quota_us';
 const PERIOD_FILE = 'cpu.cfs_period_us';
 const CPU_MAX_FILE = 'cpu.max';
@@ -54,7 +59,7 @@ export const limitsOf = (config: ZoneConfig, versions: CgroupVersions): Limits =
 /** Limits, from whatever tells what a controller's file says. */
 export function limitsIn(
   versions: CgroupVersions,
-  read: (controller: keyof CgroupVersions, file: string) => string | undefined,
+  read: (controller: Exclude<keyof CgroupVersions, 'swap'>, file: string) => string | undefined,
 ): Limits {
   const memoryBytes = sizeOf(read('memory', MEMORY_FILE[versions.memory]));
   const vcpus =
@@ -72,6 +77,27 @@ export function memoryLimit(memoryMiB: number, { memory }: CgroupVersions): Limi
   return { key: PREFIX[memory] + file, file, value: `${memoryMiB}M` };
 }
 
+/**
+ * What makes its limit of memory be one of all that it takes: else it would be swapped out, as much as the host has for all, before it is
+ * held to anything. What the configuration lets it swap stays as it is.
+ *
+ * @returns undefined where the host cannot, or nothing is to be changed
+ */
+export function swapLimit(
+  memoryMiB: number,
+  { memory, swap }: CgroupVersions,
+  config: ZoneConfig = [],
+): LimitWritten | undefined {
+  const file = SWAP_FILE[memory];
+  const key = PREFIX[memory] + file;
+  const had = settingOf(config, key);
+  if (!swap || (had !== undefined && (memory === 2 || sizeOf(had) === undefined))) return undefined;
+  if (memory === 2) return { key, file, value: '0' };
+  const swappedBytes =
+    (sizeOf(had) ?? 0) - (sizeOf(settingOf(config, PREFIX[1] + MEMORY_FILE[1])) ?? Number.POSITIVE_INFINITY);
+  return { key, file, value: `${memoryMiB * MIB + Math.max(0, swappedBytes)}` };
+}
+
 export function vcpuLimit(vcpus: number, { cpu }: CgroupVersions): LimitWritten {
   const quota = vcpus * PERIOD_US;
   const [file, value] = cpu === 1 ? [QUOTA_FILE, `${quota}`] : [CPU_MAX_FILE, `${quota} ${PERIOD_US}`];
@@ -82,7 +108,8 @@ export function vcpuLimit(vcpus: number, { cpu }: CgroupVersions): LimitWritten 
 export const withLimit = (config: ZoneConfig, { key, file, value }: LimitWritten): ZoneConfig =>
   withValue(file === QUOTA_FILE ? withValue(config, PREFIX[1] + PERIOD_FILE, undefined) : config, key, value);
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+export const MIB = 2 ** 20;
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: MIB, G: 2 ** 30, T: 2 ** 40 };
 /** The kernel has a number near 2^63 where there is no limit. */
 const UNLIMITED_BYTES = 2 ** 60;
 

@@ -8,7 +8,7 @@ import { type GuestStats, isActive } from '#shared/model/guest.ts';
 import { liveLimits } from './cgroups.ts';
 import { configOf, type ZoneConfig } from './config-text.ts';
 import { configFile, type Ground, missing, tool } from './ground.ts';
-import { type Limits, limitsOf } from './limits.ts';
+import { type Limits, limitsOf, MIB } from './limits.ts';
 import { countedBytes } from './links.ts';
 import { parseList, parseNow, parseUse, type ZoneNow } from './output.ts';
 import { guestState } from './states.ts';
@@ -24,7 +24,6 @@ export interface Zone {
 
 const LIST_MS_MAX = 30_000;
 const OFF: ZoneNow = { state: 'STOPPED' };
-const MIB = 2 ** 20;
 
 export async function readZone(ground: Ground, id: GuestId, signal: AbortSignal): Promise<Zone> {
   signal.throwIfAborted();

@@ -4,7 +4,7 @@ import type { GuestForm } from '#shared/model/guest.ts';
 import { NicWanted } from '#shared/model/nic.ts';
 import { configText, sayable } from './config-text.ts';
 import { consoleLog, type Ground } from './ground.ts';
-import { memoryLimit, vcpuLimit } from './limits.ts';
+import { memoryLimit, swapLimit, vcpuLimit } from './limits.ts';
 import { withTitle } from './zone-config.ts';
 
 type FormGround = Pick<Ground, 'folder' | 'logFolder' | 'cgroups' | 'idmap'>;
@@ -21,15 +21,15 @@ export function definitionOfForm(form: GuestForm, ground: FormGround): string {
     });
   const [disk, ...more] = form.disks;
   if (more.length > 0) throw new Failure('guest-definition', { problem: 'a zone has one root: give one disk' });
-  const { key: memoryKey, value: memory } = memoryLimit(form.memoryMiB, ground.cgroups);
-  const { key: cpuKey, value: cpu } = vcpuLimit(form.vcpus, ground.cgroups);
+  const { memoryMiB, vcpus } = form;
+  const swap = swapLimit(memoryMiB, ground.cgroups);
+  const limits = [memoryLimit(memoryMiB, ground.cgroups), ...(swap ? [swap] : []), vcpuLimit(vcpus, ground.cgroups)];
   const root = disk === undefined ? `dir:${join(ground.folder, form.name, 'rootfs')}` : rootOf(disk);
   const config = [
     `lxc.uts.name = ${form.name}`,
     `lxc.rootfs.path = ${sayable(root)}`,
     ...userLines(ground.idmap),
-    `${memoryKey} = ${memory}`,
-    `${cpuKey} = ${cpu}`,
+    ...limits.map(({ key, value }) => `${key} = ${value}`),
     `lxc.console.logfile = ${consoleLog(ground, form.name)}`,
     ...PLAIN_LINES,
     ...(form.nics.length === 0 ? ['lxc.net.0.type = empty'] : form.nics.flatMap(nicLines)),

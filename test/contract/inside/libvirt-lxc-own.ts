@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { after, afterEach, before, describe, it } from 'mocha';
 import { pino } from 'pino';
@@ -59,6 +60,26 @@ export function containersAlone(): void {
       const later = { ...NIC, mac: '52:54:00:00:00:0b', link: 'sk52540000000b', mtu: 1400 };
       await driver.attachNic(id, later, signal());
       assert.deepEqual([await mtuOf(later.link), await inside(id, 'cat', '/sys/class/net/eth1/mtu')], ['1400', '1400']);
+    });
+
+    it('have it also of an interface whose giving was cut off, when that is asked for again', async () => {
+      const id = await define();
+      await start(id);
+      await driver.attachNic(id, NIC, signal());
+      const { mac, bridge, link, mtu } = { ...NIC, mac: '52:54:00:00:00:0c', link: 'sk52540000000c', mtu: 1300 };
+      const file = join(host.stateFolder, 'cut-off.xml');
+      const parts = `<mac address="${mac}"/><source bridge="${bridge}"/><target dev="${link}"/><mtu size="${mtu}"/>`;
+      await writeFile(file, `<interface type="bridge">${parts}</interface>`);
+      await host.virsh('attach-device', id, file, '--live', '--config');
+      assert.notEqual(await mtuOf(link), `${mtu}`, 'libvirt sets none');
+      for (let again = 0; again < 2; again++) {
+        const nics = await driver.attachNic(id, { mac, bridge, link, mtu }, signal());
+        assert.deepEqual(
+          nics.map(({ holds, problem }) => [holds, problem]),
+          [['now', undefined]],
+        );
+        assert.deepEqual([await mtuOf(link), await inside(id, 'cat', '/sys/class/net/eth1/mtu')], ['1300', '1300']);
+      }
     });
 
     it('have it also where somebody else starts them', async () => {

@@ -5,6 +5,7 @@ import { boot, type Effect, GUEST, jobIn, run, type Scene, stateOf } from './eff
 
 const KEY = '0f'.repeat(32);
 const UUID = '00000000-0000-4000-8000-000000000000';
+const MOVE = '0a'.repeat(20);
 const WAY = { address: '127.0.0.1', port: 9, key: KEY, told: '-' };
 
 /** Steps of a move are central's: of anybody else an agent takes none, and the guest runs on. What they do is seen in migration-rig.test.ts. */
@@ -29,7 +30,15 @@ async function endOf(scene: Scene, said: string): Promise<string> {
 
 export const migrationEffects = {
   'guest.offer': refused('guest.offer', { guest: GUEST }),
-  'guest.await': refused('guest.await', { name: 'nobody', uuid: UUID, from: 'host2', offer: '-', key: KEY }),
-  'guest.migrate': refused('guest.migrate', { guest: GUEST, to: 'host2', ...WAY }),
-  'guest.land': refused('guest.land', { name: GUEST, uuid: UUID, outcome: 'stayed' }),
+  'guest.await': refused('guest.await', {
+    name: 'nobody',
+    uuid: UUID,
+    from: 'host2',
+    offer: '-',
+    key: KEY,
+    move: MOVE,
+  }),
+  'guest.migrate': refused('guest.migrate', { guest: GUEST, uuid: UUID, to: 'host2', ...WAY }),
+  'guest.land': refused('guest.land', { name: GUEST, uuid: UUID, outcome: 'stayed', move: MOVE }),
+  'guest.recall': refused('guest.recall', { name: GUEST, uuid: UUID }),
 } satisfies Record<string, Effect>;

@@ -16,7 +16,8 @@ import { readState } from '#provisioning/rig/state.ts';
 import { until as found } from './until.ts';
 
 export const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
-const UP_TIMEOUT_MS = 180_000;
+/** The first time, the packages of its guest are fetched. */
+export const UP_TIMEOUT_MS = 360_000;
 /** It may wait for a chain of guests that are emulated. */
 const SKERRY_MS = 200_000;
 /** What takes seconds takes several times as long on a busy machine. */

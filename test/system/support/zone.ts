@@ -15,6 +15,8 @@ export interface Zone {
   run(argv: readonly string[], input?: string): Promise<{ exitCode: number; stdout: string; stderr: string }>;
   /** ./skerry of the clone in it. @returns lines of stdout */
   skerry(...words: string[]): Promise<{ exitCode: number; lines: string[]; stderr: string }>;
+  /** The same, with something on its standard input. */
+  skerryWith(input: string, ...words: string[]): ReturnType<Zone['skerry']>;
   stop(): Promise<void>;
 }
 
@@ -87,15 +89,13 @@ export async function startZone(name: string, root: string): Promise<Zone> {
     await stop();
     throw error;
   }
-  const skerry: Zone['skerry'] = async (...words) => {
-    const { exitCode, stdout, stderr } = await run([
-      `${CLONE}/node_modules/.bin/node`,
-      `${CLONE}/cli/main.ts`,
-      ...words,
-    ]);
+  const skerryWith: Zone['skerryWith'] = async (input, ...words) => {
+    const argv = [`${CLONE}/node_modules/.bin/node`, `${CLONE}/cli/main.ts`, ...words];
+    const { exitCode, stdout, stderr } = await run(argv, input);
     return { exitCode, lines: stdout.split('\n').filter(Boolean), stderr };
   };
-  return { name, pid, run, skerry, stop };
+  const skerry: Zone['skerry'] = (...words) => skerryWith('', ...words);
+  return { name, pid, run, skerry, skerryWith, stop };
 }
 
 /** Join zones by a bridge in the first one, where it has .1 of a network, and the others the addresses after it. */

@@ -7,6 +7,7 @@ const BY_NAME: Readonly<Record<string, string>> = {
   address: '10.78.0.12',
   port: '49152',
   key: '0f'.repeat(32),
+  move: '0a'.repeat(20),
 };
 
 /** Something that a field of an agent's verb takes. */

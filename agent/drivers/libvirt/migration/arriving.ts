@@ -1,13 +1,13 @@
 import { access, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DriverGuest, GuestId } from '#agent/drivers/driver.ts';
-import type { Coming, Landing } from '#agent/drivers/migration.ts';
+import type { Coming, Landed, Landing } from '#agent/drivers/migration.ts';
 import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import { blankDisk } from '../disk-files.ts';
 import { failedWith, type Ground } from '../ground.ts';
 import { listNames, readGuest } from '../reading.ts';
-import { forgetAwaited, readAwaited, writeAwaited } from './ledger.ts';
+import { type Awaited, forgetAwaited, readAwaited, writeAwaited } from './ledger.ts';
 import { isShared, Offer } from './offer.ts';
 import { CHANNELS, type Channel, daemonSocket, moveSockets, passOn } from './sockets.ts';
 
@@ -18,23 +18,23 @@ import { CHANNELS, type Channel, daemonSocket, moveSockets, passOn } from './soc
 export async function awaitGuest(
   ground: Ground,
   diskFolder: string,
-  { id, name, offer: text }: Coming,
+  { id, name, move, offer: text }: Coming,
   signal: AbortSignal,
 ): Promise<Landing> {
   const offer = offerIn(text, name, ground.host);
-  await landGuest(ground, id, 'stayed', signal);
+  await ground.inTurn(id, () => cleared(ground, id, signal));
   const there = (await listNames(ground, signal)).find((guest) => guest.id === id || guest.name === name);
   if (there) throw new Failure('guest-exists', { guest: there.name, host: ground.host });
   await requireGround(ground, diskFolder, name, offer);
   const sockets = await moveSockets(ground, name, ground.host);
   const files = new Map(offer.copies.map((disk) => [disk.device, join(diskFolder, disk.name)]));
   const { runs, autostart } = offer;
-  await writeAwaited(ground, id, { name, runs, autostart, files: [...files.values()] });
+  await writeAwaited(ground, id, { name, move, runs, autostart, files: [...files.values()] });
   try {
     for (const { device, format, sizeBytes } of offer.copies)
       await blankDisk(ground, files.get(device) as string, { format, sizeBytes }, signal);
   } catch (error) {
-    await landGuest(ground, id, 'stayed', AbortSignal.timeout(UNDO_MS_MAX));
+    await landGuest(ground, id, { move, outcome: 'stayed' }, AbortSignal.timeout(UNDO_MS_MAX));
     throw error;
   }
   const daemon = await daemonSocket(ground);
@@ -95,22 +95,34 @@ async function requireSpace({ root }: Ground, diskFolder: string, { copies }: Of
     });
 }
 
-/** As in `Migrating`. By what was written down: a guest that was not awaited is not touched. */
-export function landGuest(ground: Ground, id: GuestId, outcome: 'came' | 'stayed', signal: AbortSignal): Promise<void> {
+/** As in `Migrating`. By what was written down: a guest that was not awaited by this move is not touched. */
+export function landGuest(ground: Ground, id: GuestId, { move, outcome }: Landed, signal: AbortSignal): Promise<void> {
   return ground.inTurn(id, async () => {
     const awaited = await readAwaited(ground, id);
-    if (!awaited) return;
-    if (outcome === 'came') {
-      if (awaited.runs) await resumed(ground, await readGuest(ground, id, signal), signal);
-      if (awaited.autostart) await ground.virsh.slow(['autostart', id], signal);
-    } else {
-      await removed(ground, id, signal);
-      await Promise.all(awaited.files.map((file) => rm(ground.root + file, { force: true })));
-    }
-    await forgetAwaited(ground, id);
-    const sockets = await moveSockets(ground, awaited.name, ground.host);
-    await sockets.remove();
+    const isAwaited = awaited?.move === move;
+    if (outcome === 'stayed') return isAwaited ? cleared(ground, id, signal) : undefined;
+    // Whoever says that it came forgets it at the source: it has to be here.
+    const guest = await readGuest(ground, id, signal);
+    if (!isAwaited) return;
+    if (awaited.runs) await resumed(ground, guest, signal);
+    if (awaited.autostart) await ground.virsh.slow(['autostart', id], signal);
+    await over(ground, id, awaited);
   });
+}
+
+/** Remove what has come of a guest that is awaited, by whichever move, and what was made for it. */
+async function cleared(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+  const awaited = await readAwaited(ground, id);
+  if (!awaited) return;
+  await removed(ground, id, signal);
+  await Promise.all(awaited.files.map((file) => rm(ground.root + file, { force: true })));
+  await over(ground, id, awaited);
+}
+
+async function over(ground: Ground, id: GuestId, { name }: Awaited): Promise<void> {
+  await forgetAwaited(ground, id);
+  const sockets = await moveSockets(ground, name, ground.host);
+  await sockets.remove();
 }
 
 async function resumed({ virsh }: Ground, { id, state }: DriverGuest, signal: AbortSignal): Promise<void> {

@@ -50,7 +50,10 @@ export async function offerOf(ground: Ground, id: GuestId, signal: AbortSignal):
   for (const disk of disksOf(document, guest)) {
     if (disk.isWritten && !(await isShared(ground, disk.file)))
       offer.copies.push(await copyOf(ground, guest, disk, signal));
-    else offer.needs.push(await needOf(ground, guest, disk.file, disk.isWritten));
+    else {
+      offer.needs.push(await needOf(ground, guest, disk.file, disk.isWritten));
+      for (const file of disk.below) offer.needs.push(await needOf(ground, guest, file, await isShared(ground, file)));
+    }
   }
   for (const file of bootFiles(document)) offer.needs.push(await needOf(ground, guest, file, false));
   return offer;
@@ -73,6 +76,8 @@ interface FileDisk {
   file: string;
   format: string;
   isWritten: boolean;
+  /** Files that it hangs on, the nearest first. */
+  below: string[];
 }
 
 /** Disks that are files. Those on a network are the same from any host, and a drive may be empty. @throws Failure migration-unfit for others */
@@ -87,8 +92,16 @@ function disksOf(document: Document, { name }: DriverGuest): FileDisk[] {
     if (type !== 'file' || !file) throw unfit(name, `its disk ${device} is of type ${type}, and only files are copied`);
     if (elementAt(disk, 'encryption') ?? elementAt(disk, 'source', 'encryption'))
       throw unfit(name, `its disk ${device} is encrypted`);
-    return [{ device, file, format: formatOf(disk), isWritten: isWritten(disk) }];
+    return [{ device, file, format: formatOf(disk), isWritten: isWritten(disk), below: filesBelow(disk) }];
   });
+}
+
+/** As libvirt tells of a disk of a guest that runs: a backing store below the other. */
+export function filesBelow(disk: Element): string[] {
+  const store = elementAt(disk, 'backingStore');
+  if (!store) return [];
+  const file = elementAt(store, 'source')?.getAttribute('file');
+  return [...(file ? [file] : []), ...filesBelow(store)];
 }
 
 const formatOf = (disk: Element): string => elementAt(disk, 'driver')?.getAttribute('type') || 'raw';
@@ -111,17 +124,25 @@ export const isShared = async ({ root }: Ground, file: string): Promise<boolean>
   SHARED_TYPES.has((await statfs(root + file).catch(() => ({ type: 0 }))).type);
 
 async function copyOf(
-  { virsh }: Ground,
+  { virsh, root }: Ground,
   { id, name }: DriverGuest,
-  { device, file, format }: FileDisk,
+  { device, file, format, below }: FileDisk,
   signal: AbortSignal,
 ): Promise<Offer['copies'][number]> {
   if (format !== 'qcow2' && format !== 'raw')
     throw unfit(name, `its disk ${device} is ${format}, and those of format qcow2 or raw are copied`);
   const info = await virsh.slow(['domblkinfo', id, device], signal, 20_000);
-  const [sizeBytes, usedBytes] = [bytesIn(info, 'Capacity'), bytesIn(info, 'Allocation')];
-  return { device, name: basename(file), format, sizeBytes, usedBytes };
+  const [sizeBytes, own] = [bytesIn(info, 'Capacity'), bytesIn(info, 'Allocation')];
+  // It arrives whole, with what it has of those.
+  const taken = await Promise.all(below.map((each) => takenBy(root + each)));
+  const usedBytes = taken.reduce((sum, bytes) => sum + bytes, own);
+  return { device, name: basename(file), format, sizeBytes, usedBytes: Math.min(usedBytes, Math.max(sizeBytes, own)) };
 }
+
+/** stat(2) counts in blocks of 512 bytes, whatever those of the file system are. */
+const BLOCK_BYTES = 512;
+const takenBy = async (file: string): Promise<number> =>
+  ((await stat(file).catch(() => undefined))?.blocks ?? 0) * BLOCK_BYTES;
 
 /**
  * A figure of `virsh domblkinfo`.

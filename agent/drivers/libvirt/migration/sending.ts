@@ -36,7 +36,8 @@ export async function migrateGuest(ground: Ground, id: GuestId, to: Sending, wor
     await sockets.serve(to);
     await migrated(ground, guest, { files, sockets, work });
   } catch (error) {
-    if (await isHere(ground, guest)) throw failed(guest, error, work.signal);
+    const signal = AbortSignal.timeout(HERE_MS_MAX);
+    if (await isHere(ground, id, () => isMeantToRun(guest), signal)) throw failed(guest, error, work.signal);
     ground.log.warn({ guest: guest.name, err: error }, 'libvirt says that a guest did not move, and has it no more');
   } finally {
     await sockets.remove();
@@ -168,24 +169,33 @@ async function calledOff({ virsh }: Ground, id: GuestId, over?: AbortSignal): Pr
     const isMoving = type !== 'none' && /migration/i.test(operation);
     if (!isMoving && (over === undefined || over.aborted)) return;
     if (isMoving) await virsh.slow(['domjobabort', id], signal).catch(() => {});
-    await pause(AGAIN_MS, undefined, { signal });
+    await pause(AGAIN_MS, undefined, { signal }).catch((cause: unknown) => {
+      throw new Failure('host-timeout', { command: 'virsh domjobabort', timeoutS: CALL_OFF_MS_MAX / 1_000 }, { cause });
+    });
   }
 }
 
 const HERE_MS_MAX = 120_000;
+
+/** As in `Migrating`. */
+export const recallGuest = (ground: Ground, id: GuestId, signal: AbortSignal): Promise<boolean> =>
+  isHere(ground, id, isMeantToRun, signal);
 
 /**
  * Whether it is still here, and if so, as it was: where libvirt was cut off at the very end, it is left standing still. It has not run
  * elsewhere, since nobody was told so.
  * @throws Failure: that cannot be told
  */
-async function isHere(ground: Ground, before: DriverGuest): Promise<boolean> {
-  const { id } = before;
-  const signal = AbortSignal.timeout(HERE_MS_MAX);
+async function isHere(
+  ground: Ground,
+  id: GuestId,
+  isToRun: (now: DriverGuest) => boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
     await calledOff(ground, id);
-    const { state } = await readGuest(ground, id, signal);
-    if (state === 'paused' && isMeantToRun(before)) await ground.virsh.slow(['resume', id], signal);
+    const now = await readGuest(ground, id, signal);
+    if (now.state === 'paused' && isToRun(now)) await ground.virsh.slow(['resume', id], signal);
     return true;
   } catch (error) {
     if (failedWith(error, 'guest-not-found')) return false;

@@ -170,6 +170,23 @@ describe('whatever happens, in whatever order', () => {
     );
   });
 
+  it('what was known at first, and was old news, fails no run', () => {
+    const news = fc.tuple(node, fc.constantFrom('up' as const, 'down' as const, 'unknown' as const));
+    fc.assert(
+      fc.property(fc.nat(), fc.array(news, { maxLength: 30 }), (seed, told) => {
+        const scene = sceneOf(seed);
+        for (const [place, state] of told) {
+          const { mine, operation } = scene.run.nodes[place % scene.run.nodes.length] ?? assert.fail();
+          if (!mine && !operation) happen(scene, { is: 'state', node: place, state });
+          takeStep(scene, false);
+        }
+        fair(scene);
+        assert.equal(scene.run.outcome, 'done', JSON.stringify(scene.run.nodes));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('a stop is the reverse of a start, where all goes well', () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {

@@ -42,7 +42,7 @@ describe('agent/drivers/libvirt: what a kind of hypervisor lacks is not there', 
   });
 
   const SNAPSHOTS = ['snapshot.list', 'snapshot.take', 'snapshot.revert', 'snapshot.delete'];
-  const MOVES = ['guest.offer', 'guest.await', 'guest.migrate', 'guest.land'];
+  const MOVES = ['guest.offer', 'guest.await', 'guest.migrate', 'guest.land', 'guest.recall'];
   const CONSOLE = ['console.list', 'console.read', 'console.watch', 'console.send'];
   for (const [kind, lacks] of Object.entries({
     qemu: [],

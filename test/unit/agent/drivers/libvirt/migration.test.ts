@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parseJobInfo } from '#agent/drivers/libvirt/migration/job-info.ts';
-import { bytesIn, Offer } from '#agent/drivers/libvirt/migration/offer.ts';
+import { bytesIn, filesBelow, Offer } from '#agent/drivers/libvirt/migration/offer.ts';
+import { elementAt, parseXml, rootOf } from '#agent/drivers/libvirt/xml.ts';
 import { Failure } from '#shared/errors.ts';
 
 /** As virsh 9.0 prints it, of a guest that is half there. */
@@ -50,5 +51,17 @@ describe('what a guest needs at another host', () => {
     assert.ok(Offer.safeParse(offer('web1.qcow2')).success);
     for (const name of ['', '.', '..', '../web1', '/etc/passwd', 'a/b', 'a\0b'])
       assert.ok(!Offer.safeParse(offer(name)).success, name);
+  });
+
+  it('has in its disk what it takes of all that hangs below', () => {
+    const disk = (inside: string) => {
+      const text = `<domain><disk><source file='/d/top'/>${inside}</disk></domain>`;
+      return elementAt(rootOf(parseXml(text, 'domain')), 'disk') ?? assert.fail(text);
+    };
+    const lowest = "<backingStore type='file'><source file='/d/lowest'/><backingStore/></backingStore>";
+    const whole = `<backingStore type='file'><format type='qcow2'/><source file='/d/middle'/>${lowest}</backingStore>`;
+    assert.deepEqual(filesBelow(disk(whole)), ['/d/middle', '/d/lowest']);
+    assert.deepEqual(filesBelow(disk('<backingStore/>')), []);
+    assert.deepEqual(filesBelow(disk('')), []);
   });
 });

@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { environmentOf, isStartedBySkerry, parametersIn } from '#agent/drivers/boot-environment.ts';
 import { haltSignal, rebootSignal } from '#agent/drivers/init-signals.ts';
+import { countsSwap } from '#agent/drivers/lxc/cgroups.ts';
 import { checkedConfig, configOf, configText, settingOf, withValue } from '#agent/drivers/lxc/config-text.ts';
-import { cpusInList, limitsOf, memoryLimit, sizeOf, vcpuLimit, withLimit } from '#agent/drivers/lxc/limits.ts';
+import {
+  cpusInList,
+  limitsOf,
+  memoryLimit,
+  sizeOf,
+  swapLimit,
+  vcpuLimit,
+  withLimit,
+} from '#agent/drivers/lxc/limits.ts';
 import { messageOfState } from '#agent/drivers/lxc/monitor.ts';
 import { freeName, nicsIn, withNic, withoutNic } from '#agent/drivers/lxc/nic-config.ts';
 import { definitionOfForm } from '#agent/drivers/lxc/short-form.ts';
@@ -101,6 +113,50 @@ describe('agent/drivers/lxc: configurations', () => {
     );
   });
 
+  it('limit swap too where the host counts it, and leave what a zone was let swap', () => {
+    const one = { memory: 1, cpu: 1, cpuset: 1, swap: true } as const;
+    const two = { memory: 2, cpu: 2, cpuset: 2, swap: true } as const;
+    for (const versions of [one, two]) assert.equal(swapLimit(64, { ...versions, swap: false }, config), undefined);
+    assert.deepEqual(swapLimit(64, two), {
+      ...{ key: 'lxc.cgroup2.memory.swap.max', file: 'memory.swap.max', value: '0' },
+    });
+    for (const said of ['0', '1G', 'max'])
+      assert.equal(swapLimit(64, two, configOf(`lxc.cgroup2.memory.swap.max = ${said}\n`)), undefined, said);
+    const memsw = 'lxc.cgroup.memory.memsw.limit_in_bytes';
+    assert.deepEqual(swapLimit(64, one, config), {
+      ...{ key: memsw, file: 'memory.memsw.limit_in_bytes', value: `${64 * 2 ** 20}` },
+    });
+    const letSwap = (memory: string, both: string) =>
+      configOf(`lxc.cgroup.memory.limit_in_bytes = ${memory}\n${memsw} = ${both}\n`);
+    assert.equal(swapLimit(128, one, letSwap('64M', '64M'))?.value, `${128 * 2 ** 20}`);
+    assert.equal(swapLimit(128, one, letSwap('64M', '96M'))?.value, `${160 * 2 ** 20}`);
+    assert.equal(swapLimit(32, one, letSwap('64M', '96M'))?.value, `${64 * 2 ** 20}`);
+    assert.equal(swapLimit(128, one, letSwap('64M', '-1')), undefined);
+    assert.equal(swapLimit(128, one, letSwap('-1', '96M'))?.value, `${128 * 2 ** 20}`);
+  });
+
+  it('know by its files whether the host counts swap', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'skerry-cgroups-'));
+    try {
+      const has = async (...path: string[]): Promise<void> => {
+        await mkdir(join(root, ...path.slice(0, -1)), { recursive: true });
+        await writeFile(join(root, ...path), '');
+      };
+      await has('memory', 'memory.limit_in_bytes');
+      await has('unified', 'init.scope', 'memory.max');
+      assert.deepEqual([await countsSwap(1, root), await countsSwap(2, root)], [false, false]);
+      await has('memory', 'memory.memsw.limit_in_bytes');
+      assert.deepEqual([await countsSwap(1, root), await countsSwap(2, root)], [true, false]);
+      await has('unified', 'init.scope', 'memory.swap.max');
+      assert.equal(await countsSwap(2, root), true);
+      await rm(join(root, 'unified'), { recursive: true });
+      await has('system.slice', 'memory.swap.max');
+      assert.equal(await countsSwap(2, root), true);
+    } finally {
+      await rm(root, { recursive: true });
+    }
+  });
+
   it('read sizes and lists of processors as the kernel writes them', () => {
     assert.deepEqual(['max', '-1', '9223372036854771712', '', undefined].map(sizeOf), Array(5).fill(undefined));
     assert.deepEqual(['1024', '1k', '2M', '1G'].map(sizeOf), [1024, 1024, 2 ** 21, 2 ** 30]);
@@ -130,6 +186,9 @@ describe('agent/drivers/lxc: configurations', () => {
     const form = (more: object) => GuestForm.parse({ name: 'web', vcpus: 2, memoryMiB: 192, ...more });
     const made = checkedConfig(definitionOfForm(form({ nics: ['bridge=br0,mac=52:54:00:63:00:0c,mtu=1450'] }), ground));
     assert.equal(settingOf(made, 'lxc.cgroup2.memory.max'), '192M');
+    assert.equal(settingOf(made, 'lxc.cgroup2.memory.swap.max'), undefined);
+    const counting = { ...ground, cgroups: { ...ground.cgroups, swap: true } };
+    assert.equal(settingOf(checkedConfig(definitionOfForm(form({}), counting)), 'lxc.cgroup2.memory.swap.max'), '0');
     assert.equal(settingOf(made, 'lxc.rootfs.path'), 'dir:/zones/web/rootfs');
     assert.equal(settingOf(made, 'lxc.rootfs.options'), 'idmap=container,nodev');
     assert.deepEqual(nicsIn(made), [

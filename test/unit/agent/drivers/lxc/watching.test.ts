@@ -76,7 +76,7 @@ describe('agent/drivers/lxc: files that are watched', () => {
       news.dispatchEvent(new Event('heard'));
     });
     const until = async (text: string): Promise<void> => {
-      for (const signal = AbortSignal.timeout(5_000); !heard.endsWith(text); ) await once(news, 'heard', { signal });
+      for (const signal = AbortSignal.timeout(30_000); !heard.endsWith(text); ) await once(news, 'heard', { signal });
     };
     let written = '';
     const write = (text: string): void => {
