@@ -74,7 +74,7 @@ async function centralFindings(entity: Entity, jid: string): Promise<Finding[]> 
     return [wrong('central', messageOf(error), 'systemctl start skerry-central, on the machine of the server')];
   }
   const each = hosts.map(async ({ name, state, since }): Promise<Finding[]> => {
-    const mend = `see that the machine is up, and there: ${SKERRY} doctor`;
+    const mend = `see that the machine is up, and there: ${SKERRY} doctor; where it has not joined yet, type there what host enrol answered`;
     if (state === 'unreachable') return [wrong(name, `not heard since ${since ?? 'it joined'}`, mend)];
     const found = (await asked('host.doctor', { host: name }).catch((error) => [
       wrong('doctor', messageOf(error), mend),

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
+import { SKERRY } from '#shared/called.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Job } from '#shared/model/job.ts';
 import { readArguments } from '#shared/verb/arguments.ts';
 import { argFields, resultFields } from '#shared/verb/fields.ts';
+import { usageOf } from '#shared/verb/help.ts';
 import { jobRow } from '#shared/verb/job-row.ts';
 import { lineOf } from '#shared/verb/say.ts';
 import { rowOf, type Verb, type VerbTable } from '#shared/verb/verb.ts';
@@ -40,8 +42,7 @@ export async function verbCommand(
   const row = rowOf(table, verb);
   if (!row) throw new Failure('verb-unknown', { verb });
   const wanted: Wanted = { verb, row, args: await withFiles(row, args), options };
-  // What is wrong here is wrong there: it is said before anybody is asked.
-  readArguments(row, wanted.args);
+  mustBeReadable(wanted);
   const site = await siteFor(options);
   const central = table === centralVerbs ? centralOf(site) : undefined;
   const hosts = central ? [] : chosenHosts(site, options.host);
@@ -52,6 +53,16 @@ export async function verbCommand(
     return await onOne(entity, await hostFor(entity, hosts, row, wanted.args), wanted);
   } finally {
     await entity.stop();
+  }
+}
+
+/** What is wrong here is wrong there: it is said before anybody is asked, with how the verb is called. @throws Failure bad-argument */
+function mustBeReadable({ verb, row, args, options }: Wanted): void {
+  try {
+    readArguments(row, args);
+  } catch (error) {
+    if (!options.json) console.error(`Usage: ${SKERRY} ${usageOf(verb, row)}`);
+    throw error;
   }
 }
 

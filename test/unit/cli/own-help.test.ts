@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { describe, it } from 'mocha';
 import { ROOT } from '#cli/rig-options.ts';
 
-describe('help of ./skerry for what is no verb', function () {
+describe('help of ./skerry', function () {
   this.timeout(60_000);
   const skerry = (...words: string[]) => execa(join(ROOT, 'skerry'), words, { reject: false });
 
@@ -27,6 +27,14 @@ describe('help of ./skerry for what is no verb', function () {
     const { exitCode, stdout, stderr } = await skerry('help', 'instal');
     assert.deepEqual([exitCode, stdout], [2, '']);
     assert.equal(stderr, 'There is no help for instal. Did you mean install?');
+  });
+
+  it('says how a verb is called where an argument is missing, to programs in its own way', async () => {
+    const { exitCode, stderr } = await skerry('guest', 'start');
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /^Usage: \.\/skerry guest start GUEST .*\nguest: is missing\.$/);
+    const { stderr: forPrograms } = await skerry('guest', 'start', '--json');
+    assert.equal(JSON.parse(forPrograms).failure, 'bad-argument');
   });
 
   it('says which version it is', async () => {
