@@ -157,7 +157,7 @@ describe('agent/drivers/lxc: the root of a zone', () => {
   });
 
   it('of a zone that was being made is removed when its agent is no more, and by nobody else', async () => {
-    const [dead, alive] = ['.making-999999999-x', `.making-${process.ppid}-x`];
+    const [dead, alive] = ['.making-999999999-x', '.making-1-x'];
     for (const left of [dead, alive]) await mkdir(join(folder, left, 'rootfs'), { recursive: true });
     const clone = (name: string) => cloneGuest(ground, id, { name, linked: false }, work);
     await Promise.all([clone('a'), clone('b'), clone('c')]);
