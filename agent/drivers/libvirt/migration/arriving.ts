@@ -114,7 +114,7 @@ export function landGuest(ground: Ground, id: GuestId, { move, outcome }: Landed
 async function cleared(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
   const awaited = await readAwaited(ground, id);
   if (!awaited) return;
-  await removed(ground, id, signal);
+  await removed(ground, id, awaited, signal);
   await Promise.all(awaited.files.map((file) => rm(ground.root + file, { force: true })));
   await over(ground, id, awaited);
 }
@@ -129,8 +129,12 @@ async function resumed({ virsh }: Ground, { id, state }: DriverGuest, signal: Ab
   if (state === 'paused') await virsh.slow(['resume', id], signal);
 }
 
-/** It may be there to be, or to have come; it has never run. @throws Failure guest-wrong-state: it has */
-async function removed(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
+/**
+ * It may be there to be, or to have come; it has never run. One that runs, or that is off, somebody has had run: what it has on its disks may
+ * be nowhere else.
+ * @throws Failure guest-wrong-state
+ */
+async function removed(ground: Ground, id: GuestId, awaited: Awaited, signal: AbortSignal): Promise<void> {
   const there = async (): Promise<DriverGuest | undefined> =>
     readGuest(ground, id, signal).catch((error: unknown) => {
       if (failedWith(error, 'guest-not-found')) return undefined;
@@ -138,14 +142,11 @@ async function removed(ground: Ground, id: GuestId, signal: AbortSignal): Promis
     });
   const guest = await there();
   if (!guest) return;
-  if (isActive(guest.state) && guest.state !== 'paused')
-    throw new Failure('guest-wrong-state', {
-      guest: guest.name,
-      state: guest.state,
-      needed: 'paused',
-      verb: 'guest.land',
-    });
-  if (isActive(guest.state)) await unlessGone(ground.virsh.slow(['destroy', id], signal));
+  const { name, state } = guest;
+  if (state !== 'paused' && !awaited.removing)
+    throw new Failure('guest-wrong-state', { guest: name, state, needed: 'paused', verb: 'guest.land' });
+  await writeAwaited(ground, id, { ...awaited, removing: true });
+  if (isActive(state)) await unlessGone(ground.virsh.slow(['destroy', id], signal));
   if ((await there())?.persistent)
     await unlessGone(ground.virsh.slow(['undefine', ...ground.hypervisor.undefineFlags, id], signal));
 }
