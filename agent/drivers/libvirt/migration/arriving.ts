@@ -130,8 +130,8 @@ async function resumed({ virsh }: Ground, { id, state }: DriverGuest, signal: Ab
 }
 
 /**
- * It may be there to be, or to have come; it has never run. One that runs, or that is off, somebody has had run: what it has on its disks may
- * be nowhere else.
+ * It may be there to be, or to have come; it has never run. One that runs, or has a definition and is off, somebody has seen to: what it
+ * has on its disks may be nowhere else.
  * @throws Failure guest-wrong-state
  */
 async function removed(ground: Ground, id: GuestId, awaited: Awaited, signal: AbortSignal): Promise<void> {
@@ -142,9 +142,9 @@ async function removed(ground: Ground, id: GuestId, awaited: Awaited, signal: Ab
     });
   const guest = await there();
   if (!guest) return;
-  const { name, state } = guest;
-  if (state !== 'paused' && !awaited.removing)
-    throw new Failure('guest-wrong-state', { guest: name, state, needed: 'paused', verb: 'guest.land' });
+  const { name, state, persistent } = guest;
+  const isOurs = isActive(state) ? state === 'paused' : !persistent || awaited.removing;
+  if (!isOurs) throw new Failure('guest-wrong-state', { guest: name, state, needed: 'paused', verb: 'guest.land' });
   await writeAwaited(ground, id, { ...awaited, removing: true });
   if (isActive(state)) await unlessGone(ground.virsh.slow(['destroy', id], signal));
   if ((await there())?.persistent)
