@@ -1,12 +1,12 @@
 import { authorityAt } from '#provisioning/enrol/authority.ts';
 import { joinSite, tokenIn } from '#provisioning/enrol/join-site.ts';
 import { serviceIn } from '#provisioning/enrol/service.ts';
+import { SKERRY } from '#shared/called.ts';
 import { Failure } from '#shared/errors.ts';
 import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { optionsOf } from './rig-options.ts';
 
-const JOIN_USAGE =
-  './skerry agent-join --token TOKEN|- --service HOST[:PORT] --out FILE [--central JID] [--ca FILE|sha256:…] [--direct-tls]';
+export const JOIN_USAGE = `${SKERRY} agent-join --token TOKEN|- --service HOST[:PORT] --out FILE [--central JID] [--ca FILE|sha256:…] [--direct-tls]`;
 
 const FLAGS = {
   token: { type: 'string' },

@@ -26,7 +26,7 @@ const SOON = { timeoutMs: 4_000, tries: 8 };
 /** A guest's serial console as a terminal: its past first, then what it writes, and what is typed goes to it. */
 export async function consoleCommand(guest: string, options: Options): Promise<number> {
   const site = await siteFor(options);
-  const hosts = chosenHosts(site.hosts, options.host);
+  const hosts = chosenHosts(site, options.host);
   const entity = await connect(site);
   try {
     const host = await hostFor(entity, hosts, watchRow, { guest });

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { wayOf } from '#provisioning/doctor/account.ts';
 import { examineMachine } from '#provisioning/doctor/examine.ts';
 import { groundAt } from '#provisioning/systemd/ground.ts';
+import { SKERRY } from '#shared/called.ts';
 import { ok, wrong } from '#shared/doctor/findings.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding, Host } from '#shared/model/host.ts';
@@ -14,23 +15,18 @@ import { EXIT } from './failing.ts';
 import { optionsOf, ROOT } from './rig-options.ts';
 import { configFor, fromConfig, type Site } from './site.ts';
 
-const USAGE = './skerry doctor [--machine] [--root FOLDER] [--config SITE.YAML] [--all] [--json]';
+export const DOCTOR_USAGE = `${SKERRY} doctor [--machine] [--root FOLDER] [--config SITE.YAML] [--all] [--json]`;
 const FLAGS = {
   machine: { type: 'boolean' },
   root: { type: 'string', default: '/' },
   config: { type: 'string' },
   all: { type: 'boolean' },
   json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
 } as const;
 
 /** Check this machine by its roles, and the site where it is known here; nothing is changed. @returns exit code: 1 where something is wrong */
 export async function doctor(argv: string[]): Promise<number> {
-  const options = optionsOf(argv, FLAGS, USAGE);
-  if (options.help) {
-    console.log(USAGE);
-    return EXIT.done;
-  }
+  const options = optionsOf(argv, FLAGS, DOCTOR_USAGE);
   const ground = groundAt(options.root);
   const rig = join(resolve(ROOT, '.skerry'), 'rig.json');
   const config = options.machine || !ground.isThisMachine ? undefined : configFor({ ...options }, rig);
@@ -78,7 +74,7 @@ async function centralFindings(entity: Entity, jid: string): Promise<Finding[]> 
     return [wrong('central', messageOf(error), 'systemctl start skerry-central, on the machine of the server')];
   }
   const each = hosts.map(async ({ name, state, since }): Promise<Finding[]> => {
-    const mend = 'see that the machine is up, and there: ./skerry doctor';
+    const mend = `see that the machine is up, and there: ${SKERRY} doctor`;
     if (state === 'unreachable') return [wrong(name, `not heard since ${since ?? 'it joined'}`, mend)];
     const found = (await asked('host.doctor', { host: name }).catch((error) => [
       wrong('doctor', messageOf(error), mend),

@@ -5,15 +5,29 @@ import { didYouMean } from '#shared/verb/suggest.ts';
 import type { Verb } from '#shared/verb/verb.ts';
 import { agentVerbs } from '#shared/verbs/agent.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
+import { domainpartOf } from '#shared/xmpp/jid.ts';
 import { type Asked, askAll, type HostAt } from './asking.ts';
+import type { Site } from './site.ts';
 
-/** The hosts that `--host` leaves. @throws Failure host-not-found */
-export function chosenHosts(hosts: readonly HostAt[], name: string | undefined): readonly HostAt[] {
-  const chosen = hosts.filter((host) => name === undefined || host.name === name);
+/**
+ * The hosts that `--host` leaves. Where the site's configuration lists none, any can be named: its account is called as it is.
+ * @throws Failure host-not-found; bad-argument where all are asked for, and none is known
+ */
+export function chosenHosts({ hosts, jid }: Pick<Site, 'hosts' | 'jid'>, name: string | undefined): readonly HostAt[] {
+  if (hosts.length === 0) return [unlistedHost(name, jid)];
+  const chosen = hosts.filter((host) => name === undefined || host.name === name || host.jid === name);
   if (chosen.length > 0) return chosen;
   const names = hosts.map((host) => host.name);
   const near = didYouMean(name ?? '', names);
   throw new Failure('host-not-found', { host: `${name}; there are ${names.join(', ')}.${near}` });
+}
+
+function unlistedHost(name: string | undefined, jid: string): HostAt {
+  const problem = "the site's configuration lists no `hosts`: write them there, or name one with --host";
+  if (name === undefined) throw new Failure('bad-argument', { field: '--direct', problem });
+  const [host = '', domain = domainpartOf(jid)] = name.split('@');
+  if (host === '' || /[\s/]/.test(name)) throw new Failure('host-not-found', { host: name });
+  return { name: host, jid: `${host}@${domain}` };
 }
 
 /**

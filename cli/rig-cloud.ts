@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CLOUD, CLOUD_GUESTS } from '#provisioning/rig/plan-cloud.ts';
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
+import { SKERRY } from '#shared/called.ts';
 import { asRigAdmin } from './rig-asking.ts';
 import { layNetwork } from './rig-networks.ts';
 import { ROOT } from './rig-options.ts';
@@ -16,6 +17,6 @@ export function layCloud(rig: RigFile, say: (line: string) => void): Promise<voi
     const chains = (await ask('chain.list', {})) as { chain: string }[];
     if (chains.some(({ chain }) => chain === 'alpine')) return;
     await ask('chain.set', { file: await readFile(ALPINE, 'utf8') });
-    say(`The chain alpine is set; ./skerry chain up alpine brings its ${CLOUD_GUESTS.length} guests up`);
+    say(`The chain alpine is set; ${SKERRY} chain up alpine brings its ${CLOUD_GUESTS.length} guests up`);
   });
 }

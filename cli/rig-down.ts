@@ -1,7 +1,8 @@
 import { takeDown } from '#provisioning/rig/down.ts';
+import { SKERRY } from '#shared/called.ts';
 import { optionsOf, rigFolder } from './rig-options.ts';
 
-export const DOWN_USAGE = './skerry down [--dir FOLDER]';
+export const DOWN_USAGE = `${SKERRY} down [--dir FOLDER]`;
 
 /** `down`: take the rig down in order; also clears what is left of one that was killed. @returns exit code */
 export async function down(argv: string[]): Promise<number> {

@@ -3,10 +3,11 @@ import { layoutOf } from '#provisioning/rig/layout.ts';
 import { isAlive } from '#provisioning/rig/processes.ts';
 import { readRigFile } from '#provisioning/rig/rig-file.ts';
 import { readState } from '#provisioning/rig/state.ts';
+import { SKERRY } from '#shared/called.ts';
 import { optionsOf, rigFolder } from './rig-options.ts';
 import { siteText } from './rig-text.ts';
 
-export const STATUS_USAGE = './skerry status [--json] [--dir FOLDER]';
+export const STATUS_USAGE = `${SKERRY} status [--json] [--dir FOLDER]`;
 
 /** `status`: whether the rig is up, where to connect, and which of its parts run. @returns 0 when up, 3 when not */
 export async function status(argv: string[]): Promise<number> {
@@ -37,8 +38,8 @@ export async function status(argv: string[]): Promise<number> {
 }
 
 const PHASE_TEXT = {
-  down: 'No rig is up in DIR: bring it up with ./skerry up.',
-  killed: 'The rig in DIR was killed. ./skerry up brings it up again; ./skerry down clears what is left.',
+  down: `No rig is up in DIR: bring it up with ${SKERRY} up.`,
+  killed: `The rig in DIR was killed. ${SKERRY} up brings it up again; ${SKERRY} down clears what is left.`,
   'coming up': 'The rig in DIR is coming up.',
   'going down': 'The rig in DIR is going down.',
 };

@@ -1,16 +1,21 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { ensurePackages } from '#provisioning/packages.ts';
+import { SKERRY } from '#shared/called.ts';
+import { Failure } from '#shared/errors.ts';
 import { ROOT } from './rig-options.ts';
 
-export const TEST_USAGE = './skerry test [FILE OF TESTS …]';
+export const TEST_USAGE = `${SKERRY} test [FILE OF TESTS …]`;
 
 /**
  * `test`: install what tests need, check types, lint and format, and run all tests. The last line is
  * `N passed, N failed, N skipped`.
  * @returns 0 when all is well
+ * @throws Failure setup-needed where this is no clone
  */
 export async function test(argv: string[]): Promise<number> {
+  if (ROOT.startsWith('/usr/'))
+    throw new Failure('setup-needed', { problem: 'Packages have no tests: run them from a clone' });
   await ensurePackages(['rig', 'test'], (line) => console.log(line));
   const bin = join(ROOT, 'node_modules/.bin');
   const options = {

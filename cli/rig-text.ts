@@ -1,4 +1,5 @@
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
+import { SKERRY } from '#shared/called.ts';
 
 export interface SiteFacts {
   /** The rig's folder, as the reader would write it. */
@@ -34,7 +35,7 @@ export function siteText(rig: RigFile, facts: SiteFacts): string {
     '',
     'In another terminal:',
     ...['guest list', 'chain status grid', 'guest info venti', 'console venti', 'help guest start'].map(
-      (words) => `  ./skerry${dirOption} ${words}`,
+      (words) => `  ${SKERRY}${dirOption} ${words}`,
     ),
     `In any XMPP client, write to a guest: \`start\`, \`info\`, \`help\`. Events are told in ${rig.room}.`,
     '',

@@ -8,6 +8,7 @@ import { withCloud } from '#provisioning/rig/plan-cloud.ts';
 import { RIG_MARK } from '#provisioning/rig/processes.ts';
 import type { RigFile } from '#provisioning/rig/rig-file.ts';
 import { bringUp } from '#provisioning/rig/up.ts';
+import { SKERRY } from '#shared/called.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { bringGridUp } from './rig-chain.ts';
 import { layCloud } from './rig-cloud.ts';
@@ -15,7 +16,7 @@ import { layGrid } from './rig-networks.ts';
 import { optionsOf, ROOT, rigFolder } from './rig-options.ts';
 import { siteText } from './rig-text.ts';
 
-export const UP_USAGE = './skerry up [--detach] [--idle] [--cloud] [--dir FOLDER] [--hypervisor URI]';
+export const UP_USAGE = `${SKERRY} up [--detach] [--idle] [--cloud] [--dir FOLDER] [--hypervisor URI]`;
 
 /**
  * `up`: bring the rig up and keep it, in the foreground until Ctrl-C, or detached.
@@ -111,7 +112,7 @@ async function layOut(rig: RigFile, hasCloud: boolean, say: (line: string) => vo
 
 /** The rig is up also where its guests do not come up. */
 const gridUp = (rig: RigFile, say: (line: string) => void): Promise<void> =>
-  bringGridUp(rig, say).catch((error) => say(`${messageOf(error)} The rest is up; see ./skerry chain status grid.`));
+  bringGridUp(rig, say).catch((error) => say(`${messageOf(error)} The rest is up; see ${SKERRY} chain status grid.`));
 
 interface Interruption {
   signal: AbortSignal;

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { readRigFile } from '#provisioning/rig/rig-file.ts';
 import { COMMAND_CONFIG } from '#provisioning/roles/places.ts';
+import { SKERRY } from '#shared/called.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { localpartOf } from '#shared/xmpp/jid.ts';
 import type { Options } from './options.ts';
@@ -40,7 +41,10 @@ export const CliConfig = z.strictObject({
     description:
       'The central agent: the domain of its component. Verbs go there, unless `--host` or `--direct` is given.',
   }),
-  hosts: z.array(BareJid).default([]).meta({ description: 'Bare JIDs of the hosts, to ask them directly.' }),
+  hosts: z
+    .array(BareJid)
+    .default([])
+    .meta({ description: 'Bare JIDs of the hosts, for `--direct`. Where it is there, `--host` names one of it.' }),
 });
 
 /** From `--config` or SKERRY_CONFIG, else from the rig, else of the site that this machine is the centre of. @throws Failure config-invalid, setup-needed */
@@ -60,7 +64,7 @@ export function configFor(options: Pick<Options, 'config' | 'dir'>, rig: string)
 async function fromRig(file: string, role: string): Promise<Site> {
   if (!existsSync(file))
     throw new Failure('setup-needed', {
-      problem: `No rig is up (there is no ${file}): bring one up with ./skerry up, or name a site with --config FILE`,
+      problem: `No rig is up (there is no ${file}): bring one up with ${SKERRY} up, or name a site with --config FILE`,
     });
   const rig = await readRigFile(file);
   const account = rig.accounts.find((each) => each.role === role || each.jid === role);

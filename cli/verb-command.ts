@@ -44,7 +44,7 @@ export async function verbCommand(
   readArguments(row, wanted.args);
   const site = await siteFor(options);
   const central = table === centralVerbs ? centralOf(site) : undefined;
-  const hosts = central ? [] : chosenHosts(site.hosts, options.host);
+  const hosts = central ? [] : chosenHosts(site, options.host);
   const entity = await connect(site);
   try {
     if (central) return await onOne(entity, central, wanted);

@@ -47,14 +47,22 @@ export function missingOf(
   nodes: readonly GraphNode[],
 ): string[] {
   return nodes.flatMap((node) => {
-    const { kind, host } = node.spec;
-    const isKnown =
-      host === undefined
-        ? site.hosts().every(({ reach }) => reach === 'heard')
-        : site.findHost(host)?.reach === 'heard';
-    const why = kind === 'guest' && isKnown && !guestAt(site, node) ? noGuest(site, node) : managed.missing(node);
+    const why = node.spec.kind === 'guest' ? guestMissing(site, node) : (managed.missing(node) ?? noHost(site, node));
     return why === undefined ? [] : [`${node.name}: ${why}`];
   });
+}
+
+function guestMissing(site: Site, node: GraphNode): string | undefined {
+  const { host } = node.spec;
+  const hosts = host === undefined ? site.hosts() : [site.findHost(host)];
+  const isHeard = hosts.every((each) => each?.reach === 'heard');
+  return noHost(site, node) ?? (isHeard && !guestAt(site, node) ? noGuest(site, node) : undefined);
+}
+
+/** That the site has no host of the name that a node gives, if so. */
+function noHost(site: Site, { name, spec }: GraphNode): string | undefined {
+  const named = spec.kind === 'host' ? name : spec.host;
+  return named === undefined || site.findHost(named) ? undefined : `there is no host ${named}`;
 }
 
 /**

@@ -16,6 +16,7 @@ import { readFileSync } from 'node:fs';
 import type { Database } from '#central/database/open.ts';
 import type { Writer, Writes } from '#central/database/writer.ts';
 import type { Site } from '#central/inventory/site.ts';
+import { SKERRY } from '#shared/called.ts';
 import { dismissHost, ensureAccount, randomPassword, rosterHosts } from '#shared/ejabberd/accounts.ts';
 import type { EjabberdApi } from '#shared/ejabberd/api.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
@@ -164,7 +165,7 @@ export function enrolment({ database, writer, site, api, domain, join, now, audi
 function joinCommand(token: string, join: EnrolmentDeps['join']): string {
   const service = join === undefined ? '' : ` --service ${join.service}`;
   const ca = join?.ca === undefined ? '' : ` --ca ${pinOf(join.ca)}`;
-  return `echo ${token} | ./skerry install host --token -${service}${ca}`;
+  return `echo ${token} | ${SKERRY} install host --token -${service}${ca}`;
 }
 
 /** @throws Failure setup-needed */

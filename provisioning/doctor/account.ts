@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
+import { SKERRY } from '#shared/called.ts';
 import { authorityFinding } from '#shared/doctor/certificates.ts';
 import { clockFinding } from '#shared/doctor/clock.ts';
 import { ok, wrong } from '#shared/doctor/findings.ts';
@@ -44,7 +45,11 @@ export async function wayOf(login: Login, renew: string): Promise<Finding[]> {
   const look = await lookAtServer(dialled, domain, ca).catch((error: unknown) => messageOf(error));
   const mend = 'see that the server runs, and that a firewall lets this machine through to that port';
   if (typeof look === 'string') return [name, wrong('way to the server', look, mend)];
-  const tls = tlsFindings(look, domain, 'copy /etc/skerry/ca.pem of the server here, or ./skerry install server there');
+  const tls = tlsFindings(
+    look,
+    domain,
+    `copy /etc/skerry/ca.pem of the server here, or ${SKERRY} install server there`,
+  );
   if (look.problem !== undefined) return [name, ...tls];
   return [name, ...tls, ...(await loggedIn(login, renew))];
 }
@@ -91,7 +96,7 @@ const SERVICES = [
   { name: 'PubSub', service: 'pubsub/service', for: 'events for programs' },
   { name: 'uploads', service: 'store/file', for: 'pictures in chat' },
 ] as const;
-const FEATURES_MEND = './skerry install server, on the machine of the server';
+const FEATURES_MEND = `${SKERRY} install server, on the machine of the server`;
 
 async function featureFindings(entity: Entity): Promise<Finding[]> {
   const { features, services } = await serverFeatures(entity);

@@ -1,3 +1,4 @@
+import { SKERRY } from '#shared/called.ts';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
@@ -13,7 +14,7 @@ const LOOKS = {
   role: async ({ roles }) => [
     roles.size > 0
       ? ok('role', [...roles].join(', '))
-      : warning('role', 'this machine has none', './skerry install --help says what there is'),
+      : warning('role', 'this machine has none', `${SKERRY} install --help says what there is`),
   ],
   system: async (machine) => [...(await debian(machine)), await node()],
   name: ownName,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { SKERRY } from '#shared/called.ts';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
@@ -27,11 +28,11 @@ export async function hypervisor(machine: Machine): Promise<Finding[]> {
 async function userFinding(machine: Machine): Promise<Finding> {
   const { ground } = machine;
   const check = 'user skerry';
-  if ((await ground.ownerOf('skerry')) === undefined) return wrong(check, 'it is not there', './skerry install host');
+  if ((await ground.ownerOf('skerry')) === undefined) return wrong(check, 'it is not there', `${SKERRY} install host`);
   if (driversIn(machine, 'libvirt').length === 0) return ok(check, 'it is there');
   return (await ground.isMember('skerry', 'libvirt'))
     ? ok(check, 'in the group libvirt')
-    : wrong(check, 'it is not in the group libvirt, which may use libvirt', './skerry install host');
+    : wrong(check, 'it is not in the group libvirt, which may use libvirt', `${SKERRY} install host`);
 }
 
 async function libvirtFindings({ ground }: Machine, { uri }: Driver): Promise<Finding[]> {
@@ -52,7 +53,7 @@ async function lxcFindings({ ground }: Machine): Promise<Finding[]> {
       : wrong(
           check,
           'agent.yaml has them, and the unit does not let the agent start them',
-          './skerry install host --lxc',
+          `${SKERRY} install host --lxc`,
         ),
   ];
 }
@@ -113,7 +114,7 @@ const NETWORK_PROGRAMS = ['ip', 'nft', 'dnsmasq', 'haproxy'];
 
 async function networkFindings({ ground, agent }: Machine): Promise<Finding[]> {
   if (agent?.networks?.driver !== 'linux') return [];
-  const mend = './skerry install host --networks';
+  const mend = `${SKERRY} install host --networks`;
   const { underlay } = agent.networks;
   const isLet = await isThere(ground.at(HOST_NETWORKS_FILE));
   const missing = NETWORK_PROGRAMS.filter(

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { SKERRY } from '#shared/called.ts';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { ejabberdApi } from '#shared/ejabberd/api.ts';
 import { messageOf } from '#shared/errors.ts';
@@ -11,7 +12,7 @@ import { lookAtServer } from '../tls/look.ts';
 import { type Machine, saidOr } from './machine.ts';
 import { tlsFindings } from './tls.ts';
 
-const INSTALL = './skerry install server';
+const INSTALL = `${SKERRY} install server`;
 const DAY_MS = 86_400_000;
 /** `install server` makes it anew from 30 days before. */
 const DAYS_WARNING = 30;
@@ -67,7 +68,7 @@ async function secretFinding({ ground, central, places }: Machine): Promise<Find
   const its = await readFile(ground.at(places.secret), 'utf8').catch(() => undefined);
   return its === server
     ? ok(check, 'the server and central have the same')
-    : wrong(check, 'central has another one than the server', './skerry install central');
+    : wrong(check, 'central has another one than the server', `${SKERRY} install central`);
 }
 
 async function apiFinding(): Promise<Finding> {

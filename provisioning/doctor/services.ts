@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { execa } from 'execa';
+import { SKERRY } from '#shared/called.ts';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import type { Finding } from '#shared/model/host.ts';
 import { AGENT_CONFIG, CENTRAL_CONFIG, COMPONENT, PKI } from '../roles/places.ts';
@@ -98,7 +99,7 @@ export async function secrets(machine: Machine): Promise<Finding[]> {
   const findings = wanted.map(async ({ path, mode, owner, role }): Promise<Finding> => {
     const check = `mode of ${path}`;
     const found = statSync(ground.at(path), { throwIfNoEntry: false });
-    if (found === undefined) return wrong(check, 'it is not there', `./skerry install ${role}`);
+    if (found === undefined) return wrong(check, 'it is not there', `${SKERRY} install ${role}`);
     if ((found.mode & 0o777 & ~mode) !== 0)
       return wrong(check, 'others can read it', `chmod ${mode.toString(8)} ${path}`);
     const due = owner === undefined ? undefined : await ground.ownerOf(owner);

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
 import { readFile, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { SKERRY } from '#shared/called.ts';
 import { ok, warning, wrong } from '#shared/doctor/findings.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import type { Finding } from '#shared/model/host.ts';
@@ -29,7 +30,7 @@ export async function node(): Promise<Finding> {
   const major = Number(process.versions.node.split('.')[0]);
   return major >= NODE_MIN
     ? ok('Node.js', process.version)
-    : wrong('Node.js', process.version, `run ./skerry, which brings Node.js ${NODE_MIN}`);
+    : wrong('Node.js', process.version, `run ${SKERRY}, which brings Node.js ${NODE_MIN}`);
 }
 
 /** libvirt looks its own name up at each start of a guest, and waits where nobody answers. */

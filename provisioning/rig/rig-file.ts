@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { SKERRY } from '#shared/called.ts';
 import { Failure } from '#shared/errors.ts';
 
 /** What a program needs to use the rig: the whole of rig.json. */
@@ -26,7 +27,7 @@ export async function writeRigFile(file: string, rig: RigFile): Promise<void> {
 export async function readRigFile(file: string): Promise<RigFile> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
-    throw new Failure('setup-needed', { problem: `There is no ${file}: bring the rig up with ./skerry up` });
+    throw new Failure('setup-needed', { problem: `There is no ${file}: bring the rig up with ${SKERRY} up` });
   });
   const parsed = RigFile.safeParse(JSON.parse(text));
   if (!parsed.success) throw new Failure('config-invalid', { file, problem: z.prettifyError(parsed.error) });

@@ -1,3 +1,4 @@
+import { SKERRY } from '#shared/called.ts';
 import { Failure } from '#shared/errors.ts';
 import { assemble } from './assemble.ts';
 import { stateBoard } from './board.ts';
@@ -64,6 +65,6 @@ export async function bringUp({ dir, hypervisorUri, hosts, say, signal, finish }
 function alreadyUp({ dir, state }: Layout): string {
   const known = readState(state);
   return known?.isAlive
-    ? `The rig in ${dir} is ${known.phase}, held by process ${known.supervisor.pid}: see ./skerry status, ./skerry down`
+    ? `The rig in ${dir} is ${known.phase}, held by process ${known.supervisor.pid}: see ${SKERRY} status, ${SKERRY} down`
     : `Another process is bringing up or taking down the rig in ${dir}`;
 }

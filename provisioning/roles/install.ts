@@ -1,20 +1,21 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { SKERRY } from '#shared/called.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 import { bringAbout } from '../systemd/changes.ts';
 import { type Ground, groundAt } from '../systemd/ground.ts';
 import { CLONE } from '../systemd/program.ts';
 import { ROLE_NAMES, type Role, roleNamed, type Told } from './roles.ts';
 
-const USAGE = `./skerry install ROLE …: make this Debian 12 or 13 machine a part of a site. ROLE is one of
+export const INSTALL_USAGE = `${SKERRY} install ROLE …: make this Debian 12 or 13 machine a part of a site. ROLE is one of
 
   server                the XMPP server: ejabberd with our configuration, certificates and accounts
   central               the central agent, on the machine of the server
   host                  a hypervisor: libvirt and the agent; it joins the site by a token
   all-in-one            all three on one machine
 
-./skerry install ROLE --help says what each takes. For all:
+${SKERRY} install ROLE --help says what each takes. For all:
 
   --check               change nothing; say what would be changed, and exit with 1 if that is anything
   --remove              take it off again; its state stays
@@ -38,12 +39,14 @@ export async function install(argv: readonly string[]): Promise<number> {
   const role = roleNamed(name);
   if (role === undefined) {
     if (!name.startsWith('-')) throw wrong(`there is no role ${name}; there are ${ROLE_NAMES.join(', ')}`);
-    console.log(USAGE);
+    console.log(INSTALL_USAGE);
     return 0;
   }
   const told = optionsOf(rest, role.flags);
   if (told.help) {
-    console.log(`./skerry install ${name}\n\n${role.usage}\n${USAGE.slice(USAGE.indexOf('  --check'))}`);
+    console.log(
+      `${SKERRY} install ${name}\n\n${role.usage}\n${INSTALL_USAGE.slice(INSTALL_USAGE.indexOf('  --check'))}`,
+    );
     return 0;
   }
   if (told.purge && !told.remove) throw wrong('--purge goes with --remove');

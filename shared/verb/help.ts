@@ -3,7 +3,11 @@ import { didYouMean } from './suggest.ts';
 import { rowOf, spokenOf, type Verb, type VerbTable } from './verb.ts';
 
 /** Help texts, from the rows of those verbs that may be used. */
-export function helpText(topic: readonly string[], table: VerbTable): string {
+export const helpText = (topic: readonly string[], table: VerbTable): string =>
+  helpFound(topic, table) ?? noHelp(topic, table);
+
+/** @returns undefined where there is none of that */
+export function helpFound(topic: readonly string[], table: VerbTable): string | undefined {
   const words = topic.map((word) => word.toLowerCase());
   if (words.length === 0) return overview(table);
   const [noun = '', action = ''] = words[0]?.includes('.') ? words[0].split('.') : words;
@@ -14,14 +18,15 @@ export function helpText(topic: readonly string[], table: VerbTable): string {
   if (ofNoun.length > 0 && action === '')
     return ofNoun.map(([id, { summary }]) => `${spokenOf(id)}: ${summary}`).join('\n');
   const named = rows.filter(([id]) => id.split('.')[1] === noun);
-  if (named.length > 0) return named.map(([id, each]) => verbHelp(id, each)).join('\n\n');
-  return noHelp(words.join(' ').slice(0, 60), rows);
+  return named.length > 0 ? named.map(([id, each]) => verbHelp(id, each)).join('\n\n') : undefined;
 }
 
-function noHelp(topic: string, rows: readonly [string, Verb][]): string {
-  const nouns = rows.map(([id]) => id.split('.')[0] ?? '');
-  const known = [...rows.flatMap(([id]) => [spokenOf(id), id.split('.')[1] ?? '']), ...nouns];
-  return `There is no help for ${topic}.${didYouMean(topic, new Set(known))}`;
+/** That there is none, and what was meant perhaps. @param others what else there is help for */
+export function noHelp(topic: readonly string[], table: VerbTable, others: readonly string[] = []): string {
+  const asked = topic.join(' ').toLowerCase().slice(0, 60);
+  const ids = Object.keys(table);
+  const known = [...ids.flatMap((id) => [spokenOf(id), ...id.split('.')]), ...others];
+  return `There is no help for ${asked}.${didYouMean(asked, new Set(known))}`;
 }
 
 function overview(table: VerbTable): string {

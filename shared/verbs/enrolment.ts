@@ -46,7 +46,7 @@ export const enrolmentVerbs = {
         host: z.string().meta({ title: 'Host' }),
         guests: z.int().meta({ title: 'Guests that are not known any more' }),
       })
-      .meta({ line: '{host} is forgotten, and {guests} guests with it' }),
+      .meta({ line: '{host} is forgotten; guests with it: {guests}' }),
     failures: ['host-not-found', 'setup-needed', 'server-unreachable', 'peer-refused'],
     timeoutMs: 30_000,
     example: 'host forget host3',

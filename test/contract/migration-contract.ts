@@ -130,18 +130,6 @@ export function migrationContract(stage: Scene): void {
     await gone(guest);
   });
 
-  it('does not remove one that somebody has seen to before it landed', async function () {
-    if (!canMove()) return this.skip();
-    const guest = await stage.running();
-    const landing = await awaited(guest);
-    await here().migrateGuest(guest.id, way(landing), stage.work());
-    await there().poweroffGuest(guest.id, stage.signal());
-    await assert.rejects(there().landGuest(guest.id, STAYED, stage.signal()), failure('guest-wrong-state'));
-    assert.equal((await there().readGuest(guest.id, stage.signal())).state, 'shutoff');
-    await there().deleteGuest(guest.id, stage.signal());
-    await there().landGuest(guest.id, STAYED, stage.signal());
-  });
-
   it('does not touch a guest that it did not await', async function () {
     if (!canMove()) return this.skip();
     const guest = await stage.running();

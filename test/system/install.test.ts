@@ -51,7 +51,8 @@ async function writtenDown(role: string): Promise<number> {
   return Number(new RegExp(`^\\| \`${role}\` \\| ([\\d.]+) \\|`, 'm').exec(page)?.[1]);
 }
 
-describe('skerry install, in a tree', () => {
+describe('skerry install, in a tree', function () {
+  this.timeout(180_000);
   let root: string;
   beforeEach(async function () {
     // They give files to users.

@@ -85,7 +85,7 @@ export function migrating(ground: Ground): Migrating {
 function land({ world }: Ground, guest: FakeGuest, outcome: 'came' | 'stayed'): void {
   const { record } = guest;
   if (outcome === 'stayed') {
-    if (record.state !== 'paused')
+    if (record.state === 'running')
       throw new Failure('guest-wrong-state', {
         ...{ guest: record.definition.name, state: record.state, needed: 'paused', verb: 'guest.land' },
       });

@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -6,6 +6,7 @@ import { readVersions } from '#agent/drivers/lxc/cgroups.ts';
 import { lxcDriver } from '#agent/drivers/lxc/driver.ts';
 import { memoryLimit, vcpuLimit } from '#agent/drivers/lxc/limits.ts';
 import { run } from '#agent/exec/run.ts';
+import { processesHere, tell } from '#agent/services/processes.ts';
 import { buildZoneRoot } from '#provisioning/zones/root.ts';
 import { driverContract } from '../driver-contract.ts';
 import type { DriverHarness, GuestWanted } from '../driver-harness.ts';
@@ -85,17 +86,12 @@ driverContract('LXC', async (): Promise<DriverHarness> => {
     imagesUnfit: ['disk.raw'],
     leftovers: async () => (await commands()).filter((line) => /lxc-monitor|lxc-console/.test(line)),
     restart: async () => {
-      for (const pid of await pidsOf(/lxc-monitord/)) process.kill(pid, 'SIGKILL');
+      // It ends by itself when nobody has asked it for a while.
+      for (const found of (await processesHere()).filter(({ argv }) => /lxc-monitord/.test(argv.join(' '))))
+        await tell(found, 'SIGKILL');
     },
     close: () => driver.close(),
   };
 });
 
-const processes = async (): Promise<{ pid: number; line: string }[]> => {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return pids.map((pid, index) => ({ pid: Number(pid), line: (lines[index] ?? '').replaceAll('\0', ' ') }));
-};
-const commands = async (): Promise<string[]> => (await processes()).map(({ line }) => line);
-const pidsOf = async (pattern: RegExp): Promise<number[]> =>
-  (await processes()).filter(({ line }) => pattern.test(line)).map(({ pid }) => pid);
+const commands = async (): Promise<string[]> => (await processesHere()).map(({ argv }) => argv.join(' '));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { until } from '../support/rig.ts';
 import { boot, DEAF, defineDeaf, type Effect, GUEST, namesOf, remove, stateOf } from './effect.ts';
 
 const squashed = (text: string): string => text.replace(/\s+/g, ' ');
@@ -9,9 +10,11 @@ export const guestEffects = {
     const answer = await scene.ask('guest.list', {});
     for (const name of await namesOf(scene)) assert.match(answer, new RegExp(`^(name: )?${name}\\b`, 'm'));
     await scene.rig.ensureOff('host1', GUEST);
-    const off = await scene.ask('guest.list', { state: 'shutoff', match: 'oss' });
-    assert.match(off, /fossil/);
-    assert.doesNotMatch(off, /venti/);
+    await until('the agent has heard that it is off', async () => {
+      const off = await scene.ask('guest.list', { state: 'shutoff', match: 'oss' });
+      assert.doesNotMatch(off, /venti/);
+      return /fossil/.test(off);
+    });
   },
   'guest.info': async (scene) => {
     await boot(scene);

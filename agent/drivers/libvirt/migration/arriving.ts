@@ -114,7 +114,7 @@ export function landGuest(ground: Ground, id: GuestId, { move, outcome }: Landed
 async function cleared(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
   const awaited = await readAwaited(ground, id);
   if (!awaited) return;
-  await removed(ground, id, awaited, signal);
+  await removed(ground, id, signal);
   await Promise.all(awaited.files.map((file) => rm(ground.root + file, { force: true })));
   await over(ground, id, awaited);
 }
@@ -129,12 +129,8 @@ async function resumed({ virsh }: Ground, { id, state }: DriverGuest, signal: Ab
   if (state === 'paused') await virsh.slow(['resume', id], signal);
 }
 
-/**
- * It may be there to be, or to have come; it has never run. One that runs, or has a definition and is off, somebody has seen to: what it
- * has on its disks may be nowhere else.
- * @throws Failure guest-wrong-state
- */
-async function removed(ground: Ground, id: GuestId, awaited: Awaited, signal: AbortSignal): Promise<void> {
+/** It may be there to be, or to have come; it has never run. @throws Failure guest-wrong-state: it has */
+async function removed(ground: Ground, id: GuestId, signal: AbortSignal): Promise<void> {
   const there = async (): Promise<DriverGuest | undefined> =>
     readGuest(ground, id, signal).catch((error: unknown) => {
       if (failedWith(error, 'guest-not-found')) return undefined;
@@ -142,14 +138,21 @@ async function removed(ground: Ground, id: GuestId, awaited: Awaited, signal: Ab
     });
   const guest = await there();
   if (!guest) return;
-  const { name, state, persistent } = guest;
-  const isOurs = isActive(state) ? state === 'paused' : !persistent || awaited.removing;
-  if (!isOurs) throw new Failure('guest-wrong-state', { guest: name, state, needed: 'paused', verb: 'guest.land' });
-  await writeAwaited(ground, id, { ...awaited, removing: true });
-  if (isActive(state)) await unlessGone(ground.virsh.slow(['destroy', id], signal));
+  if (hasRun(guest))
+    throw new Failure('guest-wrong-state', {
+      guest: guest.name,
+      state: guest.state,
+      needed: 'paused',
+      verb: 'guest.land',
+    });
+  if (isActive(guest.state)) await unlessGone(ground.virsh.slow(['destroy', id], signal));
   if ((await there())?.persistent)
     await unlessGone(ground.virsh.slow(['undefine', ...ground.hypervisor.undefineFlags, id], signal));
 }
+
+/** Somebody had it run here, as its source was lost: it runs, or it has shut itself down since, and its disks have what it wrote. */
+const hasRun = ({ state, reason }: DriverGuest): boolean =>
+  isActive(state) ? state !== 'paused' : reason === 'shutdown';
 
 /** libvirt removes by itself what is left of a move that broke. */
 const unlessGone = (done: Promise<string>): Promise<unknown> =>

@@ -15,8 +15,6 @@ const Awaited = z.strictObject({
   autostart: z.boolean(),
   /** Disks that are made for it. */
   files: z.array(z.string()),
-  /** What came of it is being removed: found off by then, it was ended for that. */
-  removing: z.boolean().optional(),
 });
 export type Awaited = z.infer<typeof Awaited>;
 

@@ -94,6 +94,15 @@ describe('networks and routers as nodes of chains', () => {
     assert.deepEqual(missing(), ['nowhere: there is no network nowhere: network create nowhere …']);
   });
 
+  it('are told as missing with a host that nobody knows, as after a mistyped name, and not with one that is silent', async () => {
+    const { scene, nodes } = await staged();
+    const asked = { far: { kind: 'host' }, web1: { host: 'hots1' }, web2: { host: 'host2' }, host2: { kind: 'host' } };
+    const { nodes: graphed } = compile(Chain.parse({ chain: 'c', nodes: asked }));
+    scene.site.lose('host2', 'no answer');
+    const missing = missingOf({ site: scene.site, managed: nodes }, graphed);
+    assert.deepEqual(missing.sort(), ['far: there is no host far', 'web1: there is no host hots1']);
+  });
+
   it('are unknown while a host is not heard', async () => {
     const { scene, fact } = await staged();
     await make(scene);

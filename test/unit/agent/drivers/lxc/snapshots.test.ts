@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -157,11 +159,17 @@ describe('agent/drivers/lxc: the root of a zone', () => {
   });
 
   it('of a zone that was being made is removed when its agent is no more, and by nobody else', async () => {
-    const [dead, alive] = ['.making-999999999-x', `.making-${process.ppid}-x`];
-    for (const left of [dead, alive]) await mkdir(join(folder, left, 'rootfs'), { recursive: true });
-    const clone = (name: string) => cloneGuest(ground, id, { name, linked: false }, work);
-    await Promise.all([clone('a'), clone('b'), clone('c')]);
-    assert.deepEqual((await readdir(folder)).toSorted(), [alive, 'a', 'b', 'c', 'web']);
+    const other = spawn('sleep', ['60']);
+    await once(other, 'spawn');
+    try {
+      const [dead, alive] = ['.making-999999999-x', `.making-${other.pid}-x`];
+      for (const left of [dead, alive]) await mkdir(join(folder, left, 'rootfs'), { recursive: true });
+      const clone = (name: string) => cloneGuest(ground, id, { name, linked: false }, work);
+      await Promise.all([clone('a'), clone('b'), clone('c')]);
+      assert.deepEqual((await readdir(folder)).toSorted(), [alive, 'a', 'b', 'c', 'web']);
+    } finally {
+      other.kill('SIGKILL');
+    }
   });
 
   it('that does not fit onto the disk is told so', async () => {
