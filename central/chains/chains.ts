@@ -8,6 +8,7 @@ import type { Networks } from '#central/networks/networks.ts';
 import { passedHandlers } from '#central/verbs/passed.ts';
 import type { GraphNode } from '#shared/chain/compile.ts';
 import { type Clock, systemClock } from '#shared/clock.ts';
+import { Failure } from '#shared/errors.ts';
 import type { May } from '#shared/verb/policy.ts';
 import { passedGuestVerbs } from '#shared/verbs/fleet.ts';
 import type { Entity } from '#shared/xmpp/entity.ts';
@@ -31,6 +32,7 @@ export interface ChainsDeps {
   probing(answered: () => void): Probing;
   coldStarts(book: ChainBook): ReturnType<typeof coldStarts>;
   clock: Clock;
+  log: Record<'warn', (fields: object, message: string) => void>;
   onBug(error: unknown): void;
 }
 
@@ -45,7 +47,7 @@ export interface Chains {
  * The chains of the site and their runs. Chains with `autostart` are brought up when central begins and when a host is back after a
  * silence or a boot, unless they were ordered down; it is done on behalf of whoever set them.
  */
-export async function startChains({ site, store, clock, onBug, ...deps }: ChainsDeps): Promise<Chains> {
+export async function startChains({ site, store, clock, log, onBug, ...deps }: ChainsDeps): Promise<Chains> {
   const book = new ChainBook(store);
   const looks = deps.probing(() => runs.nudge());
   const runs: ChainRuns = new ChainRuns({
@@ -57,9 +59,13 @@ export async function startChains({ site, store, clock, onBug, ...deps }: Chains
   const autostart = (isMeant: (chain: KnownChain) => boolean): void => {
     for (const chain of book.list()) {
       const { name, by } = chain.stored;
-      if (!isUpAtBoot(chain) || runs.isGoing(name) || !isMeant(chain)) continue;
+      if (!isUpAtBoot(chain) || !isMeant(chain)) continue;
       const id = `${name}-auto-${clock.now().toString(36)}`;
-      runs.order({ chain: name, goal: 'up', part: [], requester: by, id }).catch(onBug);
+      runs.startByItself({ chain: name, requester: by, id }).catch((error: unknown) => {
+        if (error instanceof Failure)
+          log.warn({ chain: name, problem: error.message }, 'a chain cannot start by itself');
+        else onBug(error);
+      });
     }
   };
   await book.load(onBug);
@@ -122,7 +128,7 @@ export function siteChains({ entity, kept, may, feed, networks, log, onBug }: Si
   const lookFrom = (network: string, host: string) =>
     networks.lookFrom(network, host, { requester: own, operation: randomUUID() });
   return startChains({
-    ...{ site, clock, onBug, exports, networks: nodes },
+    ...{ site, clock, log, onBug, exports, networks: nodes },
     store: chainStore(database, writer),
     carry: carrier({ site, passed, may, trail, clock }),
     coldStarts: (book) => coldStarts({ entity, site, book, clock, log }),

@@ -86,9 +86,6 @@ export class ChainRuns {
     for (const { conductor: each } of this.#going.values()) each.stop();
   }
 
-  isGoing(chain: string): boolean {
-    return this.#going.has(chain);
-  }
   /** Orders, and changes of chains, come one after the other. */
   readonly inTurn = oneLine();
   /** @throws Failure chain-running */
@@ -113,6 +110,23 @@ export class ChainRuns {
   /** @throws Failure chain-not-found, chain-node-unknown, chain-conflict, host-space */
   order(order: Order): Promise<Run> {
     return this.inTurn(() => this.#order(order));
+  }
+  /**
+   * Bring a chain up that shall be up, unless it is on its way already or was ordered down by now. A run that only watches ends: it sees to what
+   * is kept alone, and the new one to all, and then watches in its place.
+   *
+   * @throws Failure chain-not-found, chain-conflict, host-space
+   */
+  startByItself({ chain: name, requester, id }: Pick<Order, 'chain' | 'requester' | 'id'>): Promise<void> {
+    return this.inTurn(async () => {
+      const chain = this.#deps.book.find(name);
+      const going = this.#going.get(name);
+      if (chain.stored.wanted === 'down' || (going && !going.conductor.run.watching)) return;
+      const run = begin(chain.graph, id, 'up', [], this.#deps.clock.now());
+      this.#refuseConflicts(run);
+      if (going) await this.#endWatch(chain, going);
+      await this.#begin(chain, { run, requester });
+    });
   }
   /** @throws Failure chain-not-running, chain-node-unknown */
   hold(name: string, nodes: readonly string[], isHeld: boolean): Promise<void> {
@@ -152,7 +166,7 @@ export class ChainRuns {
   }
 
   async #order({ chain: name, goal, part, requester, id }: Order): Promise<Run> {
-    const { book, store, clock } = this.#deps;
+    const { book, clock } = this.#deps;
     const chain = book.find(name);
     const known = await this.find(id);
     if (known) return known;
@@ -166,9 +180,19 @@ export class ChainRuns {
     }
     const run = begin(chain.graph, id, goal, part, clock.now());
     this.#refuseConflicts(run);
-    await store.begin({ run, requester });
-    book.want(name, goal);
-    return this.#goOn(chain, { run, requester }).conductor.run;
+    return this.#begin(chain, { run, requester });
+  }
+  async #begin(chain: KnownChain, begun: StoredRun): Promise<Run> {
+    const { book, store } = this.#deps;
+    await store.begin(begun);
+    book.want(chain.stored.name, begun.run.goal);
+    return this.#goOn(chain, begun).conductor.run;
+  }
+  async #endWatch(chain: KnownChain, { conductor: watching }: Going): Promise<void> {
+    await watching.order((run) => cancel(run, this.#deps.clock.now()));
+    watching.stop();
+    this.#going.delete(chain.stored.name);
+    this.#facts.watch(chain.graph, watching.run);
   }
 
   #goOn(chain: KnownChain, { run, requester }: StoredRun): Going {

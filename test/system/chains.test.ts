@@ -293,9 +293,24 @@ describe('chains, carried out by central', function () {
     await restarted();
     await runs('cpu2', before + 2);
     await ask('chain.set', { file: GRID }).catch(() => undefined);
-    await until('the run has ended', async () =>
-      ((await ask('chain.history', { chain: 'grid' })) as RunRecord[])[0]?.outcome === 'done' ? true : undefined,
-    );
+    const hasEnded = (outcome: string): Promise<RunRecord> =>
+      until(`a run is ${outcome}`, async () => {
+        const [newest] = (await ask('chain.history', { chain: 'grid' })) as RunRecord[];
+        return newest?.outcome === outcome && newest.there === newest.of ? newest : undefined;
+      });
+    await hasEnded('done');
+
+    // A run that watches sees to what is kept, and the next one to all.
+    const kept = GRID.replace('cpu1: { ', 'cpu1: { keep: { most: 9, within: 10m }, ');
+    await ask('chain.set', { file: kept.replace('chain: grid', 'chain: grid\nautostart: true') });
+    assert.equal((await up('grid')).state, 'done');
+    const { run: watched } = await hasEnded('watching');
+    for (const guest of ['cpu1', 'fossil']) await ask('guest.poweroff', { guest });
+    await until('what is kept is up again', async () => (await stateOf('cpu1')) === 'running' || undefined);
+    assert.equal(await stateOf('fossil'), 'shutoff');
+    await restarted();
+    await until('the rest is up again', async () => (await stateOf('fossil')) === 'running' || undefined);
+    assert.notEqual((await hasEnded('watching')).run, watched);
     assert.equal((await down('grid')).state, 'done');
     await ask('chain.set', { file: GRID });
   });
