@@ -22,7 +22,9 @@ export const HostFacts = Host.omit({ name: true, guests: true, running: true, si
     networks: NetworkStanding.optional(),
     /** What it is to export; without it, the agent exports nothing ever. */
     exports: z.array(ExportStanding).optional(),
-  });
+  })
+  // A newer agent may know more of itself than an older central.
+  .strip();
 export type HostFacts = z.infer<typeof HostFacts>;
 
 /**

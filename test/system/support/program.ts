@@ -40,7 +40,9 @@ export function testProgram(name: string, [file = '', ...args]: readonly string[
       return child?.pid ?? 0;
     },
     async start(env = {}) {
-      const started = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+      // It ends with this process, also where that is killed.
+      const argv = ['--pdeathsig', 'KILL', file, ...args];
+      const started = spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
       child = started;
       exited = once(started, 'close');
       const ready = Promise.withResolvers<void>();

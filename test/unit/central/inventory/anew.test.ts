@@ -85,4 +85,9 @@ describe('a host that is heard anew', () => {
     await hear({ epoch: 6, guests: [], host });
     assert.equal(stateFacts(site, graph).get('web')?.state, 'unknown');
   });
+
+  it('is heard also where it tells of itself what central does not know', () => {
+    const host = { state: 'up', version: '9', colour: 'red' };
+    assert.deepEqual(Report.parse({ epoch: 1, seq: 1, kind: 'snapshot', host }).host, { state: 'up', version: '9' });
+  });
 });
