@@ -19,10 +19,13 @@ const FORCED_MS_MAX = 30_000;
  */
 export async function shutDown(deps: GuestDeps, { guest: name, waitS, forceAfterS }: Args, call: Call): Promise<Guest> {
   const { inventory } = deps;
-  const guest = inventory.guest(name);
+  const known = inventory.guest(name);
   const limitMs = Math.min(waitS, forceAfterS ?? waitS) * 1000;
-  const stopped = whenOff(deps, guest);
+  const stopped = whenOff(deps, known);
   try {
+    // That there is nothing to ask may be old news: the hypervisor says so itself.
+    const isToAsk = isActive(known.state) && known.state !== 'paused';
+    const guest = isToAsk ? known : ((await inventory.refresh(known.uuid, call.signal)) ?? inventory.guest(name));
     if (!isActive(guest.state)) return guest;
     if (guest.state === 'paused')
       throw new Failure('guest-wrong-state', { guest: name, state: 'paused', needed: 'running', verb: call.verb });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { ConsoleInfo } from '#shared/model/console.ts';
+import type { Guest } from '#shared/model/guest.ts';
 import type { Job } from '#shared/model/job.ts';
 import { parseConsole } from '#shared/xmpp/console.ts';
 import { until } from '../support/rig.ts';
@@ -22,9 +23,11 @@ import {
 /** A shutdown that has something to wait for. @returns its id */
 async function beginJob(scene: Scene): Promise<string> {
   if ((await stateOf(scene, DEAF)) !== 'running') await scene.virsh('start', DEAF);
+  await until('it is known to run', async () => stateIn(await run(scene, 'guest.info', { guest: DEAF })) === 'running');
   const job = (await run(scene, 'guest.shutdown', { guest: DEAF, waitS: 600 })) as Job;
   return job.id;
 }
+const stateIn = (guest: unknown): string => (guest as Guest).state;
 const cancel = async (scene: Scene, job: string): Promise<void> => void (await run(scene, 'job.cancel', { job }));
 
 const consoleEffects = {

@@ -143,6 +143,16 @@ describe('guest shutdown', () => {
     await stop();
   });
 
+  it('does not take a guest for off that runs by now', async () => {
+    const { run, told, stop, world } = await stage([{ name: 'web' }, { name: 'on', running: true }]);
+    // Nobody was told of this start.
+    const { state, live } = world.named('on')!.record;
+    Object.assign(world.named('web')!.record, { state, live });
+    assert.equal((await run('guest.shutdown', { guest: 'web' })).state, 'shutoff');
+    assert.deepEqual(told, ['asked to shut down']);
+    await stop();
+  });
+
   it('says that the guest did not, and forces nothing that was not asked for', async () => {
     const { run, stop, world } = await stage([{ name: 'web', running: true, hearsShutdown: false }]);
     await assert.rejects(
