@@ -2,6 +2,7 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { isPackaged } from '#shared/called.ts';
 import { Failure, messageOf } from '#shared/errors.ts';
 
 /** The clone that this file is in. */
@@ -33,7 +34,7 @@ export function optionsOf<T extends ParseArgsOptionsConfig>(argv: readonly strin
  * @throws Failure bad-argument where machines of a rig would not see it; setup-needed where this is no clone, which has a place for it
  */
 export function rigFolder(dir: string | undefined): string {
-  if (dir === undefined && ROOT.startsWith('/usr/'))
+  if (dir === undefined && isPackaged)
     throw new Failure('setup-needed', {
       problem: 'Skerry is installed from packages here: start the rig from a clone, or name a folder for it with --dir',
     });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { ensurePackages } from '#provisioning/packages.ts';
-import { SKERRY } from '#shared/called.ts';
+import { isPackaged, SKERRY } from '#shared/called.ts';
 import { Failure } from '#shared/errors.ts';
 import { ROOT } from './rig-options.ts';
 
@@ -14,8 +14,7 @@ export const TEST_USAGE = `${SKERRY} test [FILE OF TESTS …]`;
  * @throws Failure setup-needed where this is no clone
  */
 export async function test(argv: string[]): Promise<number> {
-  if (ROOT.startsWith('/usr/'))
-    throw new Failure('setup-needed', { problem: 'Packages have no tests: run them from a clone' });
+  if (isPackaged) throw new Failure('setup-needed', { problem: 'Packages have no tests: run them from a clone' });
   await ensurePackages(['rig', 'test'], (line) => console.log(line));
   const bin = join(ROOT, 'node_modules/.bin');
   const options = {
