@@ -7,12 +7,12 @@ import { type Clock, paused } from '#shared/clock.ts';
 import type { Ended } from '#shared/conduct/conductor.ts';
 import { guestVerbOf, isSoAlready } from '#shared/conduct/guest-operation.ts';
 import { Failure } from '#shared/errors.ts';
-import { auditRecord } from '#shared/verb/audit.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { rowOf } from '#shared/verb/verb.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import { guestAt, noGuest } from './facts.ts';
+import { noting } from './noting.ts';
 
 export interface CarryDeps {
   site: Site;
@@ -67,10 +67,7 @@ export function carrier({ site, passed, may, trail, clock }: CarryDeps) {
       progress: () => {},
     };
     const args = { guest: target.contact, ...given };
-    const beganAt = clock.now();
-    // In the trail before the run knows of it: what the run knows is not asked again after a crash.
-    const note = (recorded: Parameters<typeof auditRecord>[3]): Promise<void> =>
-      trail.keep(auditRecord(call, rowOf(centralVerbs, verb), args, recorded, { beganAt, endedAt: clock.now() }));
+    const note = noting({ trail, clock }, call, rowOf(centralVerbs, verb), args);
     try {
       await passed[verb]?.(args, call);
       await note({ outcome: 'done' });

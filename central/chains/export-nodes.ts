@@ -8,12 +8,12 @@ import { type Clock, paused } from '#shared/clock.ts';
 import type { Ended } from '#shared/conduct/conductor.ts';
 import { exportFact, exportVerbOf } from '#shared/conduct/export-node.ts';
 import { Failure } from '#shared/errors.ts';
-import { auditRecord } from '#shared/verb/audit.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { siteVolumeVerbs, volumeVerbs } from '#shared/verbs/volume.ts';
 import { AGAIN_MS, untilAnswered } from './carry.ts';
 import type { ManagedNodes } from './managed-nodes.ts';
+import { noting } from './noting.ts';
 
 export interface ExportNodesDeps {
   site: Pick<Site, 'findHost'>;
@@ -47,14 +47,7 @@ export function exportNodes({ site, ask, may, trail, clock }: ExportNodesDeps): 
       ...{ verb, requester, surface: 'chain', operation: id, signal, progress: () => {} },
       ...(supersedes ? { supersedes: withRounds(supersedes) } : {}),
     };
-    const beganAt = clock.now();
-    const note = (recorded: Parameters<typeof auditRecord>[3]): Promise<void> =>
-      trail.keep(
-        auditRecord(call, siteVolumeVerbs[verb], { host: host.name, ...args }, recorded, {
-          beganAt,
-          endedAt: clock.now(),
-        }),
-      );
+    const note = noting({ trail, clock }, call, siteVolumeVerbs[verb], { host: host.name, ...args });
     try {
       await untilAnswered(clock, signal, () => ask(host, verb, volumeVerbs[verb], args, call));
     } catch (error) {

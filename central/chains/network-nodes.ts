@@ -8,12 +8,12 @@ import type { Action, Fact } from '#shared/chain/run.ts';
 import type { Clock } from '#shared/clock.ts';
 import type { Ended } from '#shared/conduct/conductor.ts';
 import { Failure } from '#shared/errors.ts';
-import { auditRecord } from '#shared/verb/audit.ts';
 import type { May } from '#shared/verb/policy.ts';
 import type { Call } from '#shared/verb/request.ts';
 import { rowOf } from '#shared/verb/verb.ts';
 import { centralVerbs } from '#shared/verbs/central.ts';
 import type { ManagedNodes } from './managed-nodes.ts';
+import { noting } from './noting.ts';
 
 export interface NetworkNodesDeps {
   networks: Pick<Networks, 'state' | 'handing' | 'take' | 'onStand'>;
@@ -46,11 +46,7 @@ export function networkNodes({ networks, may, trail, clock }: NetworkNodesDeps):
     const requester = { bareJid: by, fullJid: by };
     if (!may(requester, verb, { guest: '' })) return { ok: false, problem: `${by} may not ${verb} ${name}` };
     const call: Call = { verb, requester, surface: 'chain', operation: operation.id, signal, progress: () => {} };
-    const beganAt = clock.now();
-    const note = (recorded: Parameters<typeof auditRecord>[3]): Promise<void> =>
-      trail.keep(
-        auditRecord(call, rowOf(centralVerbs, verb), { [kind]: name }, recorded, { beganAt, endedAt: clock.now() }),
-      );
+    const note = noting({ trail, clock }, call, rowOf(centralVerbs, verb), { [kind]: name });
     const wanted = operation.verb === 'start' ? 'up' : 'down';
     if (wanted === 'down') leaving.add(`${kind} ${name}`);
     try {

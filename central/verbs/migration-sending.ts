@@ -1,7 +1,6 @@
 /** The steps of a move up to the sending: networks at the target, the offer of the source, the target that awaits it, and the source that sends. */
 import { createHmac } from 'node:crypto';
-import type { EndingDeps } from '#central/moving/ending.ts';
-import { stepOf } from '#central/moving/ending.ts';
+import { type EndingDeps, stepOf } from '#central/moving/ending.ts';
 import type { MovingNow } from '#central/moving/to-its-end.ts';
 import type { Networks } from '#central/networks/networks.ts';
 import { paused } from '#shared/clock.ts';
