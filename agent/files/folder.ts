@@ -77,5 +77,15 @@ async function eachOf<T, R>(all: readonly T[], work: (each: T) => Promise<R>): P
   return done;
 }
 
+/** @param looked `stat` or `lstat` of a path @returns whether there is something. @throws why nobody can tell */
+export const isThere = (looked: Promise<unknown>): Promise<boolean> =>
+  looked.then(
+    () => true,
+    (error: unknown) => {
+      if (isMissing(error)) return false;
+      throw error;
+    },
+  );
+
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT';

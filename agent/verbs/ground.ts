@@ -26,17 +26,25 @@ export const OFF: readonly GuestState[] = ['shutoff', 'crashed'];
 /** A guest that has crashed may still have its process, where it is told to keep it. */
 export const ON: readonly GuestState[] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended', 'crashed'];
 
+/** A guest as the inventory has it, where it is fit for what is asked; that it is not may be old news, so the hypervisor is asked. */
+export async function asSeen(
+  { inventory }: Pick<GuestDeps, 'inventory'>,
+  name: string,
+  isFit: (state: GuestState) => boolean,
+  signal: AbortSignal,
+): Promise<Guest> {
+  const known = inventory.guest(name);
+  return isFit(known.state) ? known : ((await inventory.refresh(known.uuid, signal)) ?? inventory.guest(name));
+}
+
 /** A guest in one of these states. Where the inventory says that it is not, the hypervisor is asked before refusing. */
 export async function fresh(
-  { inventory }: Pick<GuestDeps, 'inventory'>,
+  deps: Pick<GuestDeps, 'inventory'>,
   name: string,
   needed: readonly GuestState[],
   call: Pick<Call, 'verb' | 'signal'>,
 ): Promise<Guest> {
-  const known = inventory.guest(name);
-  const guest = needed.includes(known.state)
-    ? known
-    : ((await inventory.refresh(known.uuid, call.signal)) ?? inventory.guest(name));
+  const guest = await asSeen(deps, name, (state) => needed.includes(state), call.signal);
   if (needed.includes(guest.state)) return guest;
   throw new Failure('guest-wrong-state', {
     guest: name,

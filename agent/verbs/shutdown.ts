@@ -3,7 +3,7 @@ import { type Guest, isActive } from '#shared/model/guest.ts';
 import type { Handlers } from '#shared/verb/handlers.ts';
 import type { Call } from '#shared/verb/request.ts';
 import type { guestVerbs } from '#shared/verbs/guest.ts';
-import type { GuestDeps } from './ground.ts';
+import { asSeen, type GuestDeps } from './ground.ts';
 
 type Args = Parameters<Handlers<typeof guestVerbs>['guest.shutdown']>[0];
 
@@ -19,13 +19,10 @@ const FORCED_MS_MAX = 30_000;
  */
 export async function shutDown(deps: GuestDeps, { guest: name, waitS, forceAfterS }: Args, call: Call): Promise<Guest> {
   const { inventory } = deps;
-  const known = inventory.guest(name);
   const limitMs = Math.min(waitS, forceAfterS ?? waitS) * 1000;
-  const stopped = whenOff(deps, known);
+  const stopped = whenOff(deps, inventory.guest(name));
   try {
-    // That there is nothing to ask may be old news: the hypervisor says so itself.
-    const isToAsk = isActive(known.state) && known.state !== 'paused';
-    const guest = isToAsk ? known : ((await inventory.refresh(known.uuid, call.signal)) ?? inventory.guest(name));
+    const guest = await asSeen(deps, name, (state) => isActive(state) && state !== 'paused', call.signal);
     if (!isActive(guest.state)) return guest;
     if (guest.state === 'paused')
       throw new Failure('guest-wrong-state', { guest: name, state: 'paused', needed: 'running', verb: call.verb });

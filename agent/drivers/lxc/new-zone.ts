@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, namesIn } from '#agent/files/folder.ts';
+import { isThere, namesIn } from '#agent/files/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { configText, type ZoneConfig } from './config-text.ts';
 import { type Ground, zoneFolder } from './ground.ts';
@@ -58,7 +58,7 @@ async function putInPlace(ground: Ground, name: string, work: string, config: Zo
   const place = await freePlace(folder);
   const text = configText(config.map((line) => line.replace(ROOT_HERE, join(folder, place))));
   await writeFile(join(work, 'config'), text, { mode: 0o600, flush: true });
-  if (!(await exists(folder))) {
+  if (!(await isThere(stat(folder)))) {
     await chmod(work, folderMode(config));
     return rename(work, folder);
   }
@@ -70,14 +70,5 @@ async function putInPlace(ground: Ground, name: string, work: string, config: Zo
 
 /** What a deleted zone of that name has left is not touched. */
 async function freePlace(folder: string): Promise<string> {
-  return (await exists(join(folder, 'rootfs'))) ? `rootfs-${randomBytes(4).toString('hex')}` : 'rootfs';
+  return (await isThere(stat(join(folder, 'rootfs')))) ? `rootfs-${randomBytes(4).toString('hex')}` : 'rootfs';
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (isMissing(error)) return false;
-      throw error;
-    },
-  );

@@ -1,7 +1,7 @@
 import { lstat, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { GuestId, Work } from '#agent/drivers/driver.ts';
-import { isMissing, namesIn, readIfThere } from '#agent/files/folder.ts';
+import { isMissing, isThere, namesIn, readIfThere } from '#agent/files/folder.ts';
 import { Failure } from '#shared/errors.ts';
 import { isActive } from '#shared/model/guest.ts';
 import type { Snapshot } from '#shared/model/snapshot.ts';
@@ -95,20 +95,11 @@ async function swap(work: string, root: string): Promise<void> {
 
 /** Where a revert was cut off, what was the root before takes its place again. */
 async function putBack(work: string, root: string): Promise<void> {
-  if (await isThere(root)) return;
+  if (await isThere(lstat(root))) return;
   await rename(join(work, BEFORE), root).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
   });
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (isMissing(error)) return false;
-      throw error;
-    },
-  );
 
 /** @throws Failure snapshot-unfit */
 async function requireNoMount({ name: guest }: Zone, root: string): Promise<void> {
